@@ -1,0 +1,1 @@
+//! A local AWS with a real data plane.

@@ -1,0 +1,1 @@
+//! The hosted task service: axum on PostgreSQL.

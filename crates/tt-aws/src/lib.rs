@@ -1,0 +1,1 @@
+//! The tool's only user of the AWS SDK.

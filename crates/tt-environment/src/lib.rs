@@ -1,0 +1,1 @@
+//! What we want: one YAML file per environment, typed.

@@ -1,0 +1,1 @@
+//! Walks a plan through ports and reports what happened as events.

@@ -1,0 +1,1 @@
+//! A steady mixed load on the task API whose every acknowledged write is read back.

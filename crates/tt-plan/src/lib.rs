@@ -1,0 +1,1 @@
+//! What to do: a pure planner for deploys and rollbacks.
