@@ -5,4 +5,5 @@
 //! tools that talk to it.
 
 mod clock;
+mod cloudwatch;
 mod front;
