@@ -1,1 +1,3 @@
 //! A local AWS with a real data plane.
+
+mod cloudwatch;
