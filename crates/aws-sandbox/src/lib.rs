@@ -7,3 +7,5 @@
 mod clock;
 mod cloudwatch;
 mod front;
+mod runtime;
+mod wire;
