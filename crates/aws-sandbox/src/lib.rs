@@ -6,6 +6,7 @@
 
 mod clock;
 mod cloudwatch;
+mod elb;
 mod front;
 mod runtime;
 mod wire;
