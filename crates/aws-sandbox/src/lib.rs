@@ -6,4 +6,12 @@
 
 mod clock;
 mod cloudwatch;
+mod ecr;
 mod front;
+#[cfg(test)]
+mod loopback;
+mod runtime;
+mod s3;
+mod secrets;
+mod sts;
+mod wire;
