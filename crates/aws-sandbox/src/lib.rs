@@ -7,6 +7,7 @@
 mod clock;
 mod cloudwatch;
 mod ecr;
+mod ecs;
 mod front;
 #[cfg(test)]
 mod loopback;
