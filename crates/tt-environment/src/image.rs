@@ -3,14 +3,15 @@
 use std::fmt;
 
 use crate::InvalidValue;
-use crate::names::{is_tag, parsed_traits, text_type};
+use crate::names::is_tag;
+use crate::scalar::{parsed_traits, text_type};
 
 const REFERENCE: &str = "an image reference: REPOSITORY@sha256:DIGEST or REPOSITORY:TAG";
 
 text_type!(
     /// A repository with its registry, such as `registry.gitlab.com/acme/task-tracker/service`
     /// (OCI Distribution Specification, “Pulling manifests”). Neither tag nor digest.
-    Repository,
+    pub Repository,
     is_repository,
     "an image repository: REGISTRY/PATH in lower case, without tag or digest, such as registry.gitlab.com/acme/service"
 );
@@ -39,7 +40,7 @@ impl Repository {
 
 text_type!(
     /// The digest of an image manifest. Unlike a tag, it names one image for ever.
-    ImageDigest,
+    pub ImageDigest,
     |text| {
         text.strip_prefix("sha256:")
             .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))

@@ -26,7 +26,7 @@ impl InvalidValue {
         }
     }
 
-    /// What the type accepts, as a noun phrase: “an AWS account id: 12 digits, in quotes”.
+    /// What the type accepts, as a noun phrase: “an AWS account id: 12 digits”.
     pub fn expected(&self) -> &'static str {
         self.expected
     }
