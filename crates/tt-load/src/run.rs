@@ -127,7 +127,7 @@ async fn send(
             biased;
             () = &mut stop => break,
             () = &mut over => break,
-            _ = seconds.tick() => on_second(load.books().tally.second(started.elapsed().as_secs())),
+            _ = seconds.tick() => on_second(load.books().tally.second()),
             place = departure(&schedule, &places) => {
                 tokio::spawn(Arc::clone(load).one(schedule.depart(Instant::now()), place));
             }
@@ -139,10 +139,10 @@ async fn send(
         tokio::select! {
             biased;
             _ = &mut all_answered => break,
-            _ = seconds.tick() => on_second(load.books().tally.second(started.elapsed().as_secs())),
+            _ = seconds.tick() => on_second(load.books().tally.second()),
         }
     }
-    let last = load.books().tally.second(started.elapsed().as_secs() + 1);
+    let last = load.books().tally.second();
     if last.requests > 0 {
         on_second(last);
     }

@@ -25,6 +25,7 @@ pub(crate) struct Tally {
 }
 
 struct Running {
+    number: u64,
     requests: u64,
     failed: u64,
     by_release: BTreeMap<String, Traffic>,
@@ -40,6 +41,7 @@ impl Tally {
             by_release: BTreeMap::new(),
             latency: Histogram::new_with_max(MICROS_A_MINUTE, 3)?,
             running: Running {
+                number: 1,
                 requests: 0,
                 failed: 0,
                 by_release: BTreeMap::new(),
@@ -74,15 +76,16 @@ impl Tally {
     }
 
     /// Ends the running second.
-    pub(crate) fn second(&mut self, second: u64) -> Second {
+    pub(crate) fn second(&mut self) -> Second {
         let running = &mut self.running;
         let ended = Second {
-            second,
+            second: running.number,
             requests: std::mem::take(&mut running.requests),
             failed: std::mem::take(&mut running.failed),
             by_release: std::mem::take(&mut running.by_release),
             p95_ms: quantile(&running.latency, 0.95),
         };
+        running.number += 1;
         running.latency.reset();
         ended
     }
