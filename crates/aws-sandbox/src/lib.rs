@@ -6,7 +6,14 @@
 
 mod clock;
 mod cloudwatch;
+mod ecr;
+mod ecs;
 mod elb;
 mod front;
+#[cfg(test)]
+mod loopback;
 mod runtime;
+mod s3;
+mod secrets;
+mod sts;
 mod wire;

@@ -42,7 +42,9 @@ pub(super) fn region(arn: &str) -> &str {
 
 /// What CloudWatch calls a load balancer: `app/name/id`.
 pub(super) fn load_balancer_dimension(arn: &str) -> String {
-    arn.split_once(":loadbalancer/").map_or(arn, |(_, rest)| rest).to_owned()
+    arn.split_once(":loadbalancer/")
+        .map_or(arn, |(_, rest)| rest)
+        .to_owned()
 }
 
 /// What CloudWatch calls a target group: `targetgroup/name/id`.
@@ -60,7 +62,10 @@ mod tests {
 
     #[test]
     fn names_nest_and_give_the_dimensions_of_cloudwatch() {
-        let place = Place { region: String::from("eu-central-1"), account: String::from("000000000000") };
+        let place = Place {
+            region: String::from("eu-central-1"),
+            account: String::from("000000000000"),
+        };
         let balancer = place.load_balancer("front");
         let listener = listener(&balancer);
         let rule = rule(&listener);

@@ -53,23 +53,34 @@ impl Checks {
             }
             let health = known.map_or_else(Health::new, |watched| watched.health.clone());
             let checking = tokio::spawn(check_forever(key.clone(), (*settings).clone(), elb.clone()));
-            let watched =
-                Watched { health, settings: (*settings).clone(), _loop: AbortOnDropHandle::new(checking) };
+            let watched = Watched {
+                health,
+                settings: (*settings).clone(),
+                _loop: AbortOnDropHandle::new(checking),
+            };
             self.watched.insert(key.clone(), watched);
         }
     }
 
     /// Takes in a result; a target that is no longer under check has none.
     pub(super) fn observe(&mut self, key: &Key, finding: &Finding) -> Outcome {
-        let Some(watched) = self.watched.get_mut(key) else { return Outcome::Same };
+        let Some(watched) = self.watched.get_mut(key) else {
+            return Outcome::Same;
+        };
         let before = watched.health.condition();
         watched.health.observe(finding, watched.settings.thresholds());
         let after = watched.health.condition();
-        if (before == Condition::Healthy) == (after == Condition::Healthy) { Outcome::Same } else { Outcome::Changed }
+        if (before == Condition::Healthy) == (after == Condition::Healthy) {
+            Outcome::Same
+        } else {
+            Outcome::Changed
+        }
     }
 
     pub(super) fn condition(&self, group: &str, target: Target) -> Option<Condition> {
-        self.watched.get(&(group.to_owned(), target)).map(|watched| watched.health.condition())
+        self.watched
+            .get(&(group.to_owned(), target))
+            .map(|watched| watched.health.condition())
     }
 }
 
@@ -78,7 +89,11 @@ fn targets_in_use(model: &Model) -> Vec<(Key, &HealthCheck)> {
         .groups
         .values()
         .filter(|group| !model.balancers_of(&group.arn).is_empty())
-        .flat_map(|group| group.registered().map(|target| ((group.arn.clone(), target), &group.health_check)))
+        .flat_map(|group| {
+            group
+                .registered()
+                .map(|target| ((group.arn.clone(), target), &group.health_check))
+        })
         .collect()
 }
 

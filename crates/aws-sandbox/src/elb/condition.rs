@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Condition {
     HostHeader(Vec<String>),
     PathPattern(Vec<String>),
-    HttpHeader { name: String, values: Vec<String> },
+    HttpHeader {
+        name: String,
+        values: Vec<String>,
+    },
     HttpRequestMethod(Vec<String>),
     /// Pairs of an optional key and a value.
     QueryString(Vec<(Option<String>, String)>),
@@ -62,7 +65,10 @@ impl Cidr {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (base, bits) = text.split_once('/')?;
         let bits = bits.parse().ok().filter(|bits| *bits <= 32)?;
-        Some(Self { base: base.parse().ok()?, bits })
+        Some(Self {
+            base: base.parse().ok()?,
+            bits,
+        })
     }
 
     fn contains(self, ip: Ipv4Addr) -> bool {
@@ -144,11 +150,26 @@ mod tests {
             (Condition::HostHeader(one("example.com")), false),
             (Condition::PathPattern(one("/Api")), true),
             (Condition::PathPattern(one("/api")), false),
-            (Condition::HttpHeader { name: String::from("X-Canary"), values: one("always") }, true),
-            (Condition::HttpHeader { name: String::from("X-Canary"), values: one("never") }, false),
+            (
+                Condition::HttpHeader {
+                    name: String::from("X-Canary"),
+                    values: one("always"),
+                },
+                true,
+            ),
+            (
+                Condition::HttpHeader {
+                    name: String::from("X-Canary"),
+                    values: one("never"),
+                },
+                false,
+            ),
             (Condition::HttpRequestMethod(one("GET")), true),
             (Condition::HttpRequestMethod(one("POST")), false),
-            (Condition::QueryString(vec![(Some(String::from("version")), String::from("2"))]), true),
+            (
+                Condition::QueryString(vec![(Some(String::from("version")), String::from("2"))]),
+                true,
+            ),
             (Condition::QueryString(vec![(None, String::from("3"))]), false),
             (Condition::SourceIp(vec![Cidr::parse("127.0.0.0/24").unwrap()]), true),
             (Condition::SourceIp(vec![Cidr::parse("10.0.0.0/8").unwrap()]), false),

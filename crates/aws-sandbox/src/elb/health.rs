@@ -47,7 +47,10 @@ pub(crate) struct Thresholds {
 
 impl Health {
     pub(crate) fn new() -> Self {
-        Self { condition: Condition::Initial, run: 0 }
+        Self {
+            condition: Condition::Initial,
+            run: 0,
+        }
     }
 
     pub(crate) fn condition(&self) -> Condition {
@@ -83,12 +86,19 @@ mod tests {
 
     /// `+` a passed check, `-` a failed one; the answer is one letter per check.
     fn conditions(checks: &str) -> String {
-        let thresholds = Thresholds { healthy: NonZeroU32::new(3).unwrap(), unhealthy: NonZeroU32::new(2).unwrap() };
+        let thresholds = Thresholds {
+            healthy: NonZeroU32::new(3).unwrap(),
+            unhealthy: NonZeroU32::new(2).unwrap(),
+        };
         let mut health = Health::new();
         checks
             .chars()
             .map(|check| {
-                let finding = if check == '+' { Finding::Passed } else { Finding::Failed(Failure::Mismatch(503)) };
+                let finding = if check == '+' {
+                    Finding::Passed
+                } else {
+                    Finding::Failed(Failure::Mismatch(503))
+                };
                 health.observe(&finding, thresholds);
                 match health.condition() {
                     Condition::Initial => 'i',
@@ -121,7 +131,10 @@ mod tests {
     #[test]
     fn an_unhealthy_target_tells_the_latest_reason() {
         let one = NonZeroU32::MIN;
-        let thresholds = Thresholds { healthy: one, unhealthy: one };
+        let thresholds = Thresholds {
+            healthy: one,
+            unhealthy: one,
+        };
         let mut health = Health::new();
         health.observe(&Finding::Failed(Failure::NoConnection), thresholds);
         health.observe(&Finding::Failed(Failure::Mismatch(500)), thresholds);

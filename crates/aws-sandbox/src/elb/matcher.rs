@@ -22,7 +22,10 @@ impl Matcher {
 
 impl Default for Matcher {
     fn default() -> Self {
-        Self { text: String::from("200"), ranges: vec![200..=200] }
+        Self {
+            text: String::from("200"),
+            ranges: vec![200..=200],
+        }
     }
 }
 
@@ -31,7 +34,13 @@ impl FromStr for Matcher {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refused = || format!("Health check matcher HTTP code '{text}' must be within '200-499' inclusive");
-        let code = |text: &str| text.trim().parse().ok().filter(|code| (200..=499).contains(code)).ok_or_else(refused);
+        let code = |text: &str| {
+            text.trim()
+                .parse()
+                .ok()
+                .filter(|code| (200..=499).contains(code))
+                .ok_or_else(refused)
+        };
         let ranges = text
             .split(',')
             .map(|part| match part.split_once('-') {
@@ -39,7 +48,10 @@ impl FromStr for Matcher {
                 None => code(part).map(|only| only..=only),
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { text: text.to_owned(), ranges })
+        Ok(Self {
+            text: text.to_owned(),
+            ranges,
+        })
     }
 }
 

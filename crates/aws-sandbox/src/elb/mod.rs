@@ -82,7 +82,8 @@ impl Elb {
     /// Opens the persisted listeners again and begins checking their targets.
     pub(crate) async fn start(&self) -> Result<(), ListenError> {
         let listeners: Vec<(String, String, u16)> = self.model.read(|model| {
-            let facts = |listener: &model::Listener| (listener.arn.clone(), listener.load_balancer.clone(), listener.port);
+            let facts =
+                |listener: &model::Listener| (listener.arn.clone(), listener.load_balancer.clone(), listener.port);
             model.listeners.values().map(facts).collect()
         });
         for (arn, load_balancer, port) in listeners {
@@ -98,7 +99,10 @@ impl Elb {
     }
 
     /// A load balancer in a region, or the one of that name that is already there.
-    #[expect(clippy::unused_async, reason = "creating resources is asynchronous for callers, as with listeners")]
+    #[expect(
+        clippy::unused_async,
+        reason = "creating resources is asynchronous for callers, as with listeners"
+    )]
     pub(crate) async fn create_load_balancer(&self, region: &str, name: &str) -> Result<String, ElbError> {
         self.change(|model| {
             model.create_load_balancer(&self.place(region), name, LoadBalancerSpec::default(), Tags::new())
@@ -122,7 +126,8 @@ impl Elb {
         port: u16,
         forward: &[(String, u32)],
     ) -> Result<String, ElbError> {
-        self.open_listener(load_balancer, port, Action::forward(forward), Tags::new()).await
+        self.open_listener(load_balancer, port, Action::forward(forward), Tags::new())
+            .await
     }
 
     /// A rule that forwards requests whose path matches one of the patterns.
@@ -139,12 +144,14 @@ impl Elb {
 
     /// The rule a listener falls back to.
     pub(crate) fn default_rule(&self, listener: &str) -> Option<String> {
-        self.model.read(|model| model.default_rule(listener).map(|rule| rule.arn.clone()))
+        self.model
+            .read(|model| model.default_rule(listener).map(|rule| rule.arn.clone()))
     }
 
     /// The load balancers that send requests to a target group.
     pub(crate) fn load_balancers_of(&self, group: &str) -> Vec<String> {
-        self.model.read(|model| model.balancers_of(group).into_iter().map(str::to_owned).collect())
+        self.model
+            .read(|model| model.balancers_of(group).into_iter().map(str::to_owned).collect())
     }
 
     /// The load balancer a rule belongs to.
@@ -181,7 +188,8 @@ impl Elb {
 
     /// The target groups of a forwarding rule with their weights; nothing for an absent rule.
     pub(crate) fn forward(&self, rule: &str) -> Option<Vec<(String, u32)>> {
-        self.model.read(|model| model.rule(rule).ok().map(|rule| rule.action.groups().to_vec()))
+        self.model
+            .read(|model| model.rule(rule).ok().map(|rule| rule.action.groups().to_vec()))
     }
 
     /// Opens the port first: a listener that cannot listen is never in the model.
@@ -192,19 +200,29 @@ impl Elb {
         action: Action,
         tags: Tags,
     ) -> Result<String, ElbError> {
-        if let Some(known) = self.model.read(|model| model.listener_for(load_balancer, port, &action))? {
+        if let Some(known) = self
+            .model
+            .read(|model| model.listener_for(load_balancer, port, &action))?
+        {
             return Ok(known);
         }
         let running = self.run_listener(load_balancer, port).await?;
         let mut live = self.lock();
-        let arn = self.model.write(|model| model.create_listener(load_balancer, port, action, tags))?;
+        let arn = self
+            .model
+            .write(|model| model.create_listener(load_balancer, port, action, tags))?;
         live.listeners.insert(arn.clone(), running);
         self.publish(&mut live);
         Ok(arn)
     }
 
     /// Gives a listener another default action, another port that is already open, or both.
-    fn change_listener(&self, arn: &str, action: Option<Action>, moved: Option<(u16, Running)>) -> Result<(), ElbError> {
+    fn change_listener(
+        &self,
+        arn: &str,
+        action: Option<Action>,
+        moved: Option<(u16, Running)>,
+    ) -> Result<(), ElbError> {
         let mut live = self.lock();
         self.model.write(|model| {
             if let Some(action) = action {
@@ -277,7 +295,10 @@ impl Elb {
     }
 
     fn place(&self, region: &str) -> Place {
-        Place { region: region.to_owned(), account: self.account.clone() }
+        Place {
+            region: region.to_owned(),
+            account: self.account.clone(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Live> {
@@ -327,7 +348,11 @@ impl Elb {
 fn pairs_in_use(model: &Model) -> Vec<(String, String)> {
     let pairs = |group: &String| {
         let group = group.clone();
-        model.balancers_of(&group).into_iter().map(|balancer| (balancer.to_owned(), group.clone())).collect::<Vec<_>>()
+        model
+            .balancers_of(&group)
+            .into_iter()
+            .map(|balancer| (balancer.to_owned(), group.clone()))
+            .collect::<Vec<_>>()
     };
     model.groups.keys().flat_map(pairs).collect()
 }

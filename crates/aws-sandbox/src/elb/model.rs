@@ -143,7 +143,11 @@ pub(super) enum Priority {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Action {
     Forward(Forward),
-    FixedResponse { status: u16, content_type: Option<String>, body: Option<String> },
+    FixedResponse {
+        status: u16,
+        content_type: Option<String>,
+        body: Option<String>,
+    },
     Redirect(Redirect),
 }
 
@@ -207,7 +211,10 @@ impl Default for HealthCheck {
 
 impl HealthCheck {
     pub(super) fn thresholds(&self) -> Thresholds {
-        Thresholds { healthy: self.healthy_threshold, unhealthy: self.unhealthy_threshold }
+        Thresholds {
+            healthy: self.healthy_threshold,
+            unhealthy: self.unhealthy_threshold,
+        }
     }
 }
 
@@ -221,7 +228,10 @@ impl TargetGroup {
     }
 
     pub(super) fn registration(&self, target: Target) -> Option<Registration> {
-        self.targets.iter().find(|(known, _)| *known == target).map(|(_, registration)| *registration)
+        self.targets
+            .iter()
+            .find(|(known, _)| *known == target)
+            .map(|(_, registration)| *registration)
     }
 
     /// Targets that may get requests, if their health allows.
@@ -243,7 +253,10 @@ impl Action {
     }
 
     pub(super) fn forward(groups: &[(String, u32)]) -> Self {
-        Self::Forward(Forward { groups: groups.to_vec(), stickiness: None })
+        Self::Forward(Forward {
+            groups: groups.to_vec(),
+            stickiness: None,
+        })
     }
 }
 

@@ -58,17 +58,27 @@ struct Front {
 
 /// Opens a listener's port.
 pub(super) async fn bind(address: SocketAddrV4) -> Result<TcpListener, ListenError> {
-    TcpListener::bind(address).await.map_err(|cause| ListenError { address, cause })
+    TcpListener::bind(address)
+        .await
+        .map_err(|cause| ListenError { address, cause })
 }
 
 impl Running {
     /// Starts accepting. Until the first [`Running::publish`] every request is answered with 503.
     pub(super) fn start(listener: TcpListener, port: u16, pool: Arc<Pool>, meter: Meter) -> Self {
         let routes = Arc::new(ArcSwap::from_pointee(Routes::default()));
-        let front = Arc::new(Front { routes: Arc::clone(&routes), pool, meter, port });
+        let front = Arc::new(Front {
+            routes: Arc::clone(&routes),
+            pool,
+            meter,
+            port,
+        });
         let stop = CancellationToken::new();
         tokio::spawn(accept(listener, front, stop.clone()));
-        Self { routes, _stop: stop.drop_guard() }
+        Self {
+            routes,
+            _stop: stop.drop_guard(),
+        }
     }
 
     /// The next request goes by these routes.
@@ -144,9 +154,11 @@ impl Front {
                 Some(group) => self.forward(request, client, group).await,
                 None => self.refuse(StatusCode::SERVICE_UNAVAILABLE),
             },
-            Some(Destination::FixedResponse { status, content_type, body }) => {
-                page::fixed(*status, content_type.as_deref(), body.as_deref())
-            }
+            Some(Destination::FixedResponse {
+                status,
+                content_type,
+                body,
+            }) => page::fixed(*status, content_type.as_deref(), body.as_deref()),
             Some(Destination::Redirect(redirect)) => page::redirect(redirect, &seen, self.port),
             None => self.refuse(StatusCode::SERVICE_UNAVAILABLE),
         }
@@ -154,7 +166,9 @@ impl Front {
 
     /// Sends a request to the group's next target and measures it once.
     async fn forward(&self, request: Request<Incoming>, client: Ipv4Addr, group: &Group) -> Response<Body> {
-        let Some(target) = group.next() else { return self.refuse(StatusCode::SERVICE_UNAVAILABLE) };
+        let Some(target) = group.next() else {
+            return self.refuse(StatusCode::SERVICE_UNAVAILABLE);
+        };
         let started = Instant::now();
         match exchange::exchange(&self.pool, target, request, client, self.port).await {
             Ok(response) => {
@@ -179,4 +193,3 @@ impl Front {
         page::of(status)
     }
 }
-

@@ -24,7 +24,11 @@ pub(super) struct Routes {
 #[derive(Debug)]
 pub(super) enum Destination {
     Forward(Weighted),
-    FixedResponse { status: u16, content_type: Option<String>, body: Option<String> },
+    FixedResponse {
+        status: u16,
+        content_type: Option<String>,
+        body: Option<String>,
+    },
     Redirect(Redirect),
 }
 
@@ -56,7 +60,9 @@ pub(super) fn build(model: &Model, healths: &Healths<'_>) -> HashMap<String, Rou
         let mut group = |arn: &str| {
             let known = model.groups.get_key_value(arn)?;
             let key = (listener.load_balancer.as_str(), known.0.as_str());
-            let built = groups.entry(key).or_insert_with(|| Arc::new(Group::new(model, key, healths)));
+            let built = groups
+                .entry(key)
+                .or_insert_with(|| Arc::new(Group::new(model, key, healths)));
             Some(Arc::clone(built))
         };
         let rules = model
@@ -72,9 +78,15 @@ pub(super) fn build(model: &Model, healths: &Healths<'_>) -> HashMap<String, Rou
 fn destination(action: &Action, group: &mut impl FnMut(&str) -> Option<Arc<Group>>) -> Destination {
     match action {
         Action::Forward(forward) => Destination::Forward(Weighted::new(forward, group)),
-        Action::FixedResponse { status, content_type, body } => {
-            Destination::FixedResponse { status: *status, content_type: content_type.clone(), body: body.clone() }
-        }
+        Action::FixedResponse {
+            status,
+            content_type,
+            body,
+        } => Destination::FixedResponse {
+            status: *status,
+            content_type: content_type.clone(),
+            body: body.clone(),
+        },
         Action::Redirect(redirect) => Destination::Redirect(redirect.clone()),
     }
 }
@@ -134,7 +146,11 @@ impl Weighted {
 
 impl Group {
     fn new(model: &Model, (balancer, arn): (&str, &str), healths: &Healths<'_>) -> Self {
-        let registered: Vec<Target> = model.groups.get(arn).map(|group| group.registered().collect()).unwrap_or_default();
+        let registered: Vec<Target> = model
+            .groups
+            .get(arn)
+            .map(|group| group.registered().collect())
+            .unwrap_or_default();
         let healthy: Vec<Target> = registered
             .iter()
             .copied()
@@ -179,7 +195,11 @@ mod tests {
 
     fn weighted(weights: &[u32]) -> Weighted {
         let forward = Forward {
-            groups: weights.iter().enumerate().map(|(index, weight)| (index.to_string(), *weight)).collect(),
+            groups: weights
+                .iter()
+                .enumerate()
+                .map(|(index, weight)| (index.to_string(), *weight))
+                .collect(),
             stickiness: None,
         };
         Weighted::new(&forward, &mut |arn| Some(group(arn.parse().unwrap())))
@@ -221,12 +241,18 @@ mod tests {
     fn targets_take_turns() {
         let group = Group {
             dimensions: dimensions("b", "g"),
-            targets: (1..=3).map(|last| SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, last), 80)).collect(),
+            targets: (1..=3)
+                .map(|last| SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, last), 80))
+                .collect(),
             next: AtomicUsize::new(0),
         };
         let turns: Vec<u8> = (0..6).map(|_| group.next().unwrap().ip().octets()[3]).collect();
         assert_eq!(turns, [1, 2, 3, 1, 2, 3]);
-        let empty = Group { dimensions: dimensions("b", "g"), targets: Vec::new(), next: AtomicUsize::new(0) };
+        let empty = Group {
+            dimensions: dimensions("b", "g"),
+            targets: Vec::new(),
+            next: AtomicUsize::new(0),
+        };
         assert_eq!(empty.next(), None);
     }
 }

@@ -39,9 +39,15 @@ impl TargetState {
         match self {
             Self::Initial => Some("Elb.InitialHealthChecking"),
             Self::Healthy => None,
-            Self::Unhealthy { reason: Failure::Mismatch(_) } => Some("Target.ResponseCodeMismatch"),
-            Self::Unhealthy { reason: Failure::Timeout } => Some("Target.Timeout"),
-            Self::Unhealthy { reason: Failure::NoConnection } => Some("Target.FailedHealthChecks"),
+            Self::Unhealthy {
+                reason: Failure::Mismatch(_),
+            } => Some("Target.ResponseCodeMismatch"),
+            Self::Unhealthy {
+                reason: Failure::Timeout,
+            } => Some("Target.Timeout"),
+            Self::Unhealthy {
+                reason: Failure::NoConnection,
+            } => Some("Target.FailedHealthChecks"),
             Self::Draining => Some("Target.DeregistrationInProgress"),
             Self::Unused => Some("Target.NotInUse"),
             Self::NotRegistered => Some("Target.NotRegistered"),
@@ -53,15 +59,19 @@ impl TargetState {
         match self {
             Self::Initial => Some(String::from("Initial health checks in progress")),
             Self::Healthy => None,
-            Self::Unhealthy { reason: Failure::Mismatch(code) } => {
-                Some(format!("Health checks failed with these codes: [{code}]"))
-            }
-            Self::Unhealthy { reason: Failure::Timeout } => Some(String::from("Request timed out")),
-            Self::Unhealthy { reason: Failure::NoConnection } => Some(String::from("Health checks failed")),
+            Self::Unhealthy {
+                reason: Failure::Mismatch(code),
+            } => Some(format!("Health checks failed with these codes: [{code}]")),
+            Self::Unhealthy {
+                reason: Failure::Timeout,
+            } => Some(String::from("Request timed out")),
+            Self::Unhealthy {
+                reason: Failure::NoConnection,
+            } => Some(String::from("Health checks failed")),
             Self::Draining => Some(String::from("Target deregistration is in progress")),
-            Self::Unused => {
-                Some(String::from("Target group is not configured to receive traffic from the load balancer"))
-            }
+            Self::Unused => Some(String::from(
+                "Target group is not configured to receive traffic from the load balancer",
+            )),
             Self::NotRegistered => Some(String::from("Target is not registered to the target group")),
         }
     }

@@ -3,6 +3,7 @@
 //! Owns the shapes on the wire and nothing about any service: `elb`, `rds` and `sts` say what is in them.
 
 mod answer;
+pub(crate) mod json;
 mod query;
 mod xml;
 

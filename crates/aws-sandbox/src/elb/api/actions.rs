@@ -11,7 +11,9 @@ impl Asked<'_> {
         match self.parameters.list(list).as_slice() {
             [] => Ok(None),
             [action] => read(action).map(Some),
-            [_, _, ..] => Err(ElbError::InvalidAction(String::from("The sandbox has rules with exactly one action")).into()),
+            [_, _, ..] => {
+                Err(ElbError::InvalidAction(String::from("The sandbox has rules with exactly one action")).into())
+            }
         }
     }
 }
@@ -22,9 +24,15 @@ fn read(action: &Parameters) -> Result<Action, QueryError> {
         "fixed-response" => {
             let config = action.structure("FixedResponseConfig");
             let status = config.required("StatusCode")?;
-            let status = status.parse().ok().filter(|code| (200..600).contains(code)).ok_or_else(|| {
-                ElbError::InvalidAction(format!("'{status}' is not a status code of a fixed response (2XX, 4XX or 5XX)"))
-            })?;
+            let status = status
+                .parse()
+                .ok()
+                .filter(|code| (200..600).contains(code))
+                .ok_or_else(|| {
+                    ElbError::InvalidAction(format!(
+                        "'{status}' is not a status code of a fixed response (2XX, 4XX or 5XX)"
+                    ))
+                })?;
             Ok(Action::FixedResponse {
                 status,
                 content_type: config.text("ContentType").map(str::to_owned),
@@ -40,7 +48,10 @@ fn read_forward(action: &Parameters) -> Result<Forward, QueryError> {
     let config = action.structure("ForwardConfig");
     let mut groups = Vec::new();
     for group in config.list("TargetGroups") {
-        groups.push((group.required("TargetGroupArn")?.to_owned(), group.parsed("Weight")?.unwrap_or(1)));
+        groups.push((
+            group.required("TargetGroupArn")?.to_owned(),
+            group.parsed("Weight")?.unwrap_or(1),
+        ));
     }
     if groups.is_empty() {
         groups.push((action.required("TargetGroupArn")?.to_owned(), 1));
@@ -74,7 +85,11 @@ fn read_redirect(config: &Parameters) -> Result<Redirect, QueryError> {
 pub(super) fn write_actions(xml: &mut Xml, list: &str, action: Option<&Action>) {
     xml.list(list, action, |xml, action| match action {
         Action::Forward(forward) => write_forward(xml, forward),
-        Action::FixedResponse { status, content_type, body } => {
+        Action::FixedResponse {
+            status,
+            content_type,
+            body,
+        } => {
             xml.text("Type", "fixed-response");
             xml.text("Order", 1);
             xml.element("FixedResponseConfig", |xml| {

@@ -28,7 +28,10 @@ const LISTENER: &[(&str, &str)] = &[("routing.http.response.server.enabled", "tr
 impl Asked<'_> {
     pub(super) fn describe_load_balancer_attributes(&self) -> Answer {
         let arn = self.arn("LoadBalancerArn", ElbError::LoadBalancerNotFound)?;
-        let set = self.elb.model.read(|model| model.load_balancer(arn).map(|known| known.attributes.clone()))?;
+        let set = self
+            .elb
+            .model
+            .read(|model| model.load_balancer(arn).map(|known| known.attributes.clone()))?;
         Ok(self.write_attributes(LOAD_BALANCER, set))
     }
 
@@ -46,7 +49,10 @@ impl Asked<'_> {
 
     pub(super) fn describe_target_group_attributes(&self) -> Answer {
         let arn = self.arn("TargetGroupArn", ElbError::TargetGroupNotFound)?;
-        let set = self.elb.model.read(|model| model.group(arn).map(|known| known.attributes.clone()))?;
+        let set = self
+            .elb
+            .model
+            .read(|model| model.group(arn).map(|known| known.attributes.clone()))?;
         Ok(self.write_attributes(&[], set))
     }
 
@@ -56,7 +62,8 @@ impl Asked<'_> {
         if let Some(delay) = sent.get(DEREGISTRATION_DELAY)
             && !delay.parse().is_ok_and(|seconds: u32| seconds <= 3600)
         {
-            let message = format!("'{delay}' must be a valid value between '0' and '3600' for '{DEREGISTRATION_DELAY}'");
+            let message =
+                format!("'{delay}' must be a valid value between '0' and '3600' for '{DEREGISTRATION_DELAY}'");
             return Err(ElbError::Validation(message).into());
         }
         let set = self.elb.change(|model| {
@@ -69,7 +76,10 @@ impl Asked<'_> {
 
     pub(super) fn describe_listener_attributes(&self) -> Answer {
         let arn = self.arn("ListenerArn", ElbError::ListenerNotFound)?;
-        let set = self.elb.model.read(|model| model.listener(arn).map(|known| known.attributes.clone()))?;
+        let set = self
+            .elb
+            .model
+            .read(|model| model.listener(arn).map(|known| known.attributes.clone()))?;
         Ok(self.write_attributes(LISTENER, set))
     }
 
@@ -87,14 +97,19 @@ impl Asked<'_> {
 
     fn sent_attributes(&self) -> Result<Attributes, QueryError> {
         let pair = |attribute: &crate::wire::Parameters| {
-            Ok((attribute.required("Key")?.to_owned(), attribute.text("Value").unwrap_or_default().to_owned()))
+            Ok((
+                attribute.required("Key")?.to_owned(),
+                attribute.text("Value").unwrap_or_default().to_owned(),
+            ))
         };
         self.parameters.list("Attributes").into_iter().map(pair).collect()
     }
 
     fn write_attributes(&self, otherwise: &[(&str, &str)], set: Attributes) -> Reply {
-        let mut all: Attributes =
-            otherwise.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let mut all: Attributes = otherwise
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
         all.extend(set);
         answer(self.call, NAMESPACE, |xml| {
             xml.list("Attributes", &all, |xml, (key, value)| {

@@ -11,7 +11,12 @@ impl Asked<'_> {
         if !self.parameters.has("Conditions") {
             return Ok(None);
         }
-        self.parameters.list("Conditions").into_iter().map(read).collect::<Result<_, _>>().map(Some)
+        self.parameters
+            .list("Conditions")
+            .into_iter()
+            .map(read)
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 }
 
@@ -24,7 +29,9 @@ fn read(condition: &Parameters) -> Result<Condition, QueryError> {
             texts => texts,
         };
         if texts.is_empty() {
-            return Err(ElbError::Validation(format!("A condition value must be specified for '{field}'")));
+            return Err(ElbError::Validation(format!(
+                "A condition value must be specified for '{field}'"
+            )));
         }
         Ok(texts.into_iter().map(str::to_owned).collect::<Vec<_>>())
     };
@@ -83,7 +90,10 @@ pub(super) fn write_conditions(xml: &mut Xml, conditions: &[Condition]) {
             });
         }
         Condition::SourceIp(blocks) => {
-            let blocks: Vec<String> = blocks.iter().map(|block| format!("{}/{}", block.base, block.bits)).collect();
+            let blocks: Vec<String> = blocks
+                .iter()
+                .map(|block| format!("{}/{}", block.base, block.bits))
+                .collect();
             write_values(xml, "source-ip", "SourceIpConfig", &blocks);
         }
     });

@@ -52,7 +52,12 @@ impl Asked<'_> {
                     && (names.is_empty() || names.contains(&known.name.as_str()))
                     && balancer.is_none_or(|balancer| model.balancers_of(&known.arn).contains(balancer))
             };
-            model.groups.values().filter(wanted).map(|group| shown(model, group)).collect()
+            model
+                .groups
+                .values()
+                .filter(wanted)
+                .map(|group| shown(model, group))
+                .collect()
         })?;
         let (page, marker) = self.page(found)?;
         Ok(self.write_groups(&page, marker.as_deref()))
@@ -60,7 +65,10 @@ impl Asked<'_> {
 
     pub(super) fn modify_target_group(&self) -> Answer {
         let arn = self.arn("TargetGroupArn", ElbError::TargetGroupNotFound)?;
-        let current = self.elb.model.read(|model| model.group(arn).map(|group| group.health_check.clone()))?;
+        let current = self
+            .elb
+            .model
+            .read(|model| model.group(arn).map(|group| group.health_check.clone()))?;
         let check = self.health_check(current)?;
         let modified = self.elb.change(|model| {
             model.set_health_check(arn, check)?;
@@ -93,16 +101,18 @@ impl Asked<'_> {
         let seconds = |name: &str, otherwise: Duration| {
             Ok::<_, QueryError>(self.parameters.parsed(name)?.map_or(otherwise, Duration::from_secs))
         };
-        let times = |name: &str, otherwise: NonZeroU32| {
-            Ok::<_, QueryError>(self.parameters.parsed(name)?.unwrap_or(otherwise))
-        };
+        let times =
+            |name: &str, otherwise: NonZeroU32| Ok::<_, QueryError>(self.parameters.parsed(name)?.unwrap_or(otherwise));
         let port = match self.parameters.text("HealthCheckPort") {
             None => otherwise.port,
             Some("traffic-port") => None,
             Some(_) => self.parameters.parsed("HealthCheckPort")?,
         };
         Ok(HealthCheck {
-            path: self.parameters.text("HealthCheckPath").map_or(otherwise.path, str::to_owned),
+            path: self
+                .parameters
+                .text("HealthCheckPath")
+                .map_or(otherwise.path, str::to_owned),
             port,
             interval: seconds("HealthCheckIntervalSeconds", otherwise.interval)?,
             timeout: seconds("HealthCheckTimeoutSeconds", otherwise.timeout)?,
@@ -131,7 +141,10 @@ struct Shown {
 
 fn shown(model: &Model, group: &TargetGroup) -> Result<Shown, ElbError> {
     let balancers = model.balancers_of(&group.arn).into_iter().map(str::to_owned).collect();
-    Ok(Shown { group: group.clone(), balancers })
+    Ok(Shown {
+        group: group.clone(),
+        balancers,
+    })
 }
 
 fn write_group(xml: &mut Xml, Shown { group, balancers }: &Shown) {
@@ -143,7 +156,12 @@ fn write_group(xml: &mut Xml, Shown { group, balancers }: &Shown) {
     xml.text("Port", group.port);
     xml.optional("VpcId", group.vpc.as_ref());
     xml.text("HealthCheckProtocol", "HTTP");
-    xml.text("HealthCheckPort", check.port.map_or_else(|| String::from("traffic-port"), |port| port.to_string()));
+    xml.text(
+        "HealthCheckPort",
+        check
+            .port
+            .map_or_else(|| String::from("traffic-port"), |port| port.to_string()),
+    );
     xml.text("HealthCheckEnabled", true);
     xml.text("HealthCheckIntervalSeconds", whole_seconds(check.interval));
     xml.text("HealthCheckTimeoutSeconds", whole_seconds(check.timeout));

@@ -11,7 +11,9 @@ impl Asked<'_> {
     pub(super) async fn create_listener(&self) -> Answer {
         let balancer = self.arn("LoadBalancerArn", ElbError::LoadBalancerNotFound)?;
         self.only_http()?;
-        let port = self.port()?.ok_or_else(|| ElbError::Validation(String::from("A port must be specified")))?;
+        let port = self
+            .port()?
+            .ok_or_else(|| ElbError::Validation(String::from("A port must be specified")))?;
         let action = self
             .action("DefaultActions")?
             .ok_or_else(|| ElbError::Validation(String::from("A listener must have a default action")))?;
@@ -38,7 +40,14 @@ impl Asked<'_> {
                     && (arns.is_empty() || arns.contains(&known.arn.as_str()))
                     && balancer.is_none_or(|balancer| known.load_balancer == balancer)
             };
-            Ok::<_, ElbError>(model.listeners.values().filter(wanted).map(|known| shown(model, known)).collect())
+            Ok::<_, ElbError>(
+                model
+                    .listeners
+                    .values()
+                    .filter(wanted)
+                    .map(|known| shown(model, known))
+                    .collect(),
+            )
         })?;
         let (page, marker) = self.page(found)?;
         Ok(self.write_listeners(&page, marker.as_deref()))
@@ -51,9 +60,13 @@ impl Asked<'_> {
         let action = self.action("DefaultActions")?;
         let listener = self.elb.model.read(|model| model.listener(arn).cloned())?;
         let moved = match self.port()? {
-            Some(port) if port != listener.port => {
-                Some((port, self.elb.run_listener(&listener.load_balancer, port).await.map_err(ElbError::from)?))
-            }
+            Some(port) if port != listener.port => Some((
+                port,
+                self.elb
+                    .run_listener(&listener.load_balancer, port)
+                    .await
+                    .map_err(ElbError::from)?,
+            )),
             Some(_) | None => None,
         };
         self.elb.change_listener(arn, action, moved)?;
@@ -84,7 +97,10 @@ impl Asked<'_> {
     }
 
     fn one_listener(&self, arn: &str) -> Answer {
-        let listener = self.elb.model.read(|model| model.listener(arn).map(|listener| shown(model, listener)))?;
+        let listener = self
+            .elb
+            .model
+            .read(|model| model.listener(arn).map(|listener| shown(model, listener)))?;
         Ok(self.write_listeners(&[listener], None))
     }
 
@@ -104,7 +120,10 @@ struct Shown {
 
 fn shown(model: &Model, listener: &Listener) -> Shown {
     let action = model.default_rule(&listener.arn).map(|rule| rule.action.clone());
-    Shown { listener: listener.clone(), action }
+    Shown {
+        listener: listener.clone(),
+        action,
+    }
 }
 
 fn write_listener(xml: &mut Xml, Shown { listener, action }: &Shown) {

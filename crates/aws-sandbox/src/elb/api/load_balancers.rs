@@ -18,7 +18,12 @@ impl Asked<'_> {
         let owned = |list: &str| self.parameters.texts(list).into_iter().map(str::to_owned).collect();
         let mut subnets: Vec<String> = owned("Subnets");
         let mappings = self.parameters.list("SubnetMappings");
-        subnets.extend(mappings.into_iter().filter_map(|mapping| mapping.text("SubnetId")).map(str::to_owned));
+        subnets.extend(
+            mappings
+                .into_iter()
+                .filter_map(|mapping| mapping.text("SubnetId"))
+                .map(str::to_owned),
+        );
         let spec = LoadBalancerSpec {
             scheme: self.parameters.text("Scheme").map(str::to_owned),
             subnets,
@@ -40,7 +45,10 @@ impl Asked<'_> {
             for arn in &arns {
                 model.load_balancer(arn)?;
             }
-            if let Some(absent) = names.iter().find(|name| model.load_balancer_named(region, name).is_none()) {
+            if let Some(absent) = names
+                .iter()
+                .find(|name| model.load_balancer_named(region, name).is_none())
+            {
                 return Err(ElbError::LoadBalancerNotFound((*absent).to_owned()));
             }
             let wanted = |known: &&LoadBalancer| {
@@ -64,7 +72,9 @@ impl Asked<'_> {
 
     fn write_load_balancers(&self, balancers: &[LoadBalancer], marker: Option<&str>) -> crate::front::call::Reply {
         answer(self.call, NAMESPACE, |xml| {
-            xml.list("LoadBalancers", balancers, |xml, balancer| self.write_load_balancer(xml, balancer));
+            xml.list("LoadBalancers", balancers, |xml, balancer| {
+                self.write_load_balancer(xml, balancer)
+            });
             xml.optional("NextMarker", marker);
         })
     }
@@ -81,10 +91,16 @@ impl Asked<'_> {
         xml.element("State", |xml| xml.text("Code", "active"));
         xml.text("Type", "application");
         xml.text("IpAddressType", "ipv4");
-        xml.list("AvailabilityZones", balancer.spec.subnets.iter().zip('a'..='f'), |xml, (subnet, zone)| {
-            xml.text("ZoneName", format_args!("{region}{zone}"));
-            xml.text("SubnetId", subnet);
+        xml.list(
+            "AvailabilityZones",
+            balancer.spec.subnets.iter().zip('a'..='f'),
+            |xml, (subnet, zone)| {
+                xml.text("ZoneName", format_args!("{region}{zone}"));
+                xml.text("SubnetId", subnet);
+            },
+        );
+        xml.list("SecurityGroups", &balancer.spec.security_groups, |xml, group| {
+            xml.escape(group)
         });
-        xml.list("SecurityGroups", &balancer.spec.security_groups, |xml, group| xml.escape(group));
     }
 }

@@ -22,8 +22,15 @@ const PAGE: usize = 400;
 impl Elb {
     /// Carries out one call of the API.
     pub(crate) async fn answer(&self, call: &Call) -> Reply {
-        let asked = Asked { elb: self, call, parameters: parameters(call) };
-        asked.answer().await.unwrap_or_else(|error| error.reply(call, NAMESPACE))
+        let asked = Asked {
+            elb: self,
+            call,
+            parameters: parameters(call),
+        };
+        asked
+            .answer()
+            .await
+            .unwrap_or_else(|error| error.reply(call, NAMESPACE))
     }
 }
 
@@ -74,7 +81,11 @@ impl Asked<'_> {
     /// A required ARN. One of another region does not exist here.
     fn arn(&self, name: &str, missing: fn(String) -> ElbError) -> Result<&str, QueryError> {
         let arn = self.parameters.required(name)?;
-        if self.is_local(arn) { Ok(arn) } else { Err(missing(arn.to_owned()).into()) }
+        if self.is_local(arn) {
+            Ok(arn)
+        } else {
+            Err(missing(arn.to_owned()).into())
+        }
     }
 
     /// A list of ARNs, under the same condition.
@@ -92,11 +103,14 @@ impl Asked<'_> {
 
     /// The page that was asked for, and the marker of the next one: the number of items before it.
     fn page<T>(&self, items: Vec<T>) -> Result<(Vec<T>, Option<String>), QueryError> {
-        let size = self.parameters.parsed::<usize>("PageSize")?.unwrap_or(PAGE).clamp(1, PAGE);
+        let size = self
+            .parameters
+            .parsed::<usize>("PageSize")?
+            .unwrap_or(PAGE)
+            .clamp(1, PAGE);
         let from = self.parameters.parsed::<usize>("Marker")?.unwrap_or(0);
         let rest = items.len() > from.saturating_add(size);
         let page = items.into_iter().skip(from).take(size).collect();
         Ok((page, rest.then(|| (from + size).to_string())))
     }
 }
-

@@ -17,8 +17,9 @@ impl Asked<'_> {
         if conditions.is_empty() {
             return Err(ElbError::Validation(String::from("A condition must be specified")).into());
         }
-        let action =
-            self.action("Actions")?.ok_or_else(|| ElbError::Validation(String::from("An action must be specified")))?;
+        let action = self
+            .action("Actions")?
+            .ok_or_else(|| ElbError::Validation(String::from("An action must be specified")))?;
         let tags = self.tags();
         let created = self.elb.change(|model| {
             let arn = model.create_rule(listener, priority, conditions, action, tags)?;
@@ -42,7 +43,11 @@ impl Asked<'_> {
                 let message = "You must specify either listener rule ARNs or a listener ARN";
                 return Err(QueryError::sender("ValidationError", message));
             }
-            None => self.elb.model.read(|model| arns.iter().map(|arn| model.rule(arn).cloned()).collect::<Result<_, _>>())?,
+            None => self.elb.model.read(|model| {
+                arns.iter()
+                    .map(|arn| model.rule(arn).cloned())
+                    .collect::<Result<_, _>>()
+            })?,
         };
         let (page, marker) = self.page(found)?;
         Ok(self.write_rules(&page, marker.as_deref()))
@@ -76,7 +81,10 @@ impl Asked<'_> {
         }
         let moved = self.elb.change(|model| {
             model.set_priorities(&wanted)?;
-            wanted.iter().map(|(arn, _)| model.rule(arn).cloned()).collect::<Result<Vec<_>, _>>()
+            wanted
+                .iter()
+                .map(|(arn, _)| model.rule(arn).cloned())
+                .collect::<Result<Vec<_>, _>>()
         })?;
         Ok(self.write_rules(&moved, None))
     }

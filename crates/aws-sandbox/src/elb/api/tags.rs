@@ -11,7 +11,12 @@ impl Asked<'_> {
         self.parameters
             .list("Tags")
             .into_iter()
-            .filter_map(|tag| Some((tag.text("Key")?.to_owned(), tag.text("Value").unwrap_or_default().to_owned())))
+            .filter_map(|tag| {
+                Some((
+                    tag.text("Key")?.to_owned(),
+                    tag.text("Value").unwrap_or_default().to_owned(),
+                ))
+            })
             .collect()
     }
 
@@ -29,9 +34,14 @@ impl Asked<'_> {
         let arns = self.arns("ResourceArns", absent)?;
         let found: Vec<(&str, Tags)> = self.elb.model.read(|model| {
             let tags = |arn: &&'_ str| {
-                model.tags(arn).map(|tags| tags.clone()).ok_or_else(|| absent((*arn).to_owned()))
+                model
+                    .tags(arn)
+                    .map(|tags| tags.clone())
+                    .ok_or_else(|| absent((*arn).to_owned()))
             };
-            arns.iter().map(|arn| Ok::<_, ElbError>((*arn, tags(arn)?))).collect::<Result<_, _>>()
+            arns.iter()
+                .map(|arn| Ok::<_, ElbError>((*arn, tags(arn)?)))
+                .collect::<Result<_, _>>()
         })?;
         Ok(answer(self.call, NAMESPACE, |xml| {
             xml.list("TagDescriptions", found, |xml, (arn, tags)| {
@@ -62,7 +72,11 @@ impl Asked<'_> {
 
 /// Each kind of resource has its own error.
 fn absent(arn: String) -> ElbError {
-    let kind = arn.split(':').nth(5).and_then(|resource| resource.split('/').next()).unwrap_or_default();
+    let kind = arn
+        .split(':')
+        .nth(5)
+        .and_then(|resource| resource.split('/').next())
+        .unwrap_or_default();
     match kind {
         "targetgroup" => ElbError::TargetGroupNotFound(arn),
         "listener" => ElbError::ListenerNotFound(arn),

@@ -8,7 +8,8 @@ use crate::wire::{Parameters, QueryError, answer, empty_answer};
 impl Asked<'_> {
     pub(super) fn register_targets(&self) -> Answer {
         let (group, targets) = self.targets()?;
-        self.elb.change(|model| targets.iter().try_for_each(|target| model.register(group, *target)))?;
+        self.elb
+            .change(|model| targets.iter().try_for_each(|target| model.register(group, *target)))?;
         Ok(empty_answer(self.call, NAMESPACE))
     }
 
@@ -22,7 +23,10 @@ impl Asked<'_> {
 
     pub(super) fn describe_target_health(&self) -> Answer {
         let (arn, asked) = self.targets()?;
-        let check_port = self.elb.model.read(|model| model.group(arn).map(|group| group.health_check.port))?;
+        let check_port = self
+            .elb
+            .model
+            .read(|model| model.group(arn).map(|group| group.health_check.port))?;
         let mut states = self.elb.target_states(arn)?;
         if !asked.is_empty() {
             let known = states;
@@ -56,11 +60,22 @@ impl Asked<'_> {
         let read = |target: &Parameters| {
             let id = target.required("Id")?;
             let ip = id.parse().map_err(|_| {
-                let message = format!("The target ID '{id}' is not an IPv4 address; the sandbox has targets of the type 'ip'");
+                let message =
+                    format!("The target ID '{id}' is not an IPv4 address; the sandbox has targets of the type 'ip'");
                 ElbError::InvalidTarget(message)
             })?;
-            Ok::<_, QueryError>(Target { ip, port: target.parsed("Port")?.unwrap_or(port) })
+            Ok::<_, QueryError>(Target {
+                ip,
+                port: target.parsed("Port")?.unwrap_or(port),
+            })
         };
-        Ok((arn, self.parameters.list("Targets").into_iter().map(read).collect::<Result<_, _>>()?))
+        Ok((
+            arn,
+            self.parameters
+                .list("Targets")
+                .into_iter()
+                .map(read)
+                .collect::<Result<_, _>>()?,
+        ))
     }
 }

@@ -40,17 +40,24 @@ impl Model {
     }
 
     pub(in crate::elb) fn load_balancer_named(&self, region: &str, name: &str) -> Option<&LoadBalancer> {
-        self.load_balancers.values().find(|known| known.name == name && arn::region(&known.arn) == region)
+        self.load_balancers
+            .values()
+            .find(|known| known.name == name && arn::region(&known.arn) == region)
     }
 
     pub(in crate::elb) fn load_balancer(&self, arn: &str) -> Result<&LoadBalancer, ElbError> {
-        self.load_balancers.get(arn).ok_or_else(|| ElbError::LoadBalancerNotFound(arn.to_owned()))
+        self.load_balancers
+            .get(arn)
+            .ok_or_else(|| ElbError::LoadBalancerNotFound(arn.to_owned()))
     }
 
     /// Takes its listeners and their rules with it. An absent one is no error, as on AWS.
     pub(in crate::elb) fn delete_load_balancer(&mut self, arn: &str) -> Result<(), ElbError> {
         let protected = |balancer: &LoadBalancer| {
-            balancer.attributes.get(DELETION_PROTECTION).is_some_and(|enabled| enabled == "true")
+            balancer
+                .attributes
+                .get(DELETION_PROTECTION)
+                .is_some_and(|enabled| enabled == "true")
         };
         if self.load_balancers.get(arn).is_some_and(protected) {
             return Err(ElbError::OperationNotPermitted(format!(
@@ -79,7 +86,11 @@ impl Model {
             .find(|listener| listener.load_balancer == load_balancer && listener.port == port);
         match known {
             None => Ok(None),
-            Some(listener) if self.default_rule(&listener.arn).is_some_and(|rule| rule.action == *action) => {
+            Some(listener)
+                if self
+                    .default_rule(&listener.arn)
+                    .is_some_and(|rule| rule.action == *action) =>
+            {
                 Ok(Some(listener.arn.clone()))
             }
             Some(_) => Err(ElbError::DuplicateListener(port)),
@@ -118,17 +129,23 @@ impl Model {
     }
 
     pub(in crate::elb) fn listener(&self, arn: &str) -> Result<&Listener, ElbError> {
-        self.listeners.get(arn).ok_or_else(|| ElbError::ListenerNotFound(arn.to_owned()))
+        self.listeners
+            .get(arn)
+            .ok_or_else(|| ElbError::ListenerNotFound(arn.to_owned()))
     }
 
     pub(in crate::elb) fn delete_listener(&mut self, arn: &str) -> Result<(), ElbError> {
-        self.listeners.remove(arn).ok_or_else(|| ElbError::ListenerNotFound(arn.to_owned()))?;
+        self.listeners
+            .remove(arn)
+            .ok_or_else(|| ElbError::ListenerNotFound(arn.to_owned()))?;
         self.rules.retain(|_, rule| rule.listener != arn);
         Ok(())
     }
 
     pub(in crate::elb) fn default_rule(&self, listener: &str) -> Option<&Rule> {
-        self.rules.values().find(|rule| rule.listener == listener && rule.priority == Priority::Default)
+        self.rules
+            .values()
+            .find(|rule| rule.listener == listener && rule.priority == Priority::Default)
     }
 }
 

@@ -27,7 +27,11 @@ impl Model {
         let attributes = attributes(&spec);
         if let Some(known) = self.group_named(&place.region, &spec.name) {
             let same = known.port == spec.port && known.health_check == spec.health_check && known.vpc == vpc;
-            return if same { Ok(known.arn.clone()) } else { Err(ElbError::DuplicateTargetGroupName(spec.name)) };
+            return if same {
+                Ok(known.arn.clone())
+            } else {
+                Err(ElbError::DuplicateTargetGroupName(spec.name))
+            };
         }
         let arn = place.target_group(&spec.name);
         let group = TargetGroup {
@@ -45,15 +49,21 @@ impl Model {
     }
 
     pub(in crate::elb) fn group_named(&self, region: &str, name: &str) -> Option<&TargetGroup> {
-        self.groups.values().find(|known| known.name == name && arn::region(&known.arn) == region)
+        self.groups
+            .values()
+            .find(|known| known.name == name && arn::region(&known.arn) == region)
     }
 
     pub(in crate::elb) fn group(&self, arn: &str) -> Result<&TargetGroup, ElbError> {
-        self.groups.get(arn).ok_or_else(|| ElbError::TargetGroupNotFound(arn.to_owned()))
+        self.groups
+            .get(arn)
+            .ok_or_else(|| ElbError::TargetGroupNotFound(arn.to_owned()))
     }
 
     pub(in crate::elb) fn group_mut(&mut self, arn: &str) -> Result<&mut TargetGroup, ElbError> {
-        self.groups.get_mut(arn).ok_or_else(|| ElbError::TargetGroupNotFound(arn.to_owned()))
+        self.groups
+            .get_mut(arn)
+            .ok_or_else(|| ElbError::TargetGroupNotFound(arn.to_owned()))
     }
 
     pub(in crate::elb) fn set_health_check(&mut self, arn: &str, check: HealthCheck) -> Result<(), ElbError> {
@@ -84,7 +94,10 @@ impl Model {
     /// A target that drains comes back as a new one.
     pub(in crate::elb) fn register(&mut self, group: &str, target: Target) -> Result<(), ElbError> {
         if target.port == 0 || target.ip == Ipv4Addr::UNSPECIFIED {
-            return Err(ElbError::InvalidTarget(format!("The target '{}' has no address", target.address())));
+            return Err(ElbError::InvalidTarget(format!(
+                "The target '{}' has no address",
+                target.address()
+            )));
         }
         let targets = &mut self.group_mut(group)?.targets;
         targets.retain(|(known, registration)| *known != target || matches!(registration, Registration::Registered));
@@ -104,7 +117,11 @@ impl Model {
         let in_use = !self.balancers_of(group).is_empty();
         let group = self.group_mut(group)?;
         // Nobody sends requests to an unused group, so there is nothing to wait for.
-        let delay = if in_use { group.deregistration_delay() } else { Duration::ZERO };
+        let delay = if in_use {
+            group.deregistration_delay()
+        } else {
+            Duration::ZERO
+        };
         let until = now + delay;
         let Some((_, registration)) = group.targets.iter_mut().find(|(known, _)| *known == target) else {
             return Ok(None);

@@ -22,7 +22,10 @@ impl Model {
         let balancer = self.listener(listener)?.load_balancer.clone();
         self.check_action(&action, &balancer)?;
         check_priority(priority)?;
-        let taken = self.rules_of(listener).into_iter().any(|rule| rule.priority == Priority::At(priority));
+        let taken = self
+            .rules_of(listener)
+            .into_iter()
+            .any(|rule| rule.priority == Priority::At(priority));
         if taken {
             return Err(ElbError::PriorityInUse(priority));
         }
@@ -40,7 +43,9 @@ impl Model {
     }
 
     pub(in crate::elb) fn rule(&self, arn: &str) -> Result<&Rule, ElbError> {
-        self.rules.get(arn).ok_or_else(|| ElbError::RuleNotFound(arn.to_owned()))
+        self.rules
+            .get(arn)
+            .ok_or_else(|| ElbError::RuleNotFound(arn.to_owned()))
     }
 
     /// A listener's rules in the order they are tried.
@@ -60,7 +65,10 @@ impl Model {
     }
 
     pub(in crate::elb) fn set_conditions(&mut self, rule: &str, conditions: Vec<Condition>) -> Result<(), ElbError> {
-        let rule = self.rules.get_mut(rule).ok_or_else(|| ElbError::RuleNotFound(rule.to_owned()))?;
+        let rule = self
+            .rules
+            .get_mut(rule)
+            .ok_or_else(|| ElbError::RuleNotFound(rule.to_owned()))?;
         if rule.priority == Priority::Default {
             return Err(default_rule_stays(&rule.arn, "given conditions"));
         }
@@ -74,7 +82,13 @@ impl Model {
             Action::Forward(forward) => forward.stickiness,
             Action::FixedResponse { .. } | Action::Redirect(_) => None,
         };
-        self.set_action(rule, Action::Forward(Forward { groups: groups.to_vec(), stickiness }))
+        self.set_action(
+            rule,
+            Action::Forward(Forward {
+                groups: groups.to_vec(),
+                stickiness,
+            }),
+        )
     }
 
     /// All or nothing.
@@ -87,7 +101,9 @@ impl Model {
             }
             let stays = |other: &&Rule| !wanted.iter().any(|(moved, _)| *moved == other.arn);
             let taken = self.rules_of(&rule.listener).into_iter().filter(stays);
-            let twice = wanted.iter().filter(|(other, at)| at == priority && self.is_sibling(other, &rule.listener));
+            let twice = wanted
+                .iter()
+                .filter(|(other, at)| at == priority && self.is_sibling(other, &rule.listener));
             if taken.into_iter().any(|other| other.priority == Priority::At(*priority)) || twice.count() > 1 {
                 return Err(ElbError::PriorityInUse(*priority));
             }
@@ -118,7 +134,9 @@ impl Model {
 
     /// Known groups of no other load balancer, and weights in AWS's range.
     pub(in crate::elb) fn check_action(&self, action: &Action, balancer: &str) -> Result<(), ElbError> {
-        let Action::Forward(forward) = action else { return Ok(()) };
+        let Action::Forward(forward) = action else {
+            return Ok(());
+        };
         if forward.groups.is_empty() || forward.groups.len() > MOST_GROUPS {
             return Err(ElbError::Validation(format!(
                 "A forward action must name 1 to {MOST_GROUPS} target groups, not {}",
@@ -148,5 +166,7 @@ fn check_priority(priority: u32) -> Result<(), ElbError> {
     if (1..=LOWEST_PRIORITY).contains(&priority) {
         return Ok(());
     }
-    Err(ElbError::Validation(format!("Rule priority '{priority}' must be between 1 and {LOWEST_PRIORITY}")))
+    Err(ElbError::Validation(format!(
+        "Rule priority '{priority}' must be between 1 and {LOWEST_PRIORITY}"
+    )))
 }

@@ -5,7 +5,10 @@ use crate::elb::ElbError;
 use crate::elb::arn::Place;
 
 fn place() -> Place {
-    Place { region: String::from("eu-central-1"), account: String::from("000000000000") }
+    Place {
+        region: String::from("eu-central-1"),
+        account: String::from("000000000000"),
+    }
 }
 
 fn spec(name: &str) -> TargetGroupSpec {
@@ -23,7 +26,9 @@ fn group(model: &mut Model, name: &str) -> String {
 }
 
 fn balancer(model: &mut Model, name: &str) -> String {
-    model.create_load_balancer(&place(), name, LoadBalancerSpec::default(), Tags::new()).unwrap()
+    model
+        .create_load_balancer(&place(), name, LoadBalancerSpec::default(), Tags::new())
+        .unwrap()
 }
 
 /// A load balancer with a listener that forwards everything to `blue`, and an unused group `green`.
@@ -31,8 +36,9 @@ fn front() -> (Model, String, String, String) {
     let mut model = Model::default();
     let (blue, green) = (group(&mut model, "blue"), group(&mut model, "green"));
     let balancer = balancer(&mut model, "front");
-    let listener =
-        model.create_listener(&balancer, 80, Action::forward(&[(blue.clone(), 1)]), Tags::new()).unwrap();
+    let listener = model
+        .create_listener(&balancer, 80, Action::forward(&[(blue.clone(), 1)]), Tags::new())
+        .unwrap();
     (model, listener, blue, green)
 }
 
@@ -64,13 +70,24 @@ fn the_sticky_attribute_and_the_delay_are_stored() {
 fn weights_change_on_a_listeners_default_rule_but_within_aws_s_range() {
     let (mut model, listener, blue, green) = front();
     let rule = model.default_rule(&listener).unwrap().arn.clone();
-    model.set_forward(&rule, &[(blue.clone(), 90), (green.clone(), 10)]).unwrap();
-    assert_eq!(model.rule(&rule).unwrap().action.groups(), [(blue.clone(), 90), (green, 10)]);
-    assert!(matches!(model.set_forward(&rule, &[(blue, 1000)]), Err(ElbError::Validation(_))));
+    model
+        .set_forward(&rule, &[(blue.clone(), 90), (green.clone(), 10)])
+        .unwrap();
+    assert_eq!(
+        model.rule(&rule).unwrap().action.groups(),
+        [(blue.clone(), 90), (green, 10)]
+    );
+    assert!(matches!(
+        model.set_forward(&rule, &[(blue, 1000)]),
+        Err(ElbError::Validation(_))
+    ));
     assert!(matches!(model.set_forward(&rule, &[]), Err(ElbError::Validation(_))));
     let unknown = model.set_forward(&rule, &[(String::from("arn:none"), 1)]);
     assert!(matches!(unknown, Err(ElbError::TargetGroupNotFound(_))));
-    assert!(matches!(model.delete_rule(&rule), Err(ElbError::OperationNotPermitted(_))));
+    assert!(matches!(
+        model.delete_rule(&rule),
+        Err(ElbError::OperationNotPermitted(_))
+    ));
 }
 
 #[test]
@@ -91,33 +108,62 @@ fn a_group_belongs_to_one_load_balancer_and_cannot_go_while_in_use() {
 fn priorities_are_unique_and_can_be_swapped() {
     let (mut model, listener, blue, _) = front();
     let action = || Action::forward(&[(blue.clone(), 1)]);
-    let first = model.create_rule(&listener, 1, Vec::new(), action(), Tags::new()).unwrap();
-    let second = model.create_rule(&listener, 2, Vec::new(), action(), Tags::new()).unwrap();
+    let first = model
+        .create_rule(&listener, 1, Vec::new(), action(), Tags::new())
+        .unwrap();
+    let second = model
+        .create_rule(&listener, 2, Vec::new(), action(), Tags::new())
+        .unwrap();
     let taken = model.create_rule(&listener, 2, Vec::new(), action(), Tags::new());
     assert!(matches!(taken, Err(ElbError::PriorityInUse(2))));
-    model.set_priorities(&[(first.clone(), 2), (second.clone(), 1)]).unwrap();
-    let order: Vec<_> = model.rules_of(&listener).into_iter().map(|rule| rule.arn.clone()).collect();
+    model
+        .set_priorities(&[(first.clone(), 2), (second.clone(), 1)])
+        .unwrap();
+    let order: Vec<_> = model
+        .rules_of(&listener)
+        .into_iter()
+        .map(|rule| rule.arn.clone())
+        .collect();
     assert_eq!(order[..2], [second.clone(), first.clone()]);
-    assert!(matches!(model.set_priorities(&[(first.clone(), 1)]), Err(ElbError::PriorityInUse(1))));
-    assert!(matches!(model.set_priorities(&[(first, 7), (second, 7)]), Err(ElbError::PriorityInUse(7))));
+    assert!(matches!(
+        model.set_priorities(&[(first.clone(), 1)]),
+        Err(ElbError::PriorityInUse(1))
+    ));
+    assert!(matches!(
+        model.set_priorities(&[(first, 7), (second, 7)]),
+        Err(ElbError::PriorityInUse(7))
+    ));
 }
 
 #[test]
 fn a_deregistered_target_drains_and_is_then_forgotten() {
     let (mut model, _, blue, green) = front();
-    let target = Target { ip: Ipv4Addr::new(127, 9, 1, 1), port: 8080 };
+    let target = Target {
+        ip: Ipv4Addr::new(127, 9, 1, 1),
+        port: 8080,
+    };
     let now = crate::clock::now();
     for group in [&blue, &green] {
         model.register(group, target).unwrap();
     }
     let until = model.deregister(&blue, target, now).unwrap().unwrap();
     assert_eq!(until, now + Duration::from_secs(2));
-    assert_eq!(model.deregister(&green, target, now).unwrap(), Some(now), "nobody sends requests to green");
+    assert_eq!(
+        model.deregister(&green, target, now).unwrap(),
+        Some(now),
+        "nobody sends requests to green"
+    );
     model.forget_drained(now);
-    assert_eq!(model.group(&blue).unwrap().registration(target), Some(Registration::Draining { until }));
+    assert_eq!(
+        model.group(&blue).unwrap().registration(target),
+        Some(Registration::Draining { until })
+    );
     assert_eq!(model.group(&green).unwrap().registration(target), None);
     model.register(&blue, target).unwrap();
-    assert_eq!(model.group(&blue).unwrap().registration(target), Some(Registration::Registered));
+    assert_eq!(
+        model.group(&blue).unwrap().registration(target),
+        Some(Registration::Registered)
+    );
     assert_eq!(model.deregister(&green, target, now).unwrap(), None);
 }
 
@@ -132,10 +178,19 @@ fn names_are_as_aws_allows() {
 #[test]
 fn the_model_survives_its_own_file() {
     let (mut model, listener, blue, _) = front();
-    let target = Target { ip: Ipv4Addr::new(127, 9, 1, 1), port: 8080 };
+    let target = Target {
+        ip: Ipv4Addr::new(127, 9, 1, 1),
+        port: 8080,
+    };
     model.register(&blue, target).unwrap();
     let text = serde_json::to_string(&model).unwrap();
     let again: Model = serde_json::from_str(&text).unwrap();
-    assert_eq!(again.group(&blue).unwrap().registration(target), Some(Registration::Registered));
-    assert_eq!(again.default_rule(&listener).unwrap().action, model.default_rule(&listener).unwrap().action);
+    assert_eq!(
+        again.group(&blue).unwrap().registration(target),
+        Some(Registration::Registered)
+    );
+    assert_eq!(
+        again.default_rule(&listener).unwrap().action,
+        model.default_rule(&listener).unwrap().action
+    );
 }

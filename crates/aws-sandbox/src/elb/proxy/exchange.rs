@@ -46,7 +46,8 @@ pub(super) async fn exchange(
     port: u16,
 ) -> Result<Response<Incoming>, Failure> {
     let (mut parts, body) = request.into_parts();
-    let upgrade = headers::upgrade(&parts.headers).and_then(|protocol| Some((protocol, parts.extensions.remove::<OnUpgrade>()?)));
+    let upgrade =
+        headers::upgrade(&parts.headers).and_then(|protocol| Some((protocol, parts.extensions.remove::<OnUpgrade>()?)));
     headers::to_target(&mut parts, client, port);
     if let Some((protocol, client)) = upgrade {
         headers::ask_for_upgrade(&mut parts.headers, &protocol);
@@ -64,7 +65,9 @@ async fn readable_again(parts: &Parts, body: Incoming) -> Result<Outgoing, Failu
     if body.is_end_stream() {
         return Ok(Either::Left(Full::default()));
     }
-    if !body.size_hint().exact().is_some_and(|length| length <= REPLAYABLE) || parts.headers.contains_key(header::TRAILER) {
+    if !body.size_hint().exact().is_some_and(|length| length <= REPLAYABLE)
+        || parts.headers.contains_key(header::TRAILER)
+    {
         return Ok(Either::Right(body));
     }
     let whole = body.collect().await.map_err(Failure::Client)?;
@@ -120,12 +123,18 @@ async fn attempt(
 
 /// A body that the client stopped sending is no fault of the target's.
 fn blame(cause: hyper::Error) -> Failure {
-    if cause.is_user() { Failure::Client(cause) } else { Failure::Broken(cause) }
+    if cause.is_user() {
+        Failure::Client(cause)
+    } else {
+        Failure::Broken(cause)
+    }
 }
 
 /// The request once more, if it may be repeated.
 fn replay(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
-    let Either::Left(body) = request.body() else { return None };
+    let Either::Left(body) = request.body() else {
+        return None;
+    };
     if !request.method().is_idempotent() {
         return None;
     }

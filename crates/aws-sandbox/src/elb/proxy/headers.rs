@@ -27,7 +27,12 @@ const HOP_BY_HOP: [HeaderName; 6] = [
 /// The host a request is for: its Host header or, when it came with a full URI, that one's.
 pub(super) fn host<B>(request: &Request<B>) -> &str {
     let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    request.uri().authority().map(http::uri::Authority::as_str).or(header).unwrap_or_default()
+    request
+        .uri()
+        .authority()
+        .map(http::uri::Authority::as_str)
+        .or(header)
+        .unwrap_or_default()
 }
 
 /// The protocol a client asks to switch to.
@@ -57,7 +62,9 @@ pub(super) fn to_target(parts: &mut Parts, client: Ipv4Addr, port: u16) {
     let trace = trace_id(parts.headers.get(&TRACE_ID).and_then(|value| value.to_str().ok()));
     set(&mut parts.headers, TRACE_ID, trace);
     if !parts.headers.contains_key(header::HOST) {
-        parts.headers.insert(header::HOST, HeaderValue::from_static("localhost"));
+        parts
+            .headers
+            .insert(header::HOST, HeaderValue::from_static("localhost"));
     }
 }
 
@@ -73,7 +80,9 @@ pub(super) fn to_client(headers: &mut HeaderMap) {
 }
 
 fn without_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = connection_tokens(headers).filter_map(|token| token.parse().ok()).collect();
+    let named: Vec<HeaderName> = connection_tokens(headers)
+        .filter_map(|token| token.parse().ok())
+        .collect();
     for name in named.iter().chain(&HOP_BY_HOP) {
         headers.remove(name);
     }
@@ -105,7 +114,10 @@ fn trace_id(before: Option<&str>) -> String {
     match before {
         None => format!("Root={id}"),
         Some(before) if before.split(';').any(|field| field.trim_start().starts_with("Root=")) => {
-            let kept: Vec<&str> = before.split(';').filter(|field| !field.trim_start().starts_with("Self=")).collect();
+            let kept: Vec<&str> = before
+                .split(';')
+                .filter(|field| !field.trim_start().starts_with("Self="))
+                .collect();
             format!("Self={id};{}", kept.join(";"))
         }
         Some(before) => format!("Root={id};{before}"),
@@ -147,9 +159,15 @@ mod tests {
     #[test]
     fn a_trace_is_begun_or_continued() {
         let begun = trace_id(None);
-        assert!(begun.starts_with("Root=1-") && begun.len() == "Root=1-".len() + 8 + 1 + 24, "{begun}");
+        assert!(
+            begun.starts_with("Root=1-") && begun.len() == "Root=1-".len() + 8 + 1 + 24,
+            "{begun}"
+        );
         let continued = trace_id(Some("Self=old;Root=1-2-3;Sampled=1"));
-        assert!(continued.starts_with("Self=1-") && continued.ends_with(";Root=1-2-3;Sampled=1"), "{continued}");
+        assert!(
+            continued.starts_with("Self=1-") && continued.ends_with(";Root=1-2-3;Sampled=1"),
+            "{continued}"
+        );
         assert!(trace_id(Some("Sampled=1")).ends_with(";Sampled=1"));
     }
 

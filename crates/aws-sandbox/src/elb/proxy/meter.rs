@@ -23,7 +23,9 @@ pub(in crate::elb) struct Meter {
 
 impl std::fmt::Debug for Meter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Meter").field("balancer", &self.balancer).finish_non_exhaustive()
+        f.debug_struct("Meter")
+            .field("balancer", &self.balancer)
+            .finish_non_exhaustive()
     }
 }
 
@@ -80,20 +82,23 @@ impl Meter {
             _ => &["HTTPCode_ELB_4XX_Count"],
         };
         for name in names {
-            self.metrics.record(&self.region, NAMESPACE, name, &self.balancer, 1.0, Unit::COUNT);
+            self.metrics
+                .record(&self.region, NAMESPACE, name, &self.balancer, 1.0, Unit::COUNT);
         }
     }
 
     fn both(&self, group: &Group, name: &'static str, value: f64, unit: Unit) {
         for dimensions in &group.dimensions {
-            self.metrics.record(&self.region, NAMESPACE, name, dimensions, value, unit);
+            self.metrics
+                .record(&self.region, NAMESPACE, name, dimensions, value, unit);
         }
     }
 
     /// How many targets of a group are healthy and how many not, right now.
     pub(in crate::elb) fn hosts(&self, dimensions: &[(&'static str, String)], healthy: u32, unhealthy: u32) {
         for (name, count) in [("HealthyHostCount", healthy), ("UnHealthyHostCount", unhealthy)] {
-            self.metrics.record(&self.region, NAMESPACE, name, dimensions, f64::from(count), Unit::COUNT);
+            self.metrics
+                .record(&self.region, NAMESPACE, name, dimensions, f64::from(count), Unit::COUNT);
         }
     }
 }

@@ -45,13 +45,21 @@ fn location(to: &Redirect, seen: &Seen<'_>, port: u16) -> String {
     };
     let query = fill(&to.query);
     let mark = if query.is_empty() { "" } else { "?" };
-    format!("{}://{}:{}{}{mark}{query}", fill(&to.protocol).to_lowercase(), fill(&to.host), fill(&to.port), fill(&to.path))
+    format!(
+        "{}://{}:{}{}{mark}{query}",
+        fill(&to.protocol).to_lowercase(),
+        fill(&to.host),
+        fill(&to.port),
+        fill(&to.path)
+    )
 }
 
 fn page(status: StatusCode, content_type: HeaderValue, body: String) -> Response<Body> {
     let mut response = Response::new(Either::Right(Full::new(Bytes::from(body))));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::SERVER, HeaderValue::from_static("awselb/2.0"));
+    response
+        .headers_mut()
+        .insert(header::SERVER, HeaderValue::from_static("awselb/2.0"));
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response
 }
@@ -82,6 +90,9 @@ mod tests {
         };
         let response = redirect(&to, &seen, 80);
         assert_eq!(response.status(), 301);
-        assert_eq!(response.headers()[header::LOCATION], "https://tasks.example.com:443/v2/a/b?c=d");
+        assert_eq!(
+            response.headers()[header::LOCATION],
+            "https://tasks.example.com:443/v2/a/b?c=d"
+        );
     }
 }

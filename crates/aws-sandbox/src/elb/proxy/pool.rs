@@ -59,7 +59,10 @@ impl Pool {
                 let mut idle = pool.lock();
                 let connections = idle.entry(target).or_default();
                 connections.retain(|idle| idle.since.elapsed() < KEPT && !idle.connection.is_closed());
-                connections.push(Idle { connection, since: Instant::now() });
+                connections.push(Idle {
+                    connection,
+                    since: Instant::now(),
+                });
             }
         });
     }
