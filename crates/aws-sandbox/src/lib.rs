@@ -7,6 +7,8 @@
 mod clock;
 mod cloudwatch;
 mod ecr;
+mod ecs;
+mod elb;
 mod front;
 #[cfg(test)]
 mod loopback;
