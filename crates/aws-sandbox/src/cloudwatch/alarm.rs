@@ -32,22 +32,30 @@ pub(crate) enum Watched {
 /// ARNs of what AWS would notify; the sandbox only keeps them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Actions {
-    /// `None` until somebody disables them.
-    pub(crate) disabled: Option<Disabled>,
+    pub(crate) switch: Switch,
     pub(crate) ok: Vec<String>,
     pub(crate) alarm: Vec<String>,
     pub(crate) insufficient_data: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Disabled;
+/// `ActionsEnabled`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Switch {
+    #[default]
+    On,
+    Off,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Comparison {
-    GreaterThanOrEqualToThreshold,
-    GreaterThanThreshold,
-    LessThanThreshold,
-    LessThanOrEqualToThreshold,
+    #[serde(rename = "GreaterThanOrEqualToThreshold")]
+    AtLeast,
+    #[serde(rename = "GreaterThanThreshold")]
+    Above,
+    #[serde(rename = "LessThanThreshold")]
+    Below,
+    #[serde(rename = "LessThanOrEqualToThreshold")]
+    AtMost,
 }
 
 /// Amazon CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data".
@@ -109,7 +117,7 @@ impl AlarmSpec {
             evaluation_periods,
             datapoints_to_alarm: evaluation_periods,
             threshold,
-            comparison: Comparison::GreaterThanThreshold,
+            comparison: Comparison::Above,
             missing_data: MissingData::default(),
             actions: Actions::default(),
         }
@@ -128,23 +136,27 @@ impl AlarmSpec {
         let breaching = real.iter().filter(|(_, breaches)| *breaches).count();
         // Missing data counts only where real data does not fill the periods.
         let absent = (self.evaluation_periods as usize).saturating_sub(real.len());
-        let state = match self.missing_data {
-            _ if breaching >= needed => AlarmState::Alarm,
-            _ if absent == 0 => AlarmState::Ok,
-            MissingData::Breaching if breaching + absent >= needed => AlarmState::Alarm,
-            MissingData::Breaching | MissingData::NotBreaching => AlarmState::Ok,
-            MissingData::Missing if real.is_empty() => AlarmState::InsufficientData,
-            MissingData::Missing if breaching == real.len() => {
-                // All there is breaches: an alarm once the oldest of it is old enough, and nothing new before.
-                if real.last().is_some_and(|(age, _)| *age >= needed) {
-                    AlarmState::Alarm
-                } else {
-                    current
+        let state = if breaching >= needed {
+            AlarmState::Alarm
+        } else if absent == 0 {
+            AlarmState::Ok
+        } else {
+            match self.missing_data {
+                MissingData::Breaching if breaching + absent >= needed => AlarmState::Alarm,
+                MissingData::Missing if real.is_empty() => AlarmState::InsufficientData,
+                MissingData::Missing if breaching == real.len() => {
+                    // All there is breaches: an alarm once the oldest of it is old enough, and nothing new before.
+                    if real.last().is_some_and(|(age, _)| *age >= needed) {
+                        AlarmState::Alarm
+                    } else {
+                        current
+                    }
+                }
+                MissingData::Ignore if breaching + absent >= needed => current,
+                MissingData::Breaching | MissingData::NotBreaching | MissingData::Missing | MissingData::Ignore => {
+                    AlarmState::Ok
                 }
             }
-            MissingData::Missing => AlarmState::Ok,
-            MissingData::Ignore if breaching + absent < needed => AlarmState::Ok,
-            MissingData::Ignore => current,
         };
         (state, self.reason(recent, breaching, real.len()))
     }
@@ -185,19 +197,19 @@ impl AlarmSpec {
 impl Comparison {
     pub(crate) fn breaches(self, value: f64, threshold: f64) -> bool {
         match self {
-            Self::GreaterThanOrEqualToThreshold => value >= threshold,
-            Self::GreaterThanThreshold => value > threshold,
-            Self::LessThanThreshold => value < threshold,
-            Self::LessThanOrEqualToThreshold => value <= threshold,
+            Self::AtLeast => value >= threshold,
+            Self::Above => value > threshold,
+            Self::Below => value < threshold,
+            Self::AtMost => value <= threshold,
         }
     }
 
     fn words(self) -> &'static str {
         match self {
-            Self::GreaterThanOrEqualToThreshold => "greater than or equal to",
-            Self::GreaterThanThreshold => "greater than",
-            Self::LessThanThreshold => "less than",
-            Self::LessThanOrEqualToThreshold => "less than or equal to",
+            Self::AtLeast => "greater than or equal to",
+            Self::Above => "greater than",
+            Self::Below => "less than",
+            Self::AtMost => "less than or equal to",
         }
     }
 }
@@ -221,7 +233,7 @@ mod tests {
     fn spec(periods: u32, datapoints: u32, missing_data: MissingData) -> AlarmSpec {
         let metric = Metric {
             namespace: "N".into(),
-            metric_name: "m".into(),
+            name: "m".into(),
             dimensions: Vec::new(),
         };
         let mut spec = AlarmSpec::on("a", metric, "Sum", 10, periods, 1.0);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use super::alarm::{Actions, Alarm, AlarmSpec, AlarmState, Comparison, Disabled, MissingData, Watched};
+use super::alarm::{Actions, Alarm, AlarmSpec, AlarmState, MissingData, Switch, Watched};
 use super::data::Queries;
 use super::error::CloudWatchError;
 use super::input::{Dimension, Flag, Metric, MetricDataQuery, MetricStat, Number};
@@ -66,15 +66,19 @@ impl PutMetricAlarm {
             .map_or(Ok(MissingData::default()), |treatment| {
                 word(treatment, "TreatMissingData")
             })?;
-        let disabled = self.actions_enabled.filter(|enabled| !enabled.0).map(|_| Disabled);
+        let switch = if self.actions_enabled.is_none_or(|enabled| enabled.0) {
+            Switch::On
+        } else {
+            Switch::Off
+        };
         let actions = Actions {
-            disabled,
+            switch,
             ok: self.ok_actions,
             alarm: self.alarm_actions,
             insufficient_data: self.insufficient_data_actions,
         };
         let watched = match (self.metric_name, self.metrics.is_empty()) {
-            (Some(metric_name), true) => {
+            (Some(name), true) => {
                 let namespace = self.namespace.ok_or_else(|| CloudWatchError::missing("Namespace"))?;
                 let stat = self
                     .statistic
@@ -83,7 +87,7 @@ impl PutMetricAlarm {
                 let period = self.period.ok_or_else(|| CloudWatchError::missing("Period"))?;
                 let metric = Metric {
                     namespace,
-                    metric_name,
+                    name,
                     dimensions: self.dimensions,
                 };
                 Watched::Statistic(MetricStat {
@@ -148,24 +152,21 @@ pub(crate) fn put(alarms: &mut Alarms, region: &str, spec: AlarmSpec) -> Result<
     watched(region, &spec)?;
     let now = OffsetDateTime::now_utc();
     let region = alarms.entry(region.to_owned()).or_default();
-    match region.get_mut(&spec.name) {
-        Some(alarm) => {
-            alarm.spec = spec;
-            alarm.configured = now;
-        }
-        None => {
-            let alarm = Alarm {
-                state: AlarmState::InsufficientData,
-                reason: "Unchecked: Initial alarm creation".to_owned(),
-                reason_data: None,
-                configured: now,
-                updated: now,
-                transitioned: now,
-                spec: spec.clone(),
-            };
-            region.insert(spec.name, alarm);
-        }
+    if let Some(alarm) = region.get_mut(&spec.name) {
+        alarm.spec = spec;
+        alarm.configured = now;
+        return Ok(());
     }
+    let alarm = Alarm {
+        state: AlarmState::InsufficientData,
+        reason: "Unchecked: Initial alarm creation".to_owned(),
+        reason_data: None,
+        configured: now,
+        updated: now,
+        transitioned: now,
+        spec: spec.clone(),
+    };
+    region.insert(spec.name, alarm);
     Ok(())
 }
 
@@ -226,10 +227,10 @@ pub(crate) fn set_state(alarms: &mut Alarms, region: &str, input: SetAlarmState)
     Ok(())
 }
 
-pub(crate) fn switch_actions(alarms: &mut Alarms, region: &str, input: &AlarmNames, disabled: Option<Disabled>) {
+pub(crate) fn switch_actions(alarms: &mut Alarms, region: &str, input: &AlarmNames, switch: Switch) {
     for (name, alarm) in alarms.entry(region.to_owned()).or_default() {
         if input.alarm_names.contains(name) {
-            alarm.spec.actions.disabled = disabled;
+            alarm.spec.actions.switch = switch;
         }
     }
 }
@@ -315,7 +316,7 @@ fn described(alarm: &Alarm, account: &str, region: &str) -> Tree {
             format!("arn:aws:cloudwatch:{region}:{account}:alarm:{}", spec.name).into(),
         ),
         ("AlarmConfigurationUpdatedTimestamp", time(alarm.configured)),
-        ("ActionsEnabled", spec.actions.disabled.is_none().into()),
+        ("ActionsEnabled", (spec.actions.switch == Switch::On).into()),
         ("OKActions", Tree::list(&spec.actions.ok)),
         ("AlarmActions", Tree::list(&spec.actions.alarm)),
         ("InsufficientDataActions", Tree::list(&spec.actions.insufficient_data)),
@@ -360,7 +361,7 @@ fn metric_fields(metric: &Metric) -> Vec<(&'static str, Tree)> {
         .map(|dimension| (dimension.name.as_str(), dimension.value.as_str()));
     vec![
         ("Namespace", (&metric.namespace).into()),
-        ("MetricName", (&metric.metric_name).into()),
+        ("MetricName", (&metric.name).into()),
         ("Dimensions", dimensions(pairs)),
     ]
 }

@@ -13,7 +13,7 @@ use super::unit::Unit;
 /// Checked queries that may refer to one another.
 #[derive(Debug, Clone)]
 pub(crate) struct Queries {
-    queries: BTreeMap<String, Source>,
+    sources: BTreeMap<String, Source>,
     /// Ids in the order of the request.
     order: Vec<String>,
     /// The longest period among them, which is that of the expressions too.
@@ -40,7 +40,7 @@ impl Queries {
             ));
         }
         let mut read = Self {
-            queries: BTreeMap::new(),
+            sources: BTreeMap::new(),
             order: Vec::new(),
             period: 1,
         };
@@ -57,7 +57,7 @@ impl Queries {
             let (source, period) = Source::read(region, query)?;
             read.period = read.period.max(period);
             read.order.push(id.clone());
-            if read.queries.insert(id.clone(), source).is_some() {
+            if read.sources.insert(id.clone(), source).is_some() {
                 return Err(CloudWatchError::validation(format!("The id `{id}` is used twice.")));
             }
         }
@@ -80,7 +80,7 @@ impl Queries {
 
     /// What a result is called when the client did not choose a label.
     pub(crate) fn label(&self, id: &str) -> String {
-        match self.queries.get(id) {
+        match self.sources.get(id) {
             Some(Source::Metric { key, .. }) => key.name.clone(),
             Some(Source::Expression(_)) | None => id.to_owned(),
         }
@@ -130,7 +130,7 @@ struct Window<'a> {
 
 impl Context for Window<'_> {
     fn series(&self, id: &str) -> Result<Series, MathError> {
-        match self.queries.queries.get(id) {
+        match self.queries.sources.get(id) {
             None => Err(MathError::UnknownId(id.to_owned())),
             Some(Source::Metric {
                 key,
@@ -156,7 +156,7 @@ impl Context for Window<'_> {
     }
 
     fn metric_ids(&self, containing: &str) -> Vec<String> {
-        let is_metric = |id: &&String| matches!(self.queries.queries.get(*id), Some(Source::Metric { .. }));
+        let is_metric = |id: &&String| matches!(self.queries.sources.get(*id), Some(Source::Metric { .. }));
         self.queries
             .order
             .iter()

@@ -86,7 +86,8 @@ pub(crate) struct Dimension {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Metric {
     pub(crate) namespace: String,
-    pub(crate) metric_name: String,
+    #[serde(rename = "MetricName")]
+    pub(crate) name: String,
     #[serde(default)]
     pub(crate) dimensions: Vec<Dimension>,
 }
@@ -97,7 +98,7 @@ impl Metric {
             .dimensions
             .iter()
             .map(|dimension| (dimension.name.clone(), dimension.value.clone()));
-        SeriesKey::new(region, &self.namespace, &self.metric_name, dimensions.collect())
+        SeriesKey::new(region, &self.namespace, &self.name, dimensions.collect())
     }
 }
 

@@ -298,9 +298,9 @@ fn aggregate(value: Value, together: fn(&[f64]) -> f64) -> Option<Value> {
             let mut columns: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
             for item in items {
                 let Value::Series(series) = item else { return None };
-                series
-                    .into_iter()
-                    .for_each(|(at, value)| columns.entry(at).or_default().push(value));
+                for (at, value) in series {
+                    columns.entry(at).or_default().push(value);
+                }
             }
             Some(Value::Series(
                 columns

@@ -31,7 +31,7 @@ pub(crate) use input::{Dimension, Metric};
 pub(crate) use metrics::Metrics;
 pub(crate) use unit::Unit;
 
-use alarm::Disabled;
+use alarm::Switch;
 use alarms::{Alarms, Judged};
 use protocol::Protocol;
 use tree::Tree;
@@ -147,9 +147,13 @@ impl CloudWatch {
             }
             "EnableAlarmActions" | "DisableAlarmActions" => {
                 let input = protocol.input(call)?;
-                let disabled = (call.operation == "DisableAlarmActions").then_some(Disabled);
+                let switch = if call.operation == "EnableAlarmActions" {
+                    Switch::On
+                } else {
+                    Switch::Off
+                };
                 self.alarms
-                    .write(|alarms| alarms::switch_actions(alarms, region, &input, disabled));
+                    .write(|alarms| alarms::switch_actions(alarms, region, &input, switch));
                 Ok(nothing)
             }
             operation => Err(CloudWatchError::unknown_operation(operation)),

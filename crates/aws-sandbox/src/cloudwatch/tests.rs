@@ -232,7 +232,7 @@ async fn an_alarm_follows_its_metric() {
     );
     let key = Metric {
         namespace: "AWS/ApplicationELB".into(),
-        metric_name: "HTTPCode_Target_5XX_Count".into(),
+        name: "HTTPCode_Target_5XX_Count".into(),
         dimensions: vec![Dimension {
             name: "LoadBalancer".into(),
             value: "app/web/1".into(),
@@ -295,32 +295,45 @@ async fn an_alarm_follows_its_metric() {
         "older data stands in for the missing period"
     );
     assert_eq!(state(1060), AlarmState::Ok);
+}
 
+#[tokio::test]
+async fn alarms_that_are_absent_or_wrong_are_refused_by_name() {
+    let service = service().await;
+    let client = &service.client;
+    let metric = Metric {
+        namespace: "Shop".into(),
+        name: "Errors".into(),
+        dimensions: Vec::new(),
+    };
     service
-        .client
-        .delete_alarms()
-        .alarm_names("errors")
-        .send()
-        .await
+        .cloudwatch
+        .put_alarm(REGION, AlarmSpec::on("errors", metric, "Sum", 60, 1, 0.0))
         .unwrap();
-    let absent = service
-        .client
-        .delete_alarms()
-        .alarm_names("errors")
-        .send()
-        .await
-        .unwrap_err();
+    client.delete_alarms().alarm_names("errors").send().await.unwrap();
+    let absent = client.delete_alarms().alarm_names("errors").send().await.unwrap_err();
     assert!(absent.as_service_error().unwrap().is_resource_not_found(), "{absent:?}");
-    let absent = service
-        .client
+    let set = client
         .set_alarm_state()
         .alarm_name("x")
         .state_value(StateValue::Ok)
-        .state_reason("")
+        .state_reason("");
+    assert_eq!(set.send().await.unwrap_err().code(), Some("ResourceNotFound"));
+    let wrong = client
+        .put_metric_alarm()
+        .alarm_name("x")
+        .threshold(1.0)
+        .evaluation_periods(0);
+    let wrong = wrong
+        .namespace("Shop")
+        .metric_name("Errors")
+        .statistic(Statistic::Sum)
+        .period(60);
+    let wrong = wrong
+        .comparison_operator(ComparisonOperator::LessThanThreshold)
         .send()
-        .await;
-    assert_eq!(absent.unwrap_err().code(), Some("ResourceNotFound"));
-    let wrong = put().evaluation_periods(0).send().await.unwrap_err();
+        .await
+        .unwrap_err();
     assert_eq!(wrong.code(), Some("InvalidParameterValue"));
 }
 
@@ -329,7 +342,7 @@ async fn the_loop_evaluates_by_itself() {
     let service = service().await;
     let metric = Metric {
         namespace: "Shop".into(),
-        metric_name: "Errors".into(),
+        name: "Errors".into(),
         dimensions: Vec::new(),
     };
     let key = metric.key(REGION);
@@ -396,10 +409,11 @@ async fn older_clients_are_answered_in_their_protocols() {
 
 async fn send(address: &str, headers: &[(&str, &str)], body: &str) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let headers: String = headers
+    let headers: Vec<String> = headers
         .iter()
         .map(|(name, value)| format!("{name}: {value}\r\n"))
         .collect();
+    let headers = headers.concat();
     let request = format!(
         "POST / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}",
         body.len()

@@ -67,7 +67,9 @@ impl Tree {
             }
             Self::List(items) => {
                 cbor_head(bytes, 4, items.len() as u64);
-                items.iter().for_each(|item| item.write_cbor(bytes));
+                for item in items {
+                    item.write_cbor(bytes);
+                }
             }
             Self::Fields(fields) => {
                 cbor_head(bytes, 5, fields.len() as u64);
@@ -94,18 +96,24 @@ impl Tree {
             Self::Integer(number) => xml.escape(&number.to_string()),
             Self::Flag(flag) => xml.escape(&flag.to_string()),
             Self::Time(seconds) => xml.escape(&iso_8601(*seconds)),
-            Self::List(items) => items.iter().for_each(|item| xml.element("member", |xml| item.xml(xml))),
-            Self::Fields(fields) => {
-                fields
-                    .iter()
-                    .for_each(|(name, value)| xml.element(name, |xml| value.xml(xml)));
+            Self::List(items) => {
+                for item in items {
+                    xml.element("member", |xml| item.xml(xml));
+                }
             }
-            Self::Map(entries) => entries.iter().for_each(|(name, value)| {
-                xml.element("entry", |xml| {
-                    xml.text("key", name);
-                    xml.element("value", |xml| value.xml(xml));
-                });
-            }),
+            Self::Fields(fields) => {
+                for (name, value) in fields {
+                    xml.element(name, |xml| value.xml(xml));
+                }
+            }
+            Self::Map(entries) => {
+                for (name, value) in entries {
+                    xml.element("entry", |xml| {
+                        xml.text("key", name);
+                        xml.element("value", |xml| value.xml(xml));
+                    });
+                }
+            }
         }
     }
 }
@@ -124,17 +132,17 @@ fn cbor_head(bytes: &mut Vec<u8>, major: u8, value: u64) {
     let major = major << 5;
     match (u8::try_from(value), u16::try_from(value), u32::try_from(value)) {
         (Ok(value @ 0..24), _, _) => bytes.push(major | value),
-        (Ok(value), _, _) => bytes.extend([major | 24, value]),
+        (Ok(value), _, _) => bytes.extend([major | 0x18, value]),
         (_, Ok(value), _) => {
-            bytes.push(major | 25);
+            bytes.push(major | 0x19);
             bytes.extend(value.to_be_bytes());
         }
         (_, _, Ok(value)) => {
-            bytes.push(major | 26);
+            bytes.push(major | 0x1a);
             bytes.extend(value.to_be_bytes());
         }
         (Err(_), Err(_), Err(_)) => {
-            bytes.push(major | 27);
+            bytes.push(major | 0x1b);
             bytes.extend(value.to_be_bytes());
         }
     }
