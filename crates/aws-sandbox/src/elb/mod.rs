@@ -356,3 +356,6 @@ fn pairs_in_use(model: &Model) -> Vec<(String, String)> {
     };
     model.groups.keys().flat_map(pairs).collect()
 }
+
+#[cfg(test)]
+mod tests;

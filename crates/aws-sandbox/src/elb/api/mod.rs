@@ -114,3 +114,6 @@ impl Asked<'_> {
         Ok((page, rest.then(|| (from + size).to_string())))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,6 +75,14 @@ impl Pool {
         });
     }
 
+    /// Whether a kept connection to this target could be used now.
+    #[cfg(test)]
+    pub(in crate::elb) fn has_idle(&self, target: SocketAddrV4) -> bool {
+        self.lock()
+            .get(&target)
+            .is_some_and(|idle| idle.iter().any(|idle| idle.connection.is_ready()))
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddrV4, Vec<Idle>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
