@@ -318,7 +318,7 @@ fn draining_ends(model: &Model) -> Vec<OffsetDateTime> {
         .collect()
 }
 
-/// HealthyHostCount and UnHealthyHostCount of every group in use.
+/// `HealthyHostCount` and `UnHealthyHostCount` of every group in use.
 async fn count_hosts_forever(elb: Weak<Elb>) {
     let mut ticks = tokio::time::interval(HOST_COUNT_PERIOD);
     loop {

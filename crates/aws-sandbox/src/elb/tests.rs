@@ -21,12 +21,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use super::*;
-use crate::cloudwatch::metrics::SeriesKey;
+use crate::cloudwatch::SeriesKey;
 use program::Program;
 
 const REGION: &str = "eu-central-1";
 const PORT: u16 = 8080;
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A load balancer on an address that no other test of this machine has.
 struct Stage {

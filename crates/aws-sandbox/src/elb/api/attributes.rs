@@ -11,7 +11,7 @@ use crate::wire::{QueryError, answer};
 
 type Attributes = BTreeMap<String, String>;
 
-/// What AWS shows when nothing was set (Elastic Load Balancing API Reference, LoadBalancerAttribute).
+/// What AWS shows when nothing was set (Elastic Load Balancing API Reference, `LoadBalancerAttribute`).
 const LOAD_BALANCER: &[(&str, &str)] = &[
     ("access_logs.s3.enabled", "false"),
     ("deletion_protection.enabled", "false"),
@@ -22,7 +22,7 @@ const LOAD_BALANCER: &[(&str, &str)] = &[
     ("routing.http2.enabled", "false"),
 ];
 
-/// The same for ListenerAttribute.
+/// The same for `ListenerAttribute`.
 const LISTENER: &[(&str, &str)] = &[("routing.http.response.server.enabled", "true")];
 
 impl Asked<'_> {

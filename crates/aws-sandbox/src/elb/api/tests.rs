@@ -334,10 +334,10 @@ async fn targets_are_registered_checked_and_drained() {
         (TargetHealthStateEnum::Unused, Some(TargetHealthReasonEnum::NotInUse))
     );
     stage.listener(&balancer, forward(&[(&blue, 1)])).await;
-    let (state, _) = health().await;
+    let (found, _) = health().await;
     assert!(
-        matches!(state, TargetHealthStateEnum::Initial | TargetHealthStateEnum::Unhealthy),
-        "{state}"
+        matches!(found, TargetHealthStateEnum::Initial | TargetHealthStateEnum::Unhealthy),
+        "{found}"
     );
     stage
         .client

@@ -93,7 +93,7 @@ pub(super) async fn connect(target: SocketAddrV4) -> Result<SendRequest<Outgoing
     let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(target))
         .await
         .map_err(|_| Failure::ConnectSlow)?
-        .and_then(|stream| undelayed(stream))
+        .and_then(undelayed)
         .map_err(Failure::Connect)?;
     let (mut connection, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(Failure::Broken)?;
     tokio::spawn(async move {
