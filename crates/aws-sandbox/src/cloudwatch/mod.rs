@@ -29,6 +29,8 @@ pub(crate) use alarm::{AlarmSpec, AlarmState, Comparison, MissingData};
 pub(crate) use error::CloudWatchError;
 pub(crate) use input::{Dimension, Metric};
 pub(crate) use metrics::Metrics;
+#[cfg(test)]
+pub(crate) use metrics::SeriesKey;
 pub(crate) use unit::Unit;
 
 use alarm::Switch;
