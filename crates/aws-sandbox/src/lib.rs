@@ -13,6 +13,7 @@ mod front;
 mod logs;
 #[cfg(test)]
 mod loopback;
+mod rds;
 mod runtime;
 mod s3;
 mod secrets;
