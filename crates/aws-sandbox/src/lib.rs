@@ -1,1 +1,9 @@
 //! A local AWS with a real data plane.
+//!
+//! One process plays the services a deployment needs and gives them real effects: tasks are processes, a load
+//! balancer is a proxy, a database instance is a PostgreSQL. It speaks AWS's wire protocols and knows none of the
+//! tools that talk to it.
+
+mod clock;
+mod cloudwatch;
+mod front;

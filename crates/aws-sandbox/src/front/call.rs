@@ -4,22 +4,22 @@ use bytes::Bytes;
 
 /// A request whose credential scope, operation and body have been read; its protocol is still the service's business.
 #[derive(Debug, Clone)]
-pub struct Call {
-    /// From the SigV4 credential scope, e.g. `eu-central-1`. State of one region is invisible in another.
-    pub region: String,
+pub(crate) struct Call {
+    /// From the `SigV4` credential scope, e.g. `eu-central-1`. State of one region is invisible in another.
+    pub(crate) region: String,
     /// Twelve digits; the sandbox plays one account.
-    pub account: String,
+    pub(crate) account: String,
     /// The access key id that signed the request.
-    pub access_key: String,
+    pub(crate) access_key: String,
     /// `DescribeServices`, from `X-Amz-Target`, the query parameter `Action` or the RPC path; empty for S3 and the registry.
-    pub operation: String,
+    pub(crate) operation: String,
     /// Unique per request; every answer repeats it.
-    pub request_id: String,
+    pub(crate) request_id: String,
     /// Method, URI and headers as they arrived.
-    pub parts: http::request::Parts,
+    pub(crate) parts: http::request::Parts,
     /// The whole body.
-    pub body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 /// What a service answers.
-pub type Reply = http::Response<http_body_util::Full<Bytes>>;
+pub(crate) type Reply = http::Response<http_body_util::Full<Bytes>>;

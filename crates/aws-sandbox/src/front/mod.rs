@@ -1,0 +1,18 @@
+//! The door: one HTTP port for every service, who a call is for, faults, admin endpoints and the state on disk.
+
+pub(crate) mod call;
+pub(crate) mod persist;
+
+use std::error::Error;
+use std::fmt::Write as _;
+
+/// An error and its causes in one line, for logs and for messages of the kind "the sandbox cannot …".
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        write!(text, ": {error}").unwrap_or_default();
+        cause = error.source();
+    }
+    text
+}
