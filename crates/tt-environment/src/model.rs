@@ -124,7 +124,7 @@ pub struct Rollout {
 }
 
 /// In which steps traffic moves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
     /// At once (ECS's `BLUE_GREEN`).
     AllAtOnce,
