@@ -6,4 +6,13 @@
 
 mod clock;
 mod cloudwatch;
+mod ecr;
+mod ecs;
 mod front;
+#[cfg(test)]
+mod loopback;
+mod runtime;
+mod s3;
+mod secrets;
+mod sts;
+mod wire;

@@ -3,14 +3,15 @@
 use std::fmt;
 
 use crate::InvalidValue;
-use crate::names::{is_tag, parsed_traits, text_type};
+use crate::names::is_tag;
+use crate::scalar::{parsed_traits, text_type};
 
 const REFERENCE: &str = "an image reference: REPOSITORY@sha256:DIGEST or REPOSITORY:TAG";
 
 text_type!(
     /// A repository with its registry, such as `registry.gitlab.com/acme/task-tracker/service`
     /// (OCI Distribution Specification, “Pulling manifests”). Neither tag nor digest.
-    Repository,
+    pub Repository,
     is_repository,
     "an image repository: REGISTRY/PATH in lower case, without tag or digest, such as registry.gitlab.com/acme/service"
 );
@@ -18,9 +19,7 @@ text_type!(
 impl Repository {
     /// The host, with its port when it has one: `127.0.0.1:4566`.
     pub fn registry(&self) -> &str {
-        self.as_str()
-            .split_once('/')
-            .map_or("", |(registry, _)| registry)
+        self.as_str().split_once('/').map_or("", |(registry, _)| registry)
     }
 
     /// The repository within its registry: `acme/task-tracker/service`.
@@ -39,7 +38,7 @@ impl Repository {
 
 text_type!(
     /// The digest of an image manifest. Unlike a tag, it names one image for ever.
-    ImageDigest,
+    pub ImageDigest,
     |text| {
         text.strip_prefix("sha256:")
             .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
@@ -146,9 +145,7 @@ fn is_path_component(text: &str) -> bool {
     };
     let separators_are_valid = text
         .split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        .all(|separator| {
-            matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-')
-        });
+        .all(|separator| matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-'));
     alphanumeric(first) && alphanumeric(last) && separators_are_valid
 }
 
@@ -198,9 +195,7 @@ mod tests {
         );
         check(
             "task-tracker:1.0",
-            &expect![
-                "`task-tracker:1.0` is not an image reference: REPOSITORY@sha256:DIGEST or REPOSITORY:TAG"
-            ],
+            &expect!["`task-tracker:1.0` is not an image reference: REPOSITORY@sha256:DIGEST or REPOSITORY:TAG"],
         );
         check(
             "registry.gitlab.com/Acme:1.0",

@@ -35,6 +35,6 @@ impl Minutes {
 
 impl fmt::Display for Minutes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} min", self.0)
+        write!(f, "{}m", self.0)
     }
 }

@@ -4,80 +4,11 @@
 //! Names of images live in `image`.
 
 use crate::InvalidValue;
-
-/// Gives a checked string type its way in (`parse`, `FromStr`, `Deserialize`) and its way out (`as_str`, `Display`, `Serialize`).
-///
-/// `refuse` makes the error: `InvalidValue::new` shows the value, `unseen` does not.
-macro_rules! text_type {
-    ($(#[$doc:meta])* $name:ident, $is_valid:expr, $expected:literal, $refuse:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
-
-        impl $name {
-            #[doc = concat!("Accepts ", $expected, ".")]
-            pub fn parse(text: &str) -> Result<Self, $crate::InvalidValue> {
-                let is_valid: fn(&str) -> bool = $is_valid;
-                let refuse: fn(&str, &'static str) -> $crate::InvalidValue = $refuse;
-                if is_valid(text) { Ok(Self(text.to_owned())) } else { Err(refuse(text, $expected)) }
-            }
-
-            /// The text as it was given.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        $crate::names::text_traits!($name);
-    };
-    ($(#[$doc:meta])* $name:ident, $is_valid:expr, $expected:literal) => {
-        $crate::names::text_type!($(#[$doc])* $name, $is_valid, $expected, |found, expected| $crate::InvalidValue::new(found, expected));
-    };
-}
-
-/// `FromStr`, `Serialize` and `Deserialize` for a type that has `parse` and `as_str`, and `Display` likewise.
-macro_rules! text_traits {
-    ($name:ident) => {
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-        $crate::names::parsed_traits!($name);
-    };
-}
-
-/// `FromStr`, `Serialize` and `Deserialize` for a type that has `parse` and `Display`.
-macro_rules! parsed_traits {
-    ($name:ident) => {
-        impl std::str::FromStr for $name {
-            type Err = $crate::InvalidValue;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Self::parse(text)
-            }
-        }
-
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                Self::parse(&text).map_err(serde::de::Error::custom)
-            }
-        }
-    };
-}
-
-pub(crate) use {parsed_traits, text_traits, text_type};
+use crate::scalar::text_type;
 
 text_type!(
     /// The name of an environment: the stem of its file, so `production` is `production.yaml`.
-    EnvironmentName,
+    pub EnvironmentName,
     |text| {
         text.len() <= 32 && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.bytes().all(is_lower_digit_hyphen)
     },
@@ -86,14 +17,14 @@ text_type!(
 
 text_type!(
     /// An AWS account id.
-    AccountId,
+    pub AccountId,
     |text| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()),
-    "an AWS account id: 12 digits, in quotes"
+    "an AWS account id: 12 digits"
 );
 
 text_type!(
     /// An AWS Region code.
-    Region,
+    pub Region,
     |text| {
         let parts: Vec<&str> = text.split('-').collect();
         let [partition, middle @ .., number] = parts.as_slice() else { return false };
@@ -110,21 +41,21 @@ text_type!(
 
 text_type!(
     /// The name of an ECS cluster (Amazon ECS API Reference, `CreateCluster`).
-    ClusterName,
+    pub ClusterName,
     is_ecs_name,
     "a cluster's name: up to 255 letters, digits, underscores and hyphens"
 );
 
 text_type!(
     /// The name of an ECS service (Amazon ECS API Reference, `CreateService`).
-    ServiceName,
+    pub ServiceName,
     is_ecs_name,
     "a service's name: up to 255 letters, digits, underscores and hyphens"
 );
 
 text_type!(
     /// The name of a container in a task definition (Amazon ECS API Reference, `ContainerDefinition`).
-    ContainerName,
+    pub ContainerName,
     is_ecs_name,
     "a container's name: up to 255 letters, digits, underscores and hyphens"
 );
@@ -133,7 +64,7 @@ text_type!(
     /// The name of a Secrets Manager secret (AWS Secrets Manager API Reference, `CreateSecret`).
     ///
     /// Whoever pastes a secret where its name belongs must not find it in a log: the refused text is never shown.
-    SecretName,
+    pub SecretName,
     |text| (1..=512).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_+=.@-".contains(&b)),
     "the name of a Secrets Manager secret: up to 512 letters, digits and any of / _ + = . @ -",
     |_, expected| InvalidValue::unseen(expected)
@@ -141,7 +72,7 @@ text_type!(
 
 text_type!(
     /// The name of an S3 bucket (Amazon S3 User Guide, “General purpose bucket naming rules”).
-    BucketName,
+    pub BucketName,
     |text| {
         let letter_or_digit = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         let bytes = text.as_bytes();
@@ -157,7 +88,7 @@ text_type!(
 
 text_type!(
     /// The name of a CloudWatch alarm (Amazon CloudWatch API Reference, `PutMetricAlarm`).
-    AlarmName,
+    pub AlarmName,
     |text| (1..=255).contains(&text.chars().count()) && !text.chars().any(char::is_control),
     "an alarm's name: up to 255 characters, no control characters"
 );
@@ -165,7 +96,7 @@ text_type!(
 text_type!(
     /// The name of a release, such as `1.4.0`. It also serves as the tag of its image, so it keeps to that grammar
     /// (OCI Distribution Specification, “Pulling manifests”).
-    ReleaseName,
+    pub ReleaseName,
     is_tag,
     "a release's name: up to 128 letters, digits, underscores, dots and hyphens, no dot or hyphen first"
 );
@@ -174,9 +105,7 @@ text_type!(
 pub(crate) fn is_tag(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && !text.starts_with(['.', '-'])
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
 }
 
 fn is_ecs_name(text: &str) -> bool {
@@ -204,35 +133,17 @@ mod tests {
             (accepts(Region::parse("us-gov-west-1").map(drop)), true),
             (accepts(Region::parse("eu-central").map(drop)), false),
             (accepts(Region::parse("eu-1").map(drop)), false),
-            (
-                accepts(EnvironmentName::parse("production").map(drop)),
-                true,
-            ),
-            (
-                accepts(EnvironmentName::parse("../production").map(drop)),
-                false,
-            ),
+            (accepts(EnvironmentName::parse("production").map(drop)), true),
+            (accepts(EnvironmentName::parse("../production").map(drop)), false),
             (accepts(EnvironmentName::parse("").map(drop)), false),
-            (
-                accepts(ServiceName::parse("task_tracker-2").map(drop)),
-                true,
-            ),
+            (accepts(ServiceName::parse("task_tracker-2").map(drop)), true),
             (accepts(ServiceName::parse("task.tracker").map(drop)), false),
-            (
-                accepts(BucketName::parse("acme-tt-ops-production").map(drop)),
-                true,
-            ),
+            (accepts(BucketName::parse("acme-tt-ops-production").map(drop)), true),
             (accepts(BucketName::parse("Acme").map(drop)), false),
             (accepts(BucketName::parse("10.0.0.1").map(drop)), false),
             (accepts(BucketName::parse("-acme").map(drop)), false),
-            (
-                accepts(SecretName::parse("task-tracker/database-url").map(drop)),
-                true,
-            ),
-            (
-                accepts(AlarmName::parse("5xx, all listeners").map(drop)),
-                true,
-            ),
+            (accepts(SecretName::parse("task-tracker/database-url").map(drop)), true),
+            (accepts(AlarmName::parse("5xx, all listeners").map(drop)), true),
             (accepts(AlarmName::parse("two\nlines").map(drop)), false),
             (accepts(ReleaseName::parse("1.4.0-rc.1").map(drop)), true),
             (accepts(ReleaseName::parse("-1").map(drop)), false),
@@ -253,10 +164,7 @@ mod tests {
     fn names_are_strings_in_json_and_checked_on_the_way_in() {
         let name = ReleaseName::parse("1.4.0").unwrap();
         assert_eq!(serde_json::to_string(&name).unwrap(), "\"1.4.0\"");
-        assert_eq!(
-            serde_json::from_str::<ReleaseName>("\"1.4.0\"").unwrap(),
-            name
-        );
+        assert_eq!(serde_json::from_str::<ReleaseName>("\"1.4.0\"").unwrap(), name);
         assert!(serde_json::from_str::<ReleaseName>("\"a b\"").is_err());
     }
 }

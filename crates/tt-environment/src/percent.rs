@@ -70,7 +70,12 @@ impl fmt::Display for Percent {
     }
 }
 
-crate::names::parsed_traits!(Percent);
+crate::scalar::parsed_traits!(Percent);
+
+impl crate::scalar::Scalar for Percent {
+    const EXPECTED: &'static str = EXPECTED;
+    const NUMBERS: bool = true;
+}
 
 #[cfg(test)]
 mod tests {
@@ -96,11 +101,7 @@ mod tests {
             ("99999999", None),
         ];
         for (text, tenths) in table {
-            assert_eq!(
-                Percent::parse(text).ok().map(Percent::tenths),
-                tenths,
-                "{text}"
-            );
+            assert_eq!(Percent::parse(text).ok().map(Percent::tenths), tenths, "{text}");
         }
     }
 

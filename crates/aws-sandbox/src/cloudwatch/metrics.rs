@@ -27,12 +27,7 @@ pub(crate) struct SeriesKey {
 }
 
 impl SeriesKey {
-    pub(crate) fn new(
-        region: &str,
-        namespace: &str,
-        name: &str,
-        mut dimensions: Vec<(String, String)>,
-    ) -> Self {
+    pub(crate) fn new(region: &str, namespace: &str, name: &str, mut dimensions: Vec<(String, String)>) -> Self {
         dimensions.sort();
         Self {
             region: region.to_owned(),
@@ -121,22 +116,14 @@ impl Metrics {
     }
 
     /// Periods that begin in `from..to` and hold data, oldest first. A period is a positive number of seconds and periods are aligned to the epoch.
-    pub(crate) fn points(
-        &self,
-        key: &SeriesKey,
-        unit: Option<Unit>,
-        from: i64,
-        to: i64,
-        period: i64,
-    ) -> Vec<Point> {
+    pub(crate) fn points(&self, key: &SeriesKey, unit: Option<Unit>, from: i64, to: i64, period: i64) -> Vec<Point> {
         let from = from.div_euclid(period) * period;
         let hash = self.hasher.hash_one(Fingerprint(key));
         let shard = self.shard(hash);
         let series = shard
             .get(&hash)
             .and_then(|chain| chain.iter().find(|series| series.key == *key));
-        let Some(series) = series.filter(|series| unit.is_none_or(|unit| unit == series.unit))
-        else {
+        let Some(series) = series.filter(|series| unit.is_none_or(|unit| unit == series.unit)) else {
             return Vec::new();
         };
         let mut points: Vec<Point> = Vec::new();
@@ -186,17 +173,14 @@ impl Metrics {
         let hash = self.hasher.hash_one(Fingerprint(key));
         let mut shard = self.shard(hash);
         let chain = shard.entry(hash).or_default();
-        let at = chain
-            .iter()
-            .position(|series| key.is(&series.key))
-            .unwrap_or_else(|| {
-                chain.push(Series {
-                    key: key.owned(),
-                    unit,
-                    seconds: BTreeMap::new(),
-                });
-                chain.len() - 1
+        let at = chain.iter().position(|series| key.is(&series.key)).unwrap_or_else(|| {
+            chain.push(Series {
+                key: key.owned(),
+                unit,
+                seconds: BTreeMap::new(),
             });
+            chain.len() - 1
+        });
         let series = &mut chain[at];
         series.unit = unit;
         change(&mut series.seconds);
@@ -214,14 +198,9 @@ impl Metrics {
     }
 
     fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "only the low bits choose the shard"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "only the low bits choose the shard")]
         let at = hash as usize % SHARDS;
-        self.shards[at]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -252,9 +231,7 @@ impl Key for Borrowed<'_> {
         feed(
             hasher,
             [self.region, self.namespace, self.name],
-            self.dimensions
-                .iter()
-                .map(|(name, value)| (*name, value.as_str())),
+            self.dimensions.iter().map(|(name, value)| (*name, value.as_str())),
         );
     }
 
@@ -286,11 +263,7 @@ impl Key for SeriesKey {
             .dimensions
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
-        feed(
-            hasher,
-            [&self.region, &self.namespace, &self.name],
-            dimensions,
-        );
+        feed(hasher, [&self.region, &self.namespace, &self.name], dimensions);
     }
 
     fn is(&self, key: &SeriesKey) -> bool {
@@ -302,11 +275,7 @@ impl Key for SeriesKey {
     }
 }
 
-fn feed<'a>(
-    hasher: &mut impl Hasher,
-    names: [&str; 3],
-    dimensions: impl Iterator<Item = (&'a str, &'a str)>,
-) {
+fn feed<'a>(hasher: &mut impl Hasher, names: [&str; 3], dimensions: impl Iterator<Item = (&'a str, &'a str)>) {
     names.hash(hasher);
     for dimension in dimensions {
         dimension.hash(hasher);
@@ -377,28 +346,14 @@ mod tests {
             .into_iter()
             .map(|point| (point.at, point.samples.count))
             .collect();
-        assert_eq!(
-            points,
-            [(60, 3.0)],
-            "the start is rounded down to its period"
-        );
+        assert_eq!(points, [(60, 3.0)], "the start is rounded down to its period");
     }
 
     #[test]
     fn data_older_than_the_retention_is_dropped() {
         let metrics = Metrics::default();
         metrics.publish(&key("x"), Unit::NONE, 0, Samples::of(1.0, 1.0));
-        metrics.publish(
-            &key("x"),
-            Unit::NONE,
-            RETENTION_SECONDS + 1,
-            Samples::of(1.0, 1.0),
-        );
-        assert_eq!(
-            metrics
-                .points(&key("x"), None, 0, RETENTION_SECONDS * 2, 1)
-                .len(),
-            1
-        );
+        metrics.publish(&key("x"), Unit::NONE, RETENTION_SECONDS + 1, Samples::of(1.0, 1.0));
+        assert_eq!(metrics.points(&key("x"), None, 0, RETENTION_SECONDS * 2, 1).len(), 1);
     }
 }

@@ -157,15 +157,8 @@ mod tests {
         let mut set = Samples::summary(10.0, 55.0, 1.0, 10.0);
         assert_eq!(set.percentile(50.0), None);
         set.merge(&Samples::of(3.0, 1.0));
-        assert_eq!(
-            set.percentile(50.0),
-            None,
-            "merging cannot bring the values back"
-        );
-        assert_eq!(
-            Samples::summary(10.0, 20.0, 2.0, 2.0).percentile(99.0),
-            Some(2.0)
-        );
+        assert_eq!(set.percentile(50.0), None, "merging cannot bring the values back");
+        assert_eq!(Samples::summary(10.0, 20.0, 2.0, 2.0).percentile(99.0), Some(2.0));
     }
 
     proptest! {

@@ -1,0 +1,171 @@
+//! Tasks: what ran, where, and how it ended.
+
+use std::net::Ipv4Addr;
+
+use aws_sdk_ecs::types::TaskOverride;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{ServiceKey, Tags};
+use crate::ecs::codec::Wire;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Task {
+    pub(crate) id: String,
+    pub(crate) arn: String,
+    pub(crate) cluster: String,
+    pub(crate) family: String,
+    pub(crate) task_definition: String,
+    pub(crate) owner: Owner,
+    pub(crate) overrides: Option<Wire<TaskOverride>>,
+    pub(crate) launch_type: String,
+    pub(crate) cpu: Option<String>,
+    pub(crate) memory: Option<String>,
+    pub(crate) tags: Tags,
+    pub(crate) status: TaskStatus,
+    /// Grows with every change, as in task events.
+    pub(crate) version: i64,
+    pub(crate) health: Health,
+    pub(crate) address: Option<Ipv4Addr>,
+    pub(crate) containers: Vec<Container>,
+    /// Where a load balancer sends it requests.
+    pub(crate) targets: Vec<Target>,
+    /// Why it is to stop, from the moment that is known.
+    pub(crate) stop: Option<Stopped>,
+    pub(crate) created_at: OffsetDateTime,
+    pub(crate) pull_started_at: Option<OffsetDateTime>,
+    pub(crate) pull_stopped_at: Option<OffsetDateTime>,
+    pub(crate) started_at: Option<OffsetDateTime>,
+    pub(crate) stopping_at: Option<OffsetDateTime>,
+    pub(crate) execution_stopped_at: Option<OffsetDateTime>,
+    pub(crate) stopped_at: Option<OffsetDateTime>,
+}
+
+/// Who asked for the task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Owner {
+    /// A service's scheduler, for one revision.
+    Service { key: ServiceKey, revision: String, deployment_id: String, name: String },
+    /// `RunTask`.
+    Caller { group: Option<String>, started_by: Option<String> },
+}
+
+/// Amazon ECS Developer Guide, "Amazon ECS task lifecycle", in its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum TaskStatus {
+    Provisioning,
+    Pending,
+    Activating,
+    Running,
+    Deactivating,
+    Stopping,
+    Deprovisioning,
+    Stopped,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum Health {
+    Unknown,
+    Healthy,
+    Unhealthy,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stopped {
+    pub(crate) code: StopCode,
+    pub(crate) reason: String,
+}
+
+/// Amazon ECS API Reference, `Task`, stopCode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum StopCode {
+    TaskFailedToStart,
+    EssentialContainerExited,
+    UserInitiated,
+    ServiceSchedulerInitiated,
+    /// The sandbox ended under the task.
+    InfrastructureHealth,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Container {
+    pub(crate) arn: String,
+    pub(crate) name: String,
+    pub(crate) image: String,
+    pub(crate) digest: Option<String>,
+    pub(crate) status: TaskStatus,
+    pub(crate) exit_code: Option<i32>,
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Target {
+    pub(crate) target_group: String,
+    pub(crate) port: u16,
+}
+
+impl Owner {
+    pub(crate) fn service(&self) -> Option<&ServiceKey> {
+        match self {
+            Self::Service { key, .. } => Some(key),
+            Self::Caller { .. } => None,
+        }
+    }
+
+    pub(crate) fn revision(&self) -> Option<&str> {
+        match self {
+            Self::Service { revision, .. } => Some(revision),
+            Self::Caller { .. } => None,
+        }
+    }
+}
+
+impl TaskStatus {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Provisioning => "PROVISIONING",
+            Self::Pending => "PENDING",
+            Self::Activating => "ACTIVATING",
+            Self::Running => "RUNNING",
+            Self::Deactivating => "DEACTIVATING",
+            Self::Stopping => "STOPPING",
+            Self::Deprovisioning => "DEPROVISIONING",
+            Self::Stopped => "STOPPED",
+        }
+    }
+}
+
+impl Task {
+    /// Not asked to stop, not stopped.
+    pub(crate) fn is_active(&self) -> bool {
+        self.stop.is_none() && self.status <= TaskStatus::Running
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.stop.is_none() && self.status == TaskStatus::Running
+    }
+
+    pub(crate) fn is_present(&self) -> bool {
+        self.status != TaskStatus::Stopped
+    }
+
+    pub(crate) fn is_pending(&self) -> bool {
+        self.stop.is_none() && self.status < TaskStatus::Running
+    }
+
+    pub(crate) fn turn(&mut self, status: TaskStatus) {
+        self.status = status;
+        self.version += 1;
+    }
+
+    /// The first reason stands: what follows is its consequence.
+    pub(crate) fn ask_to_stop(&mut self, code: StopCode, reason: impl Into<String>, now: OffsetDateTime) {
+        if self.stop.is_none() {
+            self.stop = Some(Stopped { code, reason: reason.into() });
+            self.stopping_at = Some(now);
+            self.version += 1;
+        }
+    }
+}

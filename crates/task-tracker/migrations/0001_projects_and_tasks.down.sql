@@ -1,0 +1,3 @@
+-- tt: phase=contract
+drop table tasks;
+drop table projects;

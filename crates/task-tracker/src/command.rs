@@ -1,0 +1,156 @@
+//! The command line: `serve` and `migrate`, the tracing they print, and the exit code they end with.
+
+use std::{
+    error::Error,
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+    time::Duration,
+};
+
+use axum::Router;
+use clap::{Parser, Subcommand, ValueEnum};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    config::{DatabaseUrl, Settings, seconds},
+    lifecycle::Lifecycle,
+    migrate,
+    service::Service,
+};
+
+/// The hosted task service: projects and tasks over HTTP, kept in PostgreSQL
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "DATABASE_URL (postgres://user:password@host:5432/database) is read from the environment only: a \
+command line is visible to every user of the machine.\n\nExit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// What to log, as tracing's `EnvFilter` reads it
+    #[arg(long, env = "LOG", default_value = "info,sqlx=warn", global = true)]
+    log: String,
+
+    /// How to log
+    #[arg(long, env = "LOG_FORMAT", default_value = "text", global = true)]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// One line a fact, for people
+    Text,
+    /// One JSON object a fact, for CloudWatch Logs Insights and the like
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API until SIGTERM, then drain and end; refuses a schema older than this release needs
+    Serve(Settings),
+    /// Bring the schema to this release and end; safe to run twice, and while an older release serves
+    Migrate {
+        /// How long to wait for another run of this command
+        #[arg(long, env = "MIGRATE_WAIT_SECONDS", default_value = "60", value_parser = seconds)]
+        wait: Duration,
+    },
+}
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Runs the program named by this process's arguments. `dress` may wrap the routes of `serve`; the service itself
+/// passes them through as they are.
+pub fn program(dress: impl FnOnce(Router) -> Router) -> ExitCode {
+    let cli = Cli::parse();
+    match start(cli, dress) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(failure.as_ref());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<(), Failure> {
+    log(&cli)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let url = DatabaseUrl::from_environment()?;
+    match cli.command {
+        Command::Serve(settings) => runtime.block_on(serve(settings, &url, dress)),
+        Command::Migrate { wait } => runtime.block_on(bring_up(&url, wait)),
+    }
+}
+
+async fn serve(
+    settings: Settings,
+    url: &DatabaseUrl,
+    dress: impl FnOnce(Router) -> Router,
+) -> Result<(), Failure> {
+    // Before anything slow: a signal during the start must not kill the process half-way.
+    let signals = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    let service = Service::start(settings, url, dress).await?;
+    let listening = tokio::spawn(obey(signals, service.lifecycle()));
+    let outcome = service.run().await;
+    listening.abort();
+    Ok(outcome?)
+}
+
+async fn obey((mut terminate, mut interrupt): (Signal, Signal), lifecycle: Lifecycle) {
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        lifecycle.interrupt();
+    }
+}
+
+async fn bring_up(url: &DatabaseUrl, wait: Duration) -> Result<(), Failure> {
+    let applied = migrate::to_latest(url, wait).await?;
+    let mut out = io::stdout().lock();
+    for migration in &applied {
+        writeln!(
+            out,
+            "applied {:04} {} in {} ms",
+            migration.version,
+            migration.name,
+            migration.took.as_millis()
+        )?;
+    }
+    if applied.is_empty() {
+        writeln!(out, "the schema is up to date")?;
+    }
+    Ok(())
+}
+
+fn log(cli: &Cli) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&cli.log)?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stdout().is_terminal());
+    match cli.log_format {
+        LogFormat::Text => lines.compact().init(),
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
+
+fn complain(failure: &(dyn Error + 'static)) {
+    let mut line = format!("task-tracker: {failure}");
+    let mut cause = failure.source();
+    while let Some(next) = cause {
+        line.push_str(": ");
+        line.push_str(&next.to_string());
+        cause = next.source();
+    }
+    // Nothing is left to tell it to when standard error is gone too.
+    drop(writeln!(io::stderr(), "{line}"));
+}

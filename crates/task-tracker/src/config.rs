@@ -1,0 +1,190 @@
+//! What a process of the service is told: addresses, limits, its release, its database.
+//!
+//! The database URL holds a password, so it comes from the environment only, never from a flag (a command line is
+//! visible to every user of the machine), and is never printed.
+
+use std::{env, fmt, net::IpAddr, str::FromStr, time::Duration};
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::PgConnectOptions;
+
+/// Everything `serve` can be told, each by a flag or by an environment variable; the defaults suit one small task.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Settings {
+    /// Address to listen on, for the API and for the metrics
+    #[arg(long, env = "HOST", default_value = "0.0.0.0")]
+    pub host: IpAddr,
+
+    /// Port of the API; 0 takes any free one
+    #[arg(long, env = "PORT", default_value_t = 3000)]
+    pub port: u16,
+
+    /// Port of `/metrics`; 0 takes any free one
+    #[arg(long, env = "METRICS_PORT", default_value_t = 9000)]
+    pub metrics_port: u16,
+
+    /// Release that every response names in its `x-release` header
+    #[arg(long, env = "RELEASE", default_value = env!("CARGO_PKG_VERSION"))]
+    pub release: ReleaseName,
+
+    /// Connections to PostgreSQL; times the number of tasks (twice that during a blue-green overlap) it must stay
+    /// below `max_connections`, with one more per task for `/readyz`
+    #[arg(long, env = "DATABASE_POOL", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub database_pool: u32,
+
+    /// How long a request waits for one of these connections before it is answered with 503
+    #[arg(long, env = "DATABASE_ACQUIRE_SECONDS", default_value = "2", value_parser = seconds)]
+    pub database_acquire: Duration,
+
+    /// How long `serve` waits for an unreachable database before it gives up starting
+    #[arg(long, env = "DATABASE_START_SECONDS", default_value = "10", value_parser = seconds)]
+    pub database_start: Duration,
+
+    /// How long after SIGTERM `/readyz` says 503 while everything else is still served
+    #[arg(long, env = "DRAIN_SECONDS", default_value = "2", value_parser = seconds)]
+    pub drain: Duration,
+
+    /// How long requests in flight may take after the drain; drain and this together stay below the stop timeout of
+    /// the task (30 s unless its definition says otherwise: Amazon ECS API Reference, `ContainerDefinition`)
+    #[arg(long, env = "FINISH_SECONDS", default_value = "20", value_parser = seconds)]
+    pub finish: Duration,
+
+    /// How long one request may take before it is answered with 503
+    #[arg(long, env = "REQUEST_SECONDS", default_value = "10", value_parser = seconds)]
+    pub request: Duration,
+
+    /// How long a client may take over its request headers
+    #[arg(long, env = "HEADER_SECONDS", default_value = "10", value_parser = seconds)]
+    pub header: Duration,
+
+    /// How long an idle connection is kept; above the load balancer's 60 s, or the balancer meets connections that
+    /// were closed under it (Elastic Load Balancing, Application Load Balancers: connection idle timeout)
+    #[arg(long, env = "IDLE_SECONDS", default_value = "75", value_parser = seconds)]
+    pub idle: Duration,
+
+    /// Connections served at a time; further ones wait in the kernel's queue
+    #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 10_000)]
+    pub max_connections: usize,
+}
+
+/// A release name that fits into a response header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseName(String);
+
+impl ReleaseName {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ReleaseName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fits =
+            (1..=100).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        fits.then(|| Self(text.to_owned()))
+            .ok_or("a release is 1 to 100 visible ASCII characters without spaces")
+    }
+}
+
+/// Where the database is and how to log in there.
+#[derive(Clone)]
+pub struct DatabaseUrl(SecretString);
+
+/// `DATABASE_URL` is absent or no PostgreSQL URL; the text never repeats the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MissingDatabaseUrl {
+    /// The variable is not set, or is empty.
+    #[error("DATABASE_URL is not set; give it as postgres://user:password@host:5432/database")]
+    Absent,
+    /// The variable is set to something else.
+    #[error(
+        "DATABASE_URL is not a PostgreSQL URL; give it as postgres://user:password@host:5432/database"
+    )]
+    Malformed,
+}
+
+impl DatabaseUrl {
+    /// Reads `DATABASE_URL`.
+    pub fn from_environment() -> Result<Self, MissingDatabaseUrl> {
+        let url = env::var("DATABASE_URL").unwrap_or_default();
+        Self::parse(&url)
+    }
+
+    /// Takes a URL as it would stand in `DATABASE_URL`.
+    pub fn parse(url: &str) -> Result<Self, MissingDatabaseUrl> {
+        if url.is_empty() {
+            return Err(MissingDatabaseUrl::Absent);
+        }
+        let scheme_fits = url.starts_with("postgres://") || url.starts_with("postgresql://");
+        if !scheme_fits || PgConnectOptions::from_str(url).is_err() {
+            return Err(MissingDatabaseUrl::Malformed);
+        }
+        Ok(Self(SecretString::from(url)))
+    }
+
+    pub(crate) fn options(&self) -> Result<PgConnectOptions, MissingDatabaseUrl> {
+        PgConnectOptions::from_str(self.0.expose_secret())
+            .map_err(|_| MissingDatabaseUrl::Malformed)
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("DatabaseUrl(secret)")
+    }
+}
+
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse::<f64>()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "expected a number of seconds, such as 2 or 0.5".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_url_never_shows_itself() {
+        let url = DatabaseUrl::parse("postgres://app:hunter2@db:5432/tasks").unwrap();
+        assert_eq!(format!("{url:?}"), "DatabaseUrl(secret)");
+    }
+
+    #[test]
+    fn a_bad_database_url_is_refused_without_being_repeated() {
+        for (text, expected) in [
+            ("", MissingDatabaseUrl::Absent),
+            (
+                "mysql://app:hunter2@db/tasks",
+                MissingDatabaseUrl::Malformed,
+            ),
+            (
+                "postgres://app:hunter2@db:port/tasks",
+                MissingDatabaseUrl::Malformed,
+            ),
+        ] {
+            let refusal = DatabaseUrl::parse(text).unwrap_err();
+            assert_eq!(refusal, expected, "{text}");
+            assert!(!refusal.to_string().contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn seconds_are_decimal_and_not_negative() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["-1", "NaN", "two", "", "1e300"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_release_must_fit_into_a_header() {
+        assert!(ReleaseName::from_str("1.1.0-rc.1").is_ok());
+        for text in ["", "1.1\n", "ein Name", "größer"] {
+            assert!(ReleaseName::from_str(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The pool of connections to PostgreSQL and its limits.
+//!
+//! Never opens a transaction: sqlx 0.9.0 hands the next borrower a connection with a stale transaction when the
+//! future that began one is dropped (launchbadge/sqlx #4385, #4393), and a client that disconnects drops its future.
+//! Every mutation is one statement instead; `idle_in_transaction_session_timeout` is the net below.
+
+use std::time::{Duration, Instant};
+
+use sqlx::{
+    Connection, PgPool, Postgres,
+    pool::PoolConnection,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::{
+    config::{DatabaseUrl, MissingDatabaseUrl, Settings},
+    problem::Problem,
+    telemetry::Metrics,
+};
+
+/// A connection that was idle for longer is asked for a sign of life before it is lent out.
+const TRUSTED_WHILE_IDLE: Duration = Duration::from_secs(30);
+/// `/readyz` must answer well within the health check's own timeout (Elastic Load Balancing: 5 s by default).
+const PROBE: Duration = Duration::from_secs(1);
+
+/// The connections of one process.
+#[derive(Clone)]
+pub(crate) struct Database {
+    work: PgPool,
+    /// `/readyz` has a connection of its own: a pool that is merely busy must not look like a database that is gone.
+    probe: PgPool,
+    meters: Metrics,
+}
+
+/// How many connections are open, and how many of these are free.
+pub(crate) struct PoolLevel {
+    pub(crate) open: u32,
+    pub(crate) idle: usize,
+    pub(crate) most: u32,
+}
+
+impl Database {
+    /// Describes the pool; the first request for a connection opens one.
+    pub(crate) fn open(
+        url: &DatabaseUrl,
+        settings: &Settings,
+        meters: Metrics,
+    ) -> Result<Self, MissingDatabaseUrl> {
+        let options = limited(url.options()?, settings);
+        let pool = PgPoolOptions::new()
+            .acquire_timeout(settings.database_acquire)
+            .test_before_acquire(false)
+            .before_acquire(|connection, lent| {
+                Box::pin(async move {
+                    if lent.idle_for > TRUSTED_WHILE_IDLE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            });
+        Ok(Self {
+            work: pool
+                .clone()
+                .max_connections(settings.database_pool)
+                .connect_lazy_with(options.clone()),
+            probe: pool.max_connections(1).connect_lazy_with(options),
+            meters,
+        })
+    }
+
+    /// Lends a connection; the wait for it is measured.
+    pub(crate) async fn connection(&self) -> Result<PoolConnection<Postgres>, Problem> {
+        let asked = Instant::now();
+        let lent = self.work.acquire().await;
+        self.meters.pool_wait(asked.elapsed());
+        lent.map_err(|cause| Problem::of_database(&cause))
+    }
+
+    /// Whether the database answers within a second.
+    pub(crate) async fn answers(&self) -> Result<(), sqlx::Error> {
+        let question = async { sqlx::query("select 1").execute(&self.probe).await };
+        tokio::time::timeout(PROBE, question)
+            .await
+            .map_err(|_| sqlx::Error::PoolTimedOut)??;
+        Ok(())
+    }
+
+    pub(crate) fn probe(&self) -> &PgPool {
+        &self.probe
+    }
+
+    pub(crate) fn level(&self) -> PoolLevel {
+        PoolLevel {
+            open: self.work.size(),
+            idle: self.work.num_idle(),
+            most: self.work.options().get_max_connections(),
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        tokio::join!(self.work.close(), self.probe.close());
+    }
+}
+
+fn limited(options: PgConnectOptions, settings: &Settings) -> PgConnectOptions {
+    options
+        .application_name(&format!("task-tracker {}", settings.release.as_str()))
+        .options([
+            ("statement_timeout", "5s"),
+            ("lock_timeout", "2s"),
+            ("idle_in_transaction_session_timeout", "5s"),
+        ])
+}

@@ -1,0 +1,125 @@
+//! Pages by keyset: a cursor names the last id seen and the list it was seen in.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::problem::Problem;
+
+/// How many rows a page may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
+pub(crate) struct Limit(i64);
+
+impl Limit {
+    /// One more than asked for tells whether another page follows.
+    pub(crate) fn and_one(self) -> i64 {
+        self.0 + 1
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+impl TryFrom<i64> for Limit {
+    type Error = &'static str;
+
+    fn try_from(limit: i64) -> Result<Self, Self::Error> {
+        if (1..=100).contains(&limit) {
+            Ok(Self(limit))
+        } else {
+            Err("limit is 1 to 100")
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cursor {
+    after: Uuid,
+    list: String,
+}
+
+/// Where a page begins: behind this id, or at the start (nil). A cursor of another list or filter is refused.
+pub(crate) fn start(cursor: Option<&str>, list: &str) -> Result<Uuid, Problem> {
+    let Some(cursor) = cursor else {
+        return Ok(Uuid::nil());
+    };
+    BASE64_URL_SAFE_NO_PAD
+        .decode(cursor)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<Cursor>(&bytes).ok())
+        .filter(|cursor| cursor.list == list)
+        .map(|cursor| cursor.after)
+        .ok_or_else(|| Problem::Malformed {
+            detail: "this cursor is not of this list".into(),
+        })
+}
+
+/// A page of rows and the way to the next one.
+#[derive(Debug, Serialize)]
+pub(crate) struct Page<T> {
+    items: Vec<T>,
+    next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// Makes a page out of up to `limit + 1` rows.
+    pub(crate) fn cut(mut rows: Vec<T>, limit: Limit, list: &str, id: impl Fn(&T) -> Uuid) -> Self {
+        let size = usize::try_from(limit.0).unwrap_or(usize::MAX);
+        let more = rows.len() > size;
+        rows.truncate(size);
+        let next_cursor = rows
+            .last()
+            .filter(|_| more)
+            .and_then(|last| {
+                serde_json::to_vec(&Cursor {
+                    after: id(last),
+                    list: list.to_owned(),
+                })
+                .ok()
+            })
+            .map(|bytes| BASE64_URL_SAFE_NO_PAD.encode(bytes));
+        Self {
+            items: rows,
+            next_cursor,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_leads_behind_the_last_row_of_its_own_list_only() {
+        let ids: Vec<Uuid> = (0..3).map(|_| Uuid::now_v7()).collect();
+        let page = Page::cut(ids.clone(), Limit(2), "projects", |id| *id);
+        assert_eq!(page.items, ids[..2]);
+        let cursor = page.next_cursor.unwrap();
+        assert_eq!(start(Some(&cursor), "projects"), Ok(ids[1]));
+        assert!(start(Some(&cursor), "tasks").is_err());
+        assert!(start(Some("???"), "projects").is_err());
+    }
+
+    #[test]
+    fn the_last_page_has_no_cursor() {
+        let page = Page::cut(
+            vec![Uuid::now_v7(), Uuid::now_v7()],
+            Limit(2),
+            "projects",
+            |id| *id,
+        );
+        assert_eq!((page.items.len(), page.next_cursor), (2, None));
+    }
+
+    #[test]
+    fn limits_outside_1_to_100_are_refused() {
+        for limit in [i64::MIN, -1, 0, 101, i64::MAX] {
+            assert!(Limit::try_from(limit).is_err(), "{limit}");
+        }
+    }
+}

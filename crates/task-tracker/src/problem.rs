@@ -1,0 +1,212 @@
+//! Every error a client can see, as RFC 9457 problem details.
+//!
+//! Owns the mapping from causes to status codes. Never shows SQL, a path, a host or a secret: what a client cannot act
+//! on goes to the log instead.
+
+use axum::{
+    Json,
+    extract::rejection::{JsonRejection, PathRejection, QueryRejection},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use sqlx::error::DatabaseError;
+
+use crate::version::Version;
+
+/// What went wrong, from the client's point of view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Problem {
+    NoSuchRoute,
+    MethodNotAllowed,
+    /// The named thing does not exist.
+    NoSuch(&'static str),
+    /// The request cannot be read.
+    Malformed {
+        detail: String,
+    },
+    /// The request can be read but breaks a rule.
+    Invalid {
+        detail: String,
+    },
+    TooLarge,
+    UnsupportedMediaType,
+    BodyTooSlow,
+    PreconditionRequired,
+    Stale {
+        current: Version,
+    },
+    /// Another thing has this id already.
+    IdTaken(&'static str),
+    /// The service took too long.
+    TimedOut,
+    DatabaseUnavailable,
+    Draining,
+    Internal,
+}
+
+#[derive(Serialize)]
+struct Details<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: String,
+}
+
+impl Problem {
+    /// Tells a database that is busy or gone (try again) from a fault of ours, and logs both.
+    pub(crate) fn of_database(cause: &sqlx::Error) -> Self {
+        let code = cause
+            .as_database_error()
+            .and_then(DatabaseError::code)
+            .unwrap_or_default();
+        let problem = match code.as_ref() {
+            "" if is_of_the_connection(cause) => Self::DatabaseUnavailable,
+            // PostgreSQL manual, appendix A: class 57 operator intervention (shutdown, cancelled by a timeout), class 53
+            // insufficient resources, 55P03 lock not available, 40001 and 40P01 lost against another transaction,
+            // 25006 read-only while a replica is promoted.
+            code if code.starts_with("57") || code.starts_with("53") => Self::DatabaseUnavailable,
+            "55P03" | "40001" | "40P01" | "25006" => Self::DatabaseUnavailable,
+            _ => Self::Internal,
+        };
+        if problem == Self::Internal {
+            tracing::error!(%cause, "the database refused a statement");
+        } else {
+            tracing::warn!(%cause, "the database is unavailable");
+        }
+        problem
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NoSuchRoute | Self::NoSuch(_) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Malformed { .. } => StatusCode::BAD_REQUEST,
+            Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
+            Self::Stale { .. } => StatusCode::PRECONDITION_FAILED,
+            Self::IdTaken(_) => StatusCode::CONFLICT,
+            Self::TimedOut | Self::DatabaseUnavailable | Self::Draining => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The last part of the problem's type, which programs may rely on.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::NoSuchRoute => "no-such-route",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::NoSuch(_) => "not-found",
+            Self::Malformed { .. } => "malformed",
+            Self::Invalid { .. } => "invalid",
+            Self::TooLarge => "too-large",
+            Self::UnsupportedMediaType => "unsupported-media-type",
+            Self::BodyTooSlow => "body-too-slow",
+            Self::PreconditionRequired => "precondition-required",
+            Self::Stale { .. } => "stale-version",
+            Self::IdTaken(_) => "id-taken",
+            Self::TimedOut => "timed-out",
+            Self::DatabaseUnavailable => "database-unavailable",
+            Self::Draining => "draining",
+            Self::Internal => "internal",
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::NoSuchRoute => "there is nothing at this path".into(),
+            Self::MethodNotAllowed => {
+                "this path does not take this method; the Allow header lists those it takes".into()
+            }
+            Self::NoSuch(what) => format!("there is no {what} with this id"),
+            Self::Malformed { detail } | Self::Invalid { detail } => detail.clone(),
+            Self::TooLarge => "the request body is larger than 64 KiB".into(),
+            Self::UnsupportedMediaType => "send the body as application/json".into(),
+            Self::BodyTooSlow => "the request body did not arrive in time".into(),
+            Self::PreconditionRequired => "send the ETag you last saw in If-Match".into(),
+            Self::Stale { .. } => {
+                "it was changed since; the ETag header is that of its current version".into()
+            }
+            Self::IdTaken(what) => {
+                format!("this id belongs to another {what}, or to one that was changed since")
+            }
+            Self::TimedOut => "the request took too long".into(),
+            Self::DatabaseUnavailable => "the database does not answer; try again".into(),
+            Self::Draining => "this instance is about to end".into(),
+            Self::Internal => {
+                "something went wrong here; the log has it under the request id".into()
+            }
+        }
+    }
+}
+
+/// Without an SQLSTATE the fault is between us and PostgreSQL, or in how we read its answer.
+fn is_of_the_connection(cause: &sqlx::Error) -> bool {
+    matches!(
+        cause,
+        sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+    )
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let details = Details {
+            r#type: format!("urn:task-tracker:problem:{}", self.name()),
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            detail: self.detail(),
+        };
+        let mut response = (status, Json(details)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Self::Stale { current } = self {
+            headers.insert(header::ETAG, current.etag());
+        }
+        response
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        let detail = rejection.body_text();
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
+            StatusCode::UNPROCESSABLE_ENTITY => Self::Invalid { detail },
+            _ => Self::Malformed { detail },
+        }
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        Self::Malformed {
+            detail: rejection.body_text(),
+        }
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::Malformed {
+            detail: rejection.body_text(),
+        }
+    }
+}

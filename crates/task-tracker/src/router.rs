@@ -1,0 +1,117 @@
+//! Which path leads where, and what wraps every request.
+
+use std::{any::Any, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::HeaderValue,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{
+    config::Settings,
+    database::Database,
+    lifecycle::Lifecycle,
+    probe,
+    problem::Problem,
+    project, task,
+    telemetry::{self, Metrics},
+};
+
+/// Several times the largest description in UTF-8.
+const LARGEST_BODY: usize = 64 * 1024;
+
+/// What endpoints share.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) database: Database,
+    pub(crate) meters: Metrics,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) release: HeaderValue,
+    /// Longest time from request to response.
+    pub(crate) patience: Duration,
+}
+
+impl Context {
+    pub(crate) fn new(
+        settings: &Settings,
+        database: Database,
+        meters: Metrics,
+        lifecycle: Lifecycle,
+    ) -> Self {
+        let release = HeaderValue::from_str(settings.release.as_str())
+            .unwrap_or(HeaderValue::from_static("unknown"));
+        Self {
+            database,
+            meters,
+            lifecycle,
+            release,
+            patience: settings.request,
+        }
+    }
+}
+
+/// The API. Whatever `dress` adds stands between the endpoints and what observes and limits them.
+pub(crate) fn api(context: Context, dress: impl FnOnce(Router) -> Router) -> Router {
+    let routes = Router::new()
+        .route("/livez", get(probe::live))
+        .route("/readyz", get(probe::ready))
+        .route("/api/v1/projects", get(project::list).post(project::create))
+        .route(
+            "/api/v1/projects/{id}",
+            get(project::get)
+                .patch(project::update)
+                .delete(project::delete),
+        )
+        .route(
+            "/api/v1/projects/{id}/tasks",
+            get(task::list).post(task::create),
+        )
+        .route(
+            "/api/v1/tasks/{id}",
+            get(task::get).patch(task::update).delete(task::delete),
+        )
+        .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+        .fallback(async || Problem::NoSuchRoute)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .with_state(context.clone());
+    dress(routes)
+        .layer(middleware::from_fn_with_state(context.patience, limit_time))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(
+            Arc::new(context),
+            telemetry::observe,
+        ))
+}
+
+/// The port that only the scraper of metrics reaches.
+pub(crate) fn metrics(meters: Metrics, database: Database) -> Router {
+    Router::new().route(
+        "/metrics",
+        get(async move || meters.render(&database.level())),
+    )
+}
+
+async fn limit_time(State(patience): State<Duration>, request: Request, next: Next) -> Response {
+    tokio::time::timeout(patience, next.run(request))
+        .await
+        .unwrap_or_else(|_| Problem::TimedOut.into_response())
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "tower-http hands the panic over"
+)]
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let words = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no words");
+    tracing::error!(panic = words, "an endpoint panicked");
+    Problem::Internal.into_response()
+}

@@ -1,0 +1,220 @@
+//! One process of the service from start to end: check the schema, listen, serve, drain, finish.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use axum::Router;
+use metrics_exporter_prometheus::BuildError;
+use tokio::net::TcpListener;
+
+use crate::{
+    config::{DatabaseUrl, MissingDatabaseUrl, Settings},
+    connection::Limits,
+    database::Database,
+    lifecycle::Lifecycle,
+    router::{self, Context},
+    schema::{self, SchemaError},
+    server,
+    telemetry::Metrics,
+};
+
+/// How long the pool may take to say goodbye to PostgreSQL; the server cleans up after one that does not.
+const POOL_FAREWELL: Duration = Duration::from_secs(2);
+/// Scrapers need a handful of connections; more is somebody else.
+const METRICS_CONNECTIONS: usize = 64;
+
+/// A service that listens and is about to serve.
+pub struct Service {
+    api: Listening,
+    metrics: Listening,
+    limits: Limits,
+    settings: Settings,
+    database: Database,
+    meters: Metrics,
+    lifecycle: Lifecycle,
+}
+
+struct Listening {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+}
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database URL is missing or malformed.
+    #[error("could not tell where the database is")]
+    Url(#[source] MissingDatabaseUrl),
+    /// The schema could not be read, or is older than this release needs.
+    #[error("refused to serve")]
+    Schema(#[source] SchemaError),
+    /// An address is taken or not ours.
+    #[error("could not listen on {address}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        cause: io::Error,
+    },
+    /// The metrics recorder refused its own settings.
+    #[error("could not set up metrics")]
+    Metrics(#[source] BuildError),
+}
+
+/// The process ended before all its requests had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "ended with requests unfinished: cut by a second signal or by the deadline after the drain"
+)]
+pub struct Unfinished;
+
+impl Service {
+    /// Checks the schema and binds both ports. `dress` may wrap the routes, below the request log and the limits.
+    pub async fn start(
+        settings: Settings,
+        url: &DatabaseUrl,
+        dress: impl FnOnce(Router) -> Router,
+    ) -> Result<Self, StartError> {
+        let meters = Metrics::new().map_err(StartError::Metrics)?;
+        let database = Database::open(url, &settings, meters.clone()).map_err(StartError::Url)?;
+        schema::require(&database, settings.database_start)
+            .await
+            .map_err(StartError::Schema)?;
+
+        let lifecycle = Lifecycle::new();
+        let context = Context::new(
+            &settings,
+            database.clone(),
+            meters.clone(),
+            lifecycle.clone(),
+        );
+        let api = listen(&settings, settings.port, router::api(context, dress)).await?;
+        let metrics = listen(
+            &settings,
+            settings.metrics_port,
+            router::metrics(meters.clone(), database.clone()),
+        )
+        .await?;
+        let limits = Limits {
+            header: settings.header,
+            idle: settings.idle,
+            stalled: Duration::from_secs(30),
+            linger: Duration::from_millis(500),
+            last_header: Duration::from_secs(2),
+        };
+        Ok(Self {
+            api,
+            metrics,
+            limits,
+            settings,
+            database,
+            meters,
+            lifecycle,
+        })
+    }
+
+    /// Where the API listens.
+    pub fn address(&self) -> SocketAddr {
+        self.api.address
+    }
+
+    /// Where `/metrics` listens.
+    pub fn metrics_address(&self) -> SocketAddr {
+        self.metrics.address
+    }
+
+    /// The handle by which this process is told to end.
+    pub fn lifecycle(&self) -> Lifecycle {
+        self.lifecycle.clone()
+    }
+
+    /// Serves until told to end, then drains, finishes what is in flight and closes the pool.
+    pub async fn run(self) -> Result<(), Unfinished> {
+        let Self {
+            api,
+            metrics,
+            limits,
+            settings,
+            database,
+            meters,
+            lifecycle,
+        } = self;
+        // Metrics outlive the API, so that the last requests are counted where a scraper can still see them.
+        let scrape = Lifecycle::new();
+        let background = [
+            tokio::spawn(server::serve(
+                metrics.listener,
+                metrics.router,
+                METRICS_CONNECTIONS,
+                limits,
+                scrape,
+            )),
+            tokio::spawn(meters.upkeep()),
+        ];
+        let serving = tokio::spawn(server::serve(
+            api.listener,
+            api.router,
+            settings.max_connections,
+            limits,
+            lifecycle.clone(),
+        ));
+        tracing::info!(api = %api.address, metrics = %metrics.address, release = settings.release.as_str(), "serving");
+
+        lifecycle.draining().await;
+        tracing::info!(
+            seconds = settings.drain.as_secs_f64(),
+            "draining: not ready, still serving"
+        );
+        tokio::select! {
+            () = tokio::time::sleep(settings.drain) => {}
+            () = lifecycle.cut_off() => {}
+        }
+        lifecycle.stop();
+        tracing::info!("stopping: no new connections, finishing those that are open");
+        let outcome = finish(serving, &settings, &lifecycle).await;
+
+        drop(tokio::time::timeout(POOL_FAREWELL, database.close()).await);
+        for task in background {
+            task.abort();
+        }
+        tracing::info!("ended");
+        outcome
+    }
+}
+
+async fn finish(
+    mut serving: tokio::task::JoinHandle<()>,
+    settings: &Settings,
+    lifecycle: &Lifecycle,
+) -> Result<(), Unfinished> {
+    let finished = tokio::select! {
+        biased;
+        _ = &mut serving => true,
+        () = tokio::time::sleep(settings.finish) => false,
+        () = lifecycle.cut_off() => false,
+    };
+    if finished && !lifecycle.is_cut() {
+        return Ok(());
+    }
+    lifecycle.cut();
+    if !finished {
+        drop(serving.await);
+    }
+    Err(Unfinished)
+}
+
+async fn listen(settings: &Settings, port: u16, router: Router) -> Result<Listening, StartError> {
+    let wanted = SocketAddr::new(settings.host, port);
+    let refused = |cause| StartError::Listen {
+        address: wanted,
+        cause,
+    };
+    let listener = TcpListener::bind(wanted).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    Ok(Listening {
+        listener,
+        address,
+        router,
+    })
+}

@@ -1,0 +1,135 @@
+//! The version of a row as an `ETag`, and the If-Match a change must carry (RFC 9110, 13.1.1).
+
+use axum::{
+    Json,
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::problem::Problem;
+
+/// Counts the changes of a row, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
+#[serde(transparent)]
+#[sqlx(transparent)]
+pub(crate) struct Version(i64);
+
+impl Version {
+    /// A strong `ETag`: the version changes with every change of the row.
+    pub(crate) fn etag(self) -> HeaderValue {
+        let mut quoted = String::with_capacity(22);
+        quoted.push('"');
+        quoted.push_str(&self.0.to_string());
+        quoted.push('"');
+        HeaderValue::from_str(&quoted).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+    }
+
+    /// Answers with the row and its `ETag`.
+    pub(crate) fn respond(self, status: StatusCode, row: impl Serialize) -> Response {
+        (status, [(header::ETAG, self.etag())], Json(row)).into_response()
+    }
+}
+
+/// The versions a client is willing to change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum IfMatch {
+    Whatever,
+    OneOf(Vec<i64>),
+}
+
+impl IfMatch {
+    /// As a parameter for `($n::bigint[] is null or version = any($n))`.
+    pub(crate) fn versions(&self) -> Option<&[i64]> {
+        match self {
+            Self::Whatever => None,
+            Self::OneOf(versions) => Some(versions),
+        }
+    }
+
+    fn read(headers: &HeaderMap) -> Result<Self, Problem> {
+        let mut versions = Vec::new();
+        let mut present = false;
+        for line in headers.get_all(header::IF_MATCH) {
+            present = true;
+            let text = line.to_str().map_err(|_| not_an_etag())?;
+            for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+                if tag == "*" {
+                    return Ok(Self::Whatever);
+                }
+                versions.extend(strong(tag)?);
+            }
+        }
+        if present {
+            Ok(Self::OneOf(versions))
+        } else {
+            Err(Problem::PreconditionRequired)
+        }
+    }
+}
+
+/// A weak tag never matches a strong comparison, and neither does one that we never gave out.
+fn strong(tag: &str) -> Result<Option<i64>, Problem> {
+    let (weak, quoted) = tag
+        .strip_prefix("W/")
+        .map_or((false, tag), |rest| (true, rest));
+    let opaque = quoted
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .ok_or_else(not_an_etag)?;
+    Ok(if weak { None } else { opaque.parse().ok() })
+}
+
+fn not_an_etag() -> Problem {
+    Problem::Malformed {
+        detail: "If-Match takes ETags in double quotes, or *".into(),
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Self::read(&parts.headers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(values: &[&'static str]) -> Result<IfMatch, Problem> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::IF_MATCH, HeaderValue::from_static(value));
+        }
+        IfMatch::read(&headers)
+    }
+
+    #[test]
+    fn if_match_is_read_as_http_says() {
+        assert_eq!(read(&[]), Err(Problem::PreconditionRequired));
+        for (values, expected) in [
+            (&["\"3\""][..], IfMatch::OneOf(vec![3])),
+            (&["\"3\", \"4\""], IfMatch::OneOf(vec![3, 4])),
+            (&["\"3\"", "\"4\""], IfMatch::OneOf(vec![3, 4])),
+            (&["*"], IfMatch::Whatever),
+            (&["W/\"3\""], IfMatch::OneOf(vec![])),
+            (&["\"abc\""], IfMatch::OneOf(vec![])),
+        ] {
+            assert_eq!(read(values), Ok(expected), "{values:?}");
+        }
+        for values in [&["3"][..], &["\"3"], &["\""]] {
+            assert!(
+                matches!(read(values), Err(Problem::Malformed { .. })),
+                "{values:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_etag_comes_back_as_the_version_it_was() {
+        assert_eq!(strong(Version(7).etag().to_str().unwrap()), Ok(Some(7)));
+    }
+}
