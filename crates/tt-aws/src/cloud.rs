@@ -56,7 +56,8 @@ impl<'a> AwsCloud<'a> {
 
 impl Cloud for AwsCloud<'_> {
     async fn observe(&self) -> Result<Observed, PortError> {
-        observe::observe(self.clients, self.environment, &self.revisions, self.journal).await
+        // Six services are asked side by side: boxed, so that not every caller carries the future on its stack.
+        Box::pin(observe::observe(self.clients, self.environment, &self.revisions, self.journal)).await
     }
 
     async fn register(&self, registration: &Registration) -> Result<Revision, PortError> {

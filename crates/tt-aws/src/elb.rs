@@ -41,7 +41,7 @@ fn weights(rule: &Rule) -> (Vec<(Arn, u32)>, bool) {
     for action in rule.actions() {
         if let Some(config) = action.forward_config() {
             groups.extend(tuples(config));
-            sticky |= config.target_group_stickiness_config().and_then(|stickiness| stickiness.enabled()).unwrap_or(false);
+            sticky |= config.target_group_stickiness_config().and_then(aws_sdk_elasticloadbalancingv2::types::TargetGroupStickinessConfig::enabled).unwrap_or(false);
         } else if let Some(group) = action.target_group_arn() {
             groups.push((Arn::new(group), 1));
         }
@@ -84,7 +84,7 @@ pub(crate) async fn target_states(clients: &Clients, group: &Arn) -> Result<Vec<
     let state = |found: &aws_sdk_elasticloadbalancingv2::types::TargetHealthDescription| {
         let health = found.target_health()?;
         let address = found.target().map(|target| format!("{}:{}", target.id().unwrap_or("?"), target.port().unwrap_or(0)))?;
-        let reason = health.description().or_else(|| health.reason().map(|reason| reason.as_str())).unwrap_or_default().to_owned();
+        let reason = health.description().or_else(|| health.reason().map(aws_sdk_elasticloadbalancingv2::types::TargetHealthReasonEnum::as_str)).unwrap_or_default().to_owned();
         Some(TargetState { address, state: health.state()?.clone(), reason })
     };
     Ok(answer.target_health_descriptions().iter().filter_map(state).collect())

@@ -69,6 +69,7 @@ fn client(repository: &Repository) -> Client {
     Client::new(ClientConfig { protocol, ..ClientConfig::default() })
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "of a registry client's two dozen errors only these can be helped")]
 fn refused(action: &str, error: &oci_client::errors::OciDistributionError) -> PortError {
     use oci_client::errors::OciDistributionError as Oci;
     match error {

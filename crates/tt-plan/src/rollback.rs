@@ -54,7 +54,7 @@ pub fn rollback(environment: &Environment, observed: &Observed, target: &Target)
     Ok(plan)
 }
 
-/// Until CLEAN_UP the old tasks run, so ECS only has to change weights.
+/// Until `CLEAN_UP` the old tasks run, so ECS only has to change weights.
 fn can_flip(deployment: &Deployment) -> bool {
     deployment.from.is_some() && deployment.stage != Some(LifecycleStage::CleanUp)
 }

@@ -92,7 +92,7 @@ fn status(found: &ServiceDeployment) -> Result<DeploymentStatus, PortError> {
         ServiceDeploymentStatus::Stopped => Ok(DeploymentStatus::Stopped { reason: reason() }),
         ServiceDeploymentStatus::RollbackSuccessful => Ok(DeploymentStatus::RolledBack { reason: reason() }),
         ServiceDeploymentStatus::RollbackFailed => Ok(DeploymentStatus::RollbackFailed { reason: reason() }),
-        unknown => Err(other(ACTION, PortErrorKind::Unexpected, format!("ECS says its status is {unknown}, which this version does not know"))),
+        unknown @ (ServiceDeploymentStatus::Unknown(_) | _) => Err(other(ACTION, PortErrorKind::Unexpected, format!("ECS says its status is {unknown}, which this version does not know"))),
     }
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn live_rollout(configuration: Option<&DeploymentConfiguration>) -> R
     };
     let hooks = || configuration.lifecycle_hooks().iter().filter(|hook| hook.target_type() == Some(&DeploymentLifecycleHookTargetType::Pause));
     let mut pauses: Vec<LifecycleStage> =
-        hooks().flat_map(|hook| hook.lifecycle_stages()).filter_map(|stage| LifecycleStage::from_ecs_name(stage.as_str())).collect();
+        hooks().flat_map(aws_sdk_ecs::types::DeploymentLifecycleHook::lifecycle_stages).filter_map(|stage| LifecycleStage::from_ecs_name(stage.as_str())).collect();
     pauses.sort_unstable();
     pauses.dedup();
     let timeout = hooks().find_map(|hook| hook.timeout_configuration()?.timeout_in_minutes());
@@ -137,13 +137,13 @@ fn live_strategy(configuration: &DeploymentConfiguration) -> Result<LiveStrategy
         Some(DeploymentStrategy::BlueGreen) => Ok(LiveStrategy::BlueGreen),
         Some(DeploymentStrategy::Linear) => {
             let linear = configuration.linear_configuration();
-            let percent = percent(linear.and_then(|linear| linear.step_percent()).unwrap_or(10.0))?;
-            Ok(LiveStrategy::Linear { percent, bake: minutes(linear.and_then(|linear| linear.step_bake_time_in_minutes()).unwrap_or(6)) })
+            let percent = percent(linear.and_then(aws_sdk_ecs::types::LinearConfiguration::step_percent).unwrap_or(10.0))?;
+            Ok(LiveStrategy::Linear { percent, bake: minutes(linear.and_then(aws_sdk_ecs::types::LinearConfiguration::step_bake_time_in_minutes).unwrap_or(6)) })
         }
         Some(DeploymentStrategy::Canary) => {
             let canary = configuration.canary_configuration();
-            let percent = percent(canary.and_then(|canary| canary.canary_percent()).unwrap_or(5.0))?;
-            Ok(LiveStrategy::Canary { percent, bake: minutes(canary.and_then(|canary| canary.canary_bake_time_in_minutes()).unwrap_or(10)) })
+            let percent = percent(canary.and_then(aws_sdk_ecs::types::CanaryConfiguration::canary_percent).unwrap_or(5.0))?;
+            Ok(LiveStrategy::Canary { percent, bake: minutes(canary.and_then(aws_sdk_ecs::types::CanaryConfiguration::canary_bake_time_in_minutes).unwrap_or(10)) })
         }
         Some(unknown) => Err(other(ACTION, PortErrorKind::Unexpected, format!("strategy {unknown} is not known to this version"))),
     }

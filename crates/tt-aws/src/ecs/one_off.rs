@@ -82,7 +82,7 @@ pub(crate) async fn stopped(clients: &Clients, task: &Task, container: &Containe
     };
     let reasons = [ours.and_then(|found| found.reason()), task.stopped_reason()];
     let reason = reasons.into_iter().flatten().find(|reason| !reason.is_empty()).unwrap_or("ECS gave no reason").to_owned();
-    Ok(StoppedTask { task: arn, exit_code: ours.and_then(|found| found.exit_code()), reason, last_lines })
+    Ok(StoppedTask { task: arn, exit_code: ours.and_then(aws_sdk_ecs::types::Container::exit_code), reason, last_lines })
 }
 
 /// Tells ECS to end it.

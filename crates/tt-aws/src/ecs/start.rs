@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// ECS lists a new deployment within seconds of accepting it.
-const LISTED_WITHIN: Duration = Duration::from_secs(60);
+const LISTED_WITHIN: Duration = Duration::from_mins(1);
 
 /// Sends what changes and nothing else: a load balancer or count sent again would undo alternation or autoscaling.
 pub(crate) async fn start(clients: &Clients, environment: &Environment, cache: &Cache, start: &Start) -> Result<Arn, PortError> {

@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
-    /// Ends when ECS leaves BAKE_TIME. Too few requests at night are no reason to take a release back that has all users already.
+    /// Ends when ECS leaves `BAKE_TIME`. Too few requests at night are no reason to take a release back that has all users already.
     pub(crate) async fn bake(&self, run: &mut Run<'_>, minutes: Minutes) -> Result<(), Halt> {
         let began = self.clock.now();
         let bake = minutes.lasting(self.environment.aws.minute);

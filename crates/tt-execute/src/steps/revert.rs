@@ -28,8 +28,7 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
         let home: fn(&Progress) -> Option<Result<(), String>> = if relaunched { arrived } else { returned };
         match self.follow(run, limit, |_| Holdup::Return, home).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(reason)) => Err(Halt::RollbackFailed { release: run.plan.replaces.clone(), reason }),
-            Err(Detour::TurnedBack { reason }) => Err(Halt::RollbackFailed { release: run.plan.replaces.clone(), reason }),
+            Ok(Err(reason)) | Err(Detour::TurnedBack { reason }) => Err(Halt::RollbackFailed { release: run.plan.replaces.clone(), reason }),
             Err(Detour::TooLong) => Err(Halt::TimedOut { what: "the rollback".to_owned(), limit }),
             Err(Detour::Failed(error)) => Err(error.into()),
         }
