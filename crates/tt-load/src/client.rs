@@ -75,15 +75,11 @@ impl Question {
 }
 
 impl Client {
-    pub(crate) fn new(
-        base_url: &str,
-        connections: usize,
-        timeout: Duration,
-    ) -> Result<Self, NotAUrl> {
+    pub(crate) fn new(base_url: &str, connections: usize, timeout: Duration) -> Result<Self, NotAUrl> {
         let base = base_url.trim_end_matches('/').to_owned();
-        let fits = base.parse::<Uri>().is_ok_and(|uri| {
-            uri.scheme_str() == Some("http") && uri.host().is_some() && uri.query().is_none()
-        });
+        let fits = base
+            .parse::<Uri>()
+            .is_ok_and(|uri| uri.scheme_str() == Some("http") && uri.host().is_some() && uri.query().is_none());
         if !fits {
             return Err(NotAUrl {
                 url: base_url.to_owned(),
@@ -98,11 +94,7 @@ impl Client {
             .pool_max_idle_per_host(connections)
             .retry_canceled_requests(false)
             .build(connector);
-        Ok(Self {
-            pool,
-            base,
-            timeout,
-        })
+        Ok(Self { pool, base, timeout })
     }
 
     /// Never takes longer than the timeout.
@@ -168,9 +160,7 @@ fn words(error: &(dyn Error + 'static)) -> String {
 pub(crate) fn unix_ms() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| {
-            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-        })
+        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
@@ -181,19 +171,10 @@ mod tests {
     fn only_plain_http_urls_of_a_host_will_do() {
         let client = |url| Client::new(url, 1, Duration::from_secs(1));
         assert_eq!(
-            client("http://127.0.0.1:8080/")
-                .map(|client| client.base)
-                .unwrap(),
+            client("http://127.0.0.1:8080/").map(|client| client.base).unwrap(),
             "http://127.0.0.1:8080"
         );
-        for url in [
-            "127.0.0.1:8080",
-            "https://a",
-            "http://",
-            "",
-            "ftp://a",
-            "http://a/?b=c",
-        ] {
+        for url in ["127.0.0.1:8080", "https://a", "http://", "", "ftp://a", "http://a/?b=c"] {
             assert!(client(url).is_err(), "{url}");
         }
     }

@@ -6,11 +6,7 @@ use crate::{client::Exchange, operation::Operation, report::Failure};
 pub(crate) fn of(operation: &Operation, exchange: &Exchange) -> Option<Failure> {
     let (release, status, error) = match &exchange.outcome {
         Ok(answer) if operation.expects(answer.status) => return None,
-        Ok(answer) => (
-            answer.release().map(str::to_owned),
-            Some(answer.status.as_u16()),
-            None,
-        ),
+        Ok(answer) => (answer.release().map(str::to_owned), Some(answer.status.as_u16()), None),
         Err(error) => (None, None, Some(error.clone())),
     };
     Some(Failure {

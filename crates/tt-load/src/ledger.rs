@@ -111,9 +111,7 @@ impl Ledger {
     }
 
     pub(crate) fn unacknowledged(&mut self, attempt: &Attempt) {
-        self.entries[attempt.entry].doubt = Doubt::Unknown {
-            change: attempt.change,
-        };
+        self.entries[attempt.entry].doubt = Doubt::Unknown { change: attempt.change };
     }
 
     /// Closes the ledger for comparison.
@@ -155,10 +153,7 @@ pub(crate) struct Balance {
 impl Audit {
     /// Compares one task; rows of others, and rows seen before, change nothing.
     pub(crate) fn compare(&mut self, row: &Row) {
-        let Ok(index) = self
-            .entries
-            .binary_search_by_key(&row.id, |entry| entry.task)
-        else {
+        let Ok(index) = self.entries.binary_search_by_key(&row.id, |entry| entry.task) else {
             return;
         };
         if std::mem::replace(&mut self.seen[index], true) {
@@ -182,11 +177,7 @@ impl Audit {
 
     /// Tasks that no row was shown for.
     pub(crate) fn unseen(&self) -> Vec<Uuid> {
-        let unseen = self
-            .entries
-            .iter()
-            .zip(&self.seen)
-            .filter(|(_, seen)| !**seen);
+        let unseen = self.entries.iter().zip(&self.seen).filter(|(_, seen)| !**seen);
         unseen.map(|(entry, _)| entry.task).collect()
     }
 
@@ -209,11 +200,7 @@ impl Entry {
         }
         let written_by = match self.doubt {
             _ if row.version == self.version => self.change,
-            Doubt::UnderWay { change } | Doubt::Unknown { change }
-                if row.version == self.version + 1 =>
-            {
-                change
-            }
+            Doubt::UnderWay { change } | Doubt::Unknown { change } if row.version == self.version + 1 => change,
             Doubt::Nothing | Doubt::UnderWay { .. } | Doubt::Unknown { .. } => return 0,
         };
         u64::from(row.title != title(self.task, written_by))
@@ -264,12 +251,7 @@ mod tests {
             ("the change is gone", NotSent, row(1, 1), 1),
             ("right version, wrong content", NotSent, row(2, 1), 1),
             ("changed by somebody else", NotSent, row(3, 9), 0),
-            (
-                "the unanswered change did not happen",
-                Unanswered,
-                row(2, 2),
-                0,
-            ),
+            ("the unanswered change did not happen", Unanswered, row(2, 2), 0),
             ("the unanswered change happened", Unanswered, row(3, 3), 0),
             (
                 "the unanswered change happened with other content",
@@ -277,12 +259,7 @@ mod tests {
                 row(3, 9),
                 1,
             ),
-            (
-                "older than acknowledged in spite of it",
-                Unanswered,
-                row(1, 1),
-                1,
-            ),
+            ("older than acknowledged in spite of it", Unanswered, row(1, 1), 1),
         ] {
             let mut audit = ledger(third).audit();
             audit.compare(&found);

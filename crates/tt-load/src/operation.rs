@@ -17,17 +17,9 @@ const LISTED: u32 = 20;
 /// One request and what its answer will mean for the ledger.
 #[derive(Debug)]
 pub(crate) enum Operation {
-    Get {
-        task: Uuid,
-    },
-    List {
-        project: Uuid,
-    },
-    Create {
-        project: Uuid,
-        task: Uuid,
-        change: u64,
-    },
+    Get { task: Uuid },
+    List { project: Uuid },
+    Create { project: Uuid, task: Uuid, change: u64 },
     Update(Attempt),
 }
 
@@ -90,14 +82,8 @@ impl Operation {
         let json = |body: Result<Vec<u8>, serde_json::Error>| Some(body.unwrap_or_default());
         match self {
             Self::Get { task } => Question::get(format!("/api/v1/tasks/{task}")),
-            Self::List { project } => {
-                Question::get(format!("/api/v1/projects/{project}/tasks?limit={LISTED}"))
-            }
-            Self::Create {
-                project,
-                task,
-                change,
-            } => Question {
+            Self::List { project } => Question::get(format!("/api/v1/projects/{project}/tasks?limit={LISTED}")),
+            Self::Create { project, task, change } => Question {
                 method: self.method(),
                 path: format!("/api/v1/projects/{project}/tasks"),
                 if_match: None,

@@ -63,8 +63,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
     mut on_second: impl FnMut(Second),
 ) -> Result<Report, LoadError> {
-    let client = Client::new(&config.base_url, config.connections, config.timeout)
-        .map_err(LoadError::Url)?;
+    let client = Client::new(&config.base_url, config.connections, config.timeout).map_err(LoadError::Url)?;
     let tally = Tally::new().map_err(LoadError::Counting)?;
     let mut stop = pin!(stop);
     let (project, ledger) = tokio::select! {
@@ -113,8 +112,7 @@ async fn send(
     stop: impl Future<Output = ()>,
     on_second: &mut impl FnMut(Second),
 ) -> u64 {
-    let most =
-        u32::try_from(config.connections.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
+    let most = u32::try_from(config.connections.clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
     let places = Arc::new(Semaphore::new(most as usize));
     let mut schedule = Schedule::new(started, config.rate_per_second);
     let mut seconds = tokio::time::interval_at(started + SECOND, SECOND);
@@ -224,8 +222,5 @@ impl Books {
 }
 
 fn acknowledged(exchange: &Exchange) -> bool {
-    exchange
-        .outcome
-        .as_ref()
-        .is_ok_and(|answer| answer.status.is_success())
+    exchange.outcome.as_ref().is_ok_and(|answer| answer.status.is_success())
 }

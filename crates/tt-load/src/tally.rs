@@ -60,12 +60,7 @@ impl Tally {
         self.running.requests += 1;
         self.running.failed += failed;
         self.running.latency.saturating_record(took);
-        if let Some(name) = exchange
-            .outcome
-            .as_ref()
-            .ok()
-            .and_then(|answer| answer.release())
-        {
+        if let Some(name) = exchange.outcome.as_ref().ok().and_then(|answer| answer.release()) {
             self.count_release(name, exchange, failed);
         }
         if let Some(failure) = failure
@@ -124,9 +119,7 @@ impl Tally {
             release.last_sent_unix_ms = release.last_sent_unix_ms.max(exchange.sent_unix_ms);
         }
         if !self.running.by_release.contains_key(name) {
-            self.running
-                .by_release
-                .insert(name.to_owned(), Traffic::default());
+            self.running.by_release.insert(name.to_owned(), Traffic::default());
         }
         if let Some(traffic) = self.running.by_release.get_mut(name) {
             traffic.requests += 1;
@@ -145,10 +138,7 @@ fn quantile(latency: &Histogram<u64>, quantile: f64) -> f64 {
     milliseconds(latency.value_at_quantile(quantile))
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "at most a minute in microseconds"
-)]
+#[expect(clippy::cast_precision_loss, reason = "at most a minute in microseconds")]
 fn milliseconds(micros: u64) -> f64 {
     micros as f64 / 1000.0
 }

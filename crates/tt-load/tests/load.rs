@@ -1,10 +1,5 @@
 //! The load against a toy service that loses what it is told to lose: the report must find exactly that.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::{
     collections::BTreeMap,
@@ -100,12 +95,7 @@ async fn update(
     Json(change): Json<Change>,
 ) -> StatusCode {
     let mut toy = toy.lock().unwrap();
-    let wanted: u64 = headers["if-match"]
-        .to_str()
-        .unwrap()
-        .trim_matches('"')
-        .parse()
-        .unwrap();
+    let wanted: u64 = headers["if-match"].to_str().unwrap().trim_matches('"').parse().unwrap();
     match toy.tasks.get(&id) {
         None => return StatusCode::NOT_FOUND,
         Some(row) if row.version != wanted => return StatusCode::PRECONDITION_FAILED,
@@ -143,10 +133,7 @@ async fn list(State(toy): State<Shared>, Query(which): Query<Which>) -> Response
         .filter(|row| row.id > after)
         .take(which.limit)
         .collect();
-    let next_cursor = rows
-        .last()
-        .filter(|_| rows.len() == which.limit)
-        .map(|row| row.id);
+    let next_cursor = rows.last().filter(|_| rows.len() == which.limit).map(|row| row.id);
     Json(serde_json::json!({ "items": rows, "next_cursor": next_cursor })).into_response()
 }
 
@@ -170,17 +157,12 @@ async fn sign(State(toy): State<Shared>, request: Request, next: Next) -> Respon
         release
     };
     let mut response = next.run(request).await;
-    response
-        .headers_mut()
-        .insert("x-release", release.parse().unwrap());
+    response.headers_mut().insert("x-release", release.parse().unwrap());
     response
 }
 
 async fn serve(fate: Option<Fate>) -> (Shared, String) {
-    let toy = Shared::new(Mutex::new(Toy {
-        fate,
-        ..Toy::default()
-    }));
+    let toy = Shared::new(Mutex::new(Toy { fate, ..Toy::default() }));
     let router = Router::new()
         .route("/api/v1/projects", post(async || StatusCode::CREATED))
         .route("/api/v1/projects/{id}/tasks", get(list).post(create))
@@ -204,9 +186,7 @@ fn brief(url: String) -> Config {
 async fn load(fate: Option<Fate>) -> (Shared, Report, Vec<Second>) {
     let (toy, url) = serve(fate).await;
     let mut seconds = Vec::new();
-    let report = run(brief(url), pending(), |second| seconds.push(second))
-        .await
-        .unwrap();
+    let report = run(brief(url), pending(), |second| seconds.push(second)).await.unwrap();
     (toy, report, seconds)
 }
 
@@ -214,10 +194,7 @@ async fn load(fate: Option<Fate>) -> (Shared, Report, Vec<Second>) {
 async fn an_honest_service_has_lost_nothing() {
     let (toy, report, seconds) = load(None).await;
     let toy = toy.lock().unwrap();
-    assert_eq!(
-        (report.failed, report.lost_writes, report.unverified_writes),
-        (0, 0, 0)
-    );
+    assert_eq!((report.failed, report.lost_writes, report.unverified_writes), (0, 0, 0));
     assert_eq!(report.acknowledged_writes, toy.writes);
     assert_eq!(report.verified_writes, toy.writes);
     assert_eq!(report.failures, []);
@@ -251,10 +228,7 @@ async fn every_write_that_was_acknowledged_and_forgotten_is_found_and_no_other()
     let forgotten = toy.lock().unwrap().forgotten;
     assert!(forgotten > 0);
     assert_eq!(report.lost_writes, forgotten);
-    assert_eq!(
-        report.verified_writes,
-        report.acknowledged_writes - forgotten
-    );
+    assert_eq!(report.verified_writes, report.acknowledged_writes - forgotten);
 }
 
 #[tokio::test]
@@ -268,23 +242,13 @@ async fn a_write_that_failed_is_a_failure_and_never_a_loss() {
     assert!(report.failed > 0);
     assert_eq!((report.lost_writes, report.unverified_writes), (0, 0));
     assert_eq!(report.failures.len() as u64, report.failed);
+    assert_eq!(seconds.iter().map(|second| second.failed).sum::<u64>(), report.failed);
     assert_eq!(
-        seconds.iter().map(|second| second.failed).sum::<u64>(),
-        report.failed
-    );
-    assert_eq!(
-        report
-            .by_release
-            .values()
-            .map(|release| release.failed)
-            .sum::<u64>(),
+        report.by_release.values().map(|release| release.failed).sum::<u64>(),
         report.failed
     );
     let failure = &report.failures[0];
-    assert_eq!(
-        (failure.status, failure.error.as_deref()),
-        (Some(500), None)
-    );
+    assert_eq!((failure.status, failure.error.as_deref()), (Some(500), None));
     assert!(failure.release.is_some());
 }
 
