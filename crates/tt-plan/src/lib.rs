@@ -29,3 +29,6 @@ pub use preflight::{Check, Finding, preflight};
 pub use rollback::{Mode, RollbackPlan, Target, rollback};
 pub use share::Share;
 pub use step::{Desired, Plan, Step, StrategyStep};
+
+#[cfg(test)]
+mod tests;

@@ -16,105 +16,100 @@ use crate::{exit::Exit, failure::Failure};
 /// Grows when a field changes its meaning or goes; a new field does not count.
 const VERSION: u32 = 1;
 
-#[derive(Debug)]
-pub(super) struct Json;
+pub(super) fn event(event: &Event) {
+    let (name, body) = body(event);
+    line(name, body);
+}
 
-impl Json {
-    pub(super) fn event(&self, event: &Event) {
-        let (name, body) = body(event);
-        line(name, body);
-    }
+pub(super) fn plan(environment: &Environment, plan: &Plan, mode: Option<Mode>) {
+    let mode = mode.map(|mode| match mode {
+        Mode::Instant => "instant",
+        Mode::Relaunch => "relaunch",
+        Mode::Underway => "underway",
+    });
+    line(
+        "plan",
+        json!({
+            "environment": environment.name, "command": plan.command, "brings": plan.brings, "replaces": plan.replaces,
+            "image": plan.image.as_ref().map(ToString::to_string), "commit": plan.commit, "resumes": plan.resumes, "mode": mode,
+            "fingerprint": plan.fingerprint, "steps": plan.steps,
+        }),
+    );
+}
 
-    pub(super) fn plan(&self, environment: &Environment, plan: &Plan, mode: Option<Mode>) {
-        let mode = mode.map(|mode| match mode {
-            Mode::Instant => "instant",
-            Mode::Relaunch => "relaunch",
-            Mode::Underway => "underway",
-        });
-        line(
-            "plan",
+pub(super) fn ended(environment: &Environment, plan: &Plan, ended: &Result<Outcome, Halted>, exit: Exit) {
+    let body = match ended {
+        Ok(outcome) => json!({ "environment": environment.name, "release": plan.brings, "result": outcome, "exit_code": exit as u8 }),
+        Err(halted) => {
+            let said = words::halted(environment, plan, halted);
+            let users = match halted.users {
+                Whereabouts::Untouched => "untouched",
+                Whereabouts::InFlight => "in-flight",
+                Whereabouts::Returned => "returned",
+                Whereabouts::Unknown => "unknown",
+            };
             json!({
-                "environment": environment.name, "command": plan.command, "brings": plan.brings, "replaces": plan.replaces,
-                "image": plan.image.as_ref().map(ToString::to_string), "commit": plan.commit, "resumes": plan.resumes, "mode": mode,
-                "fingerprint": plan.fingerprint, "steps": plan.steps,
-            }),
-        );
-    }
+                "environment": environment.name, "release": plan.brings, "error": said.what.join("; "), "users": users, "next": said.next,
+                "exit_code": exit as u8,
+            })
+        }
+    };
+    line("ended", body);
+}
 
-    pub(super) fn ended(&self, environment: &Environment, plan: &Plan, ended: &Result<Outcome, Halted>, exit: Exit) {
-        let body = match ended {
-            Ok(outcome) => json!({ "environment": environment.name, "release": plan.brings, "result": outcome, "exit_code": exit as u8 }),
-            Err(halted) => {
-                let said = words::halted(environment, plan, halted);
-                let users = match halted.users {
-                    Whereabouts::Untouched => "untouched",
-                    Whereabouts::InFlight => "in-flight",
-                    Whereabouts::Returned => "returned",
-                    Whereabouts::Unknown => "unknown",
-                };
-                json!({
-                    "environment": environment.name, "release": plan.brings, "error": said.what.join("; "), "users": users, "next": said.next,
-                    "exit_code": exit as u8,
-                })
+pub(super) fn status(environment: &Environment, observed: &Observed, progress: Option<&Progress>) {
+    let service = &observed.service;
+    let alarms: Vec<Value> = observed.alarms.iter().map(|alarm| json!({ "name": alarm.name, "state": alarm_state(&alarm.state) })).collect();
+    let in_flight = service.deployment.as_ref().map(|deployment| {
+        json!({
+            "deployment": deployment.arn, "from": deployment.from.as_ref().map(tt_plan::Revision::label), "to": deployment.to.label(),
+            "stage": deployment.stage.map(tt_plan::LifecycleStage::ecs_name), "status": format!("{:?}", deployment.status),
+            "share_percent": progress.map(|progress| progress.live_share), "waits_for_answer": deployment.pause.is_some(),
+            "created_at": stamp(deployment.created_at),
+        })
+    });
+    let groups: Vec<Value> = service.traffic.groups.iter().map(group).collect();
+    line(
+        "status",
+        json!({
+            "environment": environment.name, "live": service.live.label(), "task_definition": service.live.task_definition,
+            "image": service.live.image, "running": service.running, "desired": service.desired, "target_groups": groups,
+            "in_flight": in_flight, "alarms": alarms,
+            "lock": observed.lease.as_ref().filter(|lease| lease.is_held(observed.at)).map(|lease| &lease.holder.name),
+        }),
+    );
+}
+
+pub(super) fn history(records: &[Record]) {
+    for record in records {
+        line("record", json!({ "record": record }));
+    }
+}
+
+pub(super) fn verified(environment: &Environment, lines: &[Line]) {
+    for checked in lines {
+        let body = match &checked.judgement {
+            Judgement::Good { found } => json!({ "environment": environment.name, "check": checked.name, "ok": true, "found": found }),
+            Judgement::Bad { wrong, hint } => {
+                json!({ "environment": environment.name, "check": checked.name, "ok": false, "wrong": wrong, "hint": hint })
             }
         };
-        line("ended", body);
+        line("check", body);
     }
+}
 
-    pub(super) fn status(&self, environment: &Environment, observed: &Observed, progress: Option<&Progress>) {
-        let service = &observed.service;
-        let alarms: Vec<Value> = observed.alarms.iter().map(|alarm| json!({ "name": alarm.name, "state": alarm_state(&alarm.state) })).collect();
-        let in_flight = service.deployment.as_ref().map(|deployment| {
-            json!({
-                "deployment": deployment.arn, "from": deployment.from.as_ref().map(tt_plan::Revision::label), "to": deployment.to.label(),
-                "stage": deployment.stage.map(tt_plan::LifecycleStage::ecs_name), "status": format!("{:?}", deployment.status),
-                "share_percent": progress.map(|progress| progress.live_share), "waits_for_answer": deployment.pause.is_some(),
-                "created_at": stamp(deployment.created_at),
-            })
-        });
-        let groups: Vec<Value> = service.traffic.groups.iter().map(group).collect();
-        line(
-            "status",
-            json!({
-                "environment": environment.name, "live": service.live.label(), "task_definition": service.live.task_definition,
-                "image": service.live.image, "running": service.running, "desired": service.desired, "target_groups": groups,
-                "in_flight": in_flight, "alarms": alarms,
-                "lock": observed.lease.as_ref().filter(|lease| lease.is_held(observed.at)).map(|lease| &lease.holder.name),
-            }),
-        );
+pub(super) fn diff(environment: &Environment, changes: &[Change]) {
+    for change in changes {
+        line("change", json!({ "environment": environment.name, "what": change.what, "now": change.now, "then": change.then }));
     }
+}
 
-    pub(super) fn history(&self, records: &[Record]) {
-        for record in records {
-            line("record", json!({ "record": record }));
-        }
-    }
+pub(super) fn checked(environment: &Environment) {
+    line("environment", json!({ "environment": environment.name, "file": environment.file, "ok": true }));
+}
 
-    pub(super) fn verified(&self, environment: &Environment, lines: &[Line]) {
-        for checked in lines {
-            let body = match &checked.judgement {
-                Judgement::Good { found } => json!({ "environment": environment.name, "check": checked.name, "ok": true, "found": found }),
-                Judgement::Bad { wrong, hint } => {
-                    json!({ "environment": environment.name, "check": checked.name, "ok": false, "wrong": wrong, "hint": hint })
-                }
-            };
-            line("check", body);
-        }
-    }
-
-    pub(super) fn diff(&self, environment: &Environment, changes: &[Change]) {
-        for change in changes {
-            line("change", json!({ "environment": environment.name, "what": change.what, "now": change.now, "then": change.then }));
-        }
-    }
-
-    pub(super) fn checked(&self, environment: &Environment) {
-        line("environment", json!({ "environment": environment.name, "file": environment.file, "ok": true }));
-    }
-
-    pub(super) fn failure(&self, failure: &Failure) {
-        line("failed", json!({ "errors": failure.what, "hints": failure.hints, "exit_code": failure.exit as u8 }));
-    }
+pub(super) fn failure(failure: &Failure) {
+    line("failed", json!({ "errors": failure.what, "hints": failure.hints, "exit_code": failure.exit as u8 }));
 }
 
 /// Matched without a wildcard: a new fact must find its place in the contract.

@@ -56,8 +56,17 @@ impl Lines {
                 }
                 self.measured = Some(kind);
             }
-            other => {
-                for line in facts(other) {
+            Event::Locked { .. }
+            | Event::Traffic { .. }
+            | Event::Targets { .. }
+            | Event::Stage { .. }
+            | Event::Smoke { .. }
+            | Event::TaskOutput { .. }
+            | Event::Retrying { .. }
+            | Event::RollingBack { .. }
+            | Event::Evidence { .. }
+            | Event::RecordLost { .. } => {
+                for line in facts(event) {
                     print_line(&format!("      {line}"));
                 }
             }

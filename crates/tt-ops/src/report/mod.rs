@@ -17,7 +17,7 @@ use tt_execute::{Event, Halted, Progress};
 use tt_plan::{Observed, Outcome, Plan, Record, RollbackPlan};
 
 pub(crate) use self::tables::{Change, Line};
-use self::{json::Json, lines::Lines, progress::Bars};
+use self::{lines::Lines, progress::Bars};
 use crate::{
     cli::{Global, Output},
     exit::Exit,
@@ -49,7 +49,7 @@ enum Sink {
     /// A log: one line a fact, with GitLab's section marks where it runs there.
     Lines(Mutex<Lines>),
     /// A program.
-    Json(Json),
+    Json,
 }
 
 impl Reporter {
@@ -65,7 +65,7 @@ impl Reporter {
         };
         let in_gitlab = std::env::var_os("GITLAB_CI").is_some_and(|value| !value.is_empty());
         let sink = match global.output {
-            Output::Json => Sink::Json(Json),
+            Output::Json => Sink::Json,
             Output::Human if std::io::stdout().is_terminal() && !in_gitlab => Sink::Bars(Mutex::new(Bars::new())),
             Output::Human => Sink::Lines(Mutex::new(Lines::new(in_gitlab))),
         };
@@ -75,7 +75,7 @@ impl Reporter {
     /// One fact of a run.
     pub(crate) fn event(&self, event: &Event) {
         match &self.sink {
-            Sink::Json(json) => json.event(event),
+            Sink::Json => json::event(event),
             Sink::Bars(_) | Sink::Lines(_) if self.loudness == Loudness::Quiet => {}
             Sink::Bars(bars) => locked(bars).event(event, self.loudness),
             Sink::Lines(lines) => locked(lines).event(event, self.loudness),
@@ -84,7 +84,7 @@ impl Reporter {
 
     pub(crate) fn plan(&self, environment: &Environment, plan: &Plan) {
         match &self.sink {
-            Sink::Json(json) => json.plan(environment, plan, None),
+            Sink::Json => json::plan(environment, plan, None),
             Sink::Bars(_) | Sink::Lines(_) => self.say(&words::plan(environment, plan)),
         }
     }
@@ -92,7 +92,7 @@ impl Reporter {
     /// What a rollback trades, before it acts.
     pub(crate) fn trade(&self, environment: &Environment, rollback: &RollbackPlan, observed: &Observed) {
         match &self.sink {
-            Sink::Json(json) => json.plan(environment, &rollback.plan, Some(rollback.mode)),
+            Sink::Json => json::plan(environment, &rollback.plan, Some(rollback.mode)),
             Sink::Bars(_) | Sink::Lines(_) => self.say(&words::trade(environment, rollback, observed)),
         }
     }
@@ -106,10 +106,10 @@ impl Reporter {
         match &self.sink {
             Sink::Bars(bars) => locked(bars).finish(),
             Sink::Lines(lines) => locked(lines).finish(),
-            Sink::Json(_) => {}
+            Sink::Json => {}
         }
         match (&self.sink, ended) {
-            (Sink::Json(json), _) => json.ended(environment, plan, ended, exit),
+            (Sink::Json, _) => json::ended(environment, plan, ended, exit),
             (Sink::Bars(_) | Sink::Lines(_), Ok(outcome)) => print_line(&words::outcome(environment, plan, outcome)),
             (Sink::Bars(_) | Sink::Lines(_), Err(halted)) => {
                 let said = words::halted(environment, plan, halted);
@@ -123,35 +123,35 @@ impl Reporter {
 
     pub(crate) fn status(&self, environment: &Environment, observed: &Observed, progress: Option<&Progress>) {
         match &self.sink {
-            Sink::Json(json) => json.status(environment, observed, progress),
+            Sink::Json => json::status(environment, observed, progress),
             Sink::Bars(_) | Sink::Lines(_) => print_line(&words::status(environment, observed, progress)),
         }
     }
 
     pub(crate) fn history(&self, environment: &Environment, records: &[Record]) {
         match &self.sink {
-            Sink::Json(json) => json.history(records),
+            Sink::Json => json::history(records),
             Sink::Bars(_) | Sink::Lines(_) => print_line(&tables::history(environment, records)),
         }
     }
 
     pub(crate) fn verified(&self, environment: &Environment, observed: &Observed, lines: &[Line]) {
         match &self.sink {
-            Sink::Json(json) => json.verified(environment, lines),
+            Sink::Json => json::verified(environment, lines),
             Sink::Bars(_) | Sink::Lines(_) => print_line(&tables::verified(environment, observed, lines)),
         }
     }
 
     pub(crate) fn diff(&self, environment: &Environment, changes: &[Change]) {
         match &self.sink {
-            Sink::Json(json) => json.diff(environment, changes),
+            Sink::Json => json::diff(environment, changes),
             Sink::Bars(_) | Sink::Lines(_) => print_line(&tables::diff(environment, changes)),
         }
     }
 
     pub(crate) fn checked(&self, environment: &Environment) {
         match &self.sink {
-            Sink::Json(json) => json.checked(environment),
+            Sink::Json => json::checked(environment),
             Sink::Bars(_) | Sink::Lines(_) => self.say(&format!("{} {}", style("ok").green(), environment.file.display())),
         }
     }
@@ -164,14 +164,14 @@ impl Reporter {
     /// A remark that `--quiet` leaves out.
     pub(crate) fn say(&self, text: &str) {
         match (&self.sink, self.loudness) {
-            (Sink::Json(_), _) | (_, Loudness::Quiet) => {}
+            (Sink::Json, _) | (_, Loudness::Quiet) => {}
             (Sink::Bars(_) | Sink::Lines(_), Loudness::Usual | Loudness::Verbose) => print_line(text),
         }
     }
 
     pub(crate) fn failure(&self, failure: &Failure) {
         match &self.sink {
-            Sink::Json(json) => json.failure(failure),
+            Sink::Json => json::failure(failure),
             Sink::Bars(_) | Sink::Lines(_) => complain(&failure.what, &failure.hints),
         }
     }

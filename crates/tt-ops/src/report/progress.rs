@@ -64,8 +64,15 @@ impl Bars {
             }
             // The step's own line says the stage; the scroll-back need not.
             Event::Stage { .. } if loudness < Loudness::Verbose => {}
-            other => {
-                for line in facts(other) {
+            Event::Locked { .. }
+            | Event::Stage { .. }
+            | Event::Smoke { .. }
+            | Event::TaskOutput { .. }
+            | Event::Retrying { .. }
+            | Event::RollingBack { .. }
+            | Event::Evidence { .. }
+            | Event::RecordLost { .. } => {
+                for line in facts(event) {
                     self.say(&format!("      {line}"));
                 }
             }
