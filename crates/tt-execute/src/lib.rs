@@ -19,3 +19,6 @@ pub use lock::{LockError, Takeover};
 pub use ports::{
     Answer, Clock, Cloud, Evidence, Journal, OneOff, PortError, PortErrorKind, Probe, Progress, Registration, Start, StoppedTask, TaskArn, Version,
 };
+
+#[cfg(test)]
+mod tests;
