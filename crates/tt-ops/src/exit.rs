@@ -111,6 +111,16 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_has_the_same_table() {
+        let document = include_str!("../../../docs/events.md").replace('`', "");
+        for line in TABLE.lines().skip(1) {
+            let (code, meaning) = line.trim().split_once("  ").unwrap();
+            let row = format!("| {code} | {} |", meaning.replace('`', ""));
+            assert!(document.contains(&row), "docs/events.md lacks: {row}");
+        }
+    }
+
+    #[test]
     fn every_code_stands_in_the_table() {
         let codes = [
             Exit::Done,
