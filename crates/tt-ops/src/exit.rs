@@ -105,8 +105,17 @@ mod tests {
 
     #[test]
     fn an_automatic_rollback_never_looks_like_success() {
-        let why = Halt::RolledBack { release: "1.2.0".to_owned(), reason: "errors".to_owned() };
-        assert_eq!(Exit::of_halt(&Halted { why, users: Whereabouts::Returned }), Exit::RolledBack);
+        let why = Halt::RolledBack {
+            release: "1.2.0".to_owned(),
+            reason: "errors".to_owned(),
+        };
+        assert_eq!(
+            Exit::of_halt(&Halted {
+                why,
+                users: Whereabouts::Returned
+            }),
+            Exit::RolledBack
+        );
         assert_ne!(Exit::RolledBack as u8, 0);
     }
 
@@ -138,7 +147,10 @@ mod tests {
         ];
         for code in codes {
             let number = format!("{:>4}  ", code as u8);
-            assert!(TABLE.lines().any(|line| line.starts_with(&number)), "{code:?} is missing");
+            assert!(
+                TABLE.lines().any(|line| line.starts_with(&number)),
+                "{code:?} is missing"
+            );
         }
     }
 }

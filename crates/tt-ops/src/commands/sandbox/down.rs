@@ -30,7 +30,9 @@ pub(super) async fn run(global: &Global, name: &str, state: State, reporter: &Re
     if place.answers().await {
         place.stop().await?;
         gone(&place).await?;
-        reporter.say(&format!("The sandbox of `{name}` has ended, and with it every process it started."));
+        reporter.say(&format!(
+            "The sandbox of `{name}` has ended, and with it every process it started."
+        ));
     } else {
         reporter.say(&format!("The sandbox of `{name}` does not run."));
     }
@@ -38,7 +40,12 @@ pub(super) async fn run(global: &Global, name: &str, state: State, reporter: &Re
         match fs::remove_dir_all(&place.state) {
             Ok(()) => reporter.say(&format!("Removed {}.", place.state.display())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Failure::new(Exit::Failed, format!("could not remove {}: {error}", place.state.display()))),
+            Err(error) => {
+                return Err(Failure::new(
+                    Exit::Failed,
+                    format!("could not remove {}: {error}", place.state.display()),
+                ));
+            }
         }
     }
     Ok(Exit::Done)
@@ -48,8 +55,15 @@ async fn gone(place: &Place) -> Result<(), Failure> {
     let deadline = Instant::now() + PATIENCE;
     while place.ready.exists() || place.answers().await {
         if Instant::now() >= deadline {
-            return Err(Failure::new(Exit::TimedOut, format!("the sandbox at {} was told to stop and still runs after {} s", place.listen, PATIENCE.as_secs()))
-                .hint(format!("what holds it is in {}", place.log.display())));
+            return Err(Failure::new(
+                Exit::TimedOut,
+                format!(
+                    "the sandbox at {} was told to stop and still runs after {} s",
+                    place.listen,
+                    PATIENCE.as_secs()
+                ),
+            )
+            .hint(format!("what holds it is in {}", place.log.display())));
         }
         sleep(Duration::from_millis(50)).await;
     }

@@ -83,7 +83,7 @@ struct Down {
 pub(crate) async fn run(global: &Global, args: &Sandbox, reporter: &Reporter) -> Result<Exit, Failure> {
     match &args.command {
         Command::Up(place) => up::run(global, &place.environment, reporter).await,
-        Command::Status(place) => status::run(global, &place.environment, reporter).await,
+        Command::Status(place) => status::run(global, &place.environment).await,
         Command::Load(load) => load::run(global, load, reporter).await,
         Command::Down(down) => down::run(global, &down.place.environment, down.wipe.into(), reporter).await,
         Command::Serve(place) => serve::run(global, &place.environment).await,

@@ -29,14 +29,21 @@ impl Place {
     pub(super) fn of(environment: &Environment) -> Result<Self, Failure> {
         let refused = |what: &str| Failure::new(Exit::Refused, format!("environment `{}` {what}", environment.name));
         let sandbox = environment.sandbox.as_ref().ok_or_else(|| {
-            refused("has no sandbox: it names a real account").hint("use an environment with a `sandbox` section, such as `local`")
+            refused("has no sandbox: it names a real account")
+                .hint("use an environment with a `sandbox` section, such as `local`")
         })?;
-        let url = environment.aws.endpoint_url.as_ref().ok_or_else(|| refused("has no `aws.endpoint_url` for its sandbox to listen at"))?;
+        let url = environment
+            .aws
+            .endpoint_url
+            .as_ref()
+            .ok_or_else(|| refused("has no `aws.endpoint_url` for its sandbox to listen at"))?;
         let ip = match url.host_str() {
             Some("localhost") => Some(Ipv4Addr::LOCALHOST),
             host => host.and_then(|host| host.parse().ok()),
         };
-        let ip = ip.filter(Ipv4Addr::is_loopback).ok_or_else(|| refused("has an `aws.endpoint_url` that is no address of this machine"))?;
+        let ip = ip
+            .filter(Ipv4Addr::is_loopback)
+            .ok_or_else(|| refused("has an `aws.endpoint_url` that is no address of this machine"))?;
         let network = ip.octets()[1];
         Ok(Self {
             listen: SocketAddrV4::new(ip, url.port_or_known_default().unwrap_or(4566)),
@@ -52,7 +59,11 @@ impl Place {
     pub(super) async fn answers(&self) -> bool {
         let url = format!("http://{}/_sandbox/health", self.listen);
         match client() {
-            Ok(client) => client.get(url).send().await.is_ok_and(|response| response.status().is_success()),
+            Ok(client) => client
+                .get(url)
+                .send()
+                .await
+                .is_ok_and(|response| response.status().is_success()),
             Err(_unusable) => false,
         }
     }
@@ -60,8 +71,20 @@ impl Place {
     /// Asks it to stop.
     pub(super) async fn stop(&self) -> Result<(), Failure> {
         let url = format!("http://{}/_sandbox/stop", self.listen);
-        let asked = client()?.post(url).send().await.and_then(reqwest::Response::error_for_status);
-        asked.map(drop).map_err(|error| Failure::new(Exit::Failed, format!("the sandbox at {} does not take a request to stop: {error}", self.listen)))
+        let asked = client()?
+            .post(url)
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status);
+        asked.map(drop).map_err(|error| {
+            Failure::new(
+                Exit::Failed,
+                format!(
+                    "the sandbox at {} does not take a request to stop: {error}",
+                    self.listen
+                ),
+            )
+        })
     }
 }
 

@@ -13,7 +13,11 @@ use crate::{
 };
 
 pub(super) async fn run(global: &Global, name: &str) -> Result<Exit, Failure> {
-    tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_writer(std::io::stderr).with_ansi(false).init();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::INFO)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
     let environment = load(global, name)?;
     let place = Place::of(&environment)?;
     let stack = Stack::read(&place.stack).map_err(|error| Failure::new(Exit::Usage, chain(&error)))?;
@@ -25,8 +29,13 @@ pub(super) async fn run(global: &Global, name: &str) -> Result<Exit, Failure> {
         account: environment.aws.account.to_string(),
         as_user: aws_sandbox::unprivileged(&place.state),
     };
-    let sandbox = Sandbox::start(config).await.map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
-    let applied = sandbox.apply_stack(&stack).await.map_err(|error| Failure::new(Exit::Failed, chain(&error)));
+    let sandbox = Sandbox::start(config)
+        .await
+        .map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
+    let applied = sandbox
+        .apply_stack(&stack)
+        .await
+        .map_err(|error| Failure::new(Exit::Failed, chain(&error)));
     let asked = match applied {
         Ok(()) => wait(&sandbox, &place).await,
         Err(failure) => Err(failure),

@@ -10,13 +10,7 @@ use std::{
 use tokio::time::{Instant, sleep};
 
 use super::place::Place;
-use crate::{
-    cli::Global,
-    context::load,
-    exit::Exit,
-    failure::Failure,
-    report::Reporter,
-};
+use crate::{cli::Global, context::load, exit::Exit, failure::Failure, report::Reporter};
 
 /// A cold PostgreSQL on a slow disk takes a few seconds.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -25,7 +19,10 @@ pub(super) async fn run(global: &Global, name: &str, reporter: &Reporter) -> Res
     let environment = load(global, name)?;
     let place = Place::of(&environment)?;
     if place.answers().await {
-        reporter.say(&format!("The sandbox of `{name}` runs already at http://{}.", place.listen));
+        reporter.say(&format!(
+            "The sandbox of `{name}` runs already at http://{}.",
+            place.listen
+        ));
         return Ok(Exit::Done);
     }
     fs::create_dir_all(&place.state).map_err(|error| unusable(&place, &error))?;
@@ -33,7 +30,11 @@ pub(super) async fn run(global: &Global, name: &str, reporter: &Reporter) -> Res
     let _none = fs::remove_file(&place.ready);
     let child = spawn(global, name, &place)?;
     ready(child, &place).await?;
-    reporter.say(&format!("The sandbox of `{name}` is up: AWS at http://{}, users at http://{}:8080 once a release is deployed.", place.listen, place.listen.ip()));
+    reporter.say(&format!(
+        "The sandbox of `{name}` is up: AWS at http://{}, users at http://{}:8080 once a release is deployed.",
+        place.listen,
+        place.listen.ip()
+    ));
     reporter.say(&format!("  state  {}", place.state.display()));
     reporter.say(&format!("  log    {}", place.log.display()));
     reporter.say(&format!("  end    tt-ops sandbox down {name}"));
@@ -76,14 +77,27 @@ async fn ready(mut child: Child, place: &Place) -> Result<(), Failure> {
 /// What the sandbox itself said last is the reason.
 fn said(place: &Place) -> Failure {
     let log = fs::read_to_string(&place.log).unwrap_or_default();
-    let last = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+    let last = log
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("it said nothing");
     let mut failure = Failure::new(Exit::Failed, format!("the sandbox did not start: {last}"));
     if last.contains("is taken") {
-        failure = failure.hint(format!("find out who has the port with `ss -ltnp | grep {}`, or set TT_SANDBOX_URL to another address", place.listen.port()));
+        failure = failure.hint(format!(
+            "find out who has the port with `ss -ltnp | grep {}`, or set TT_SANDBOX_URL to another address",
+            place.listen.port()
+        ));
     }
     failure.hint(format!("all it said is in {}", place.log.display()))
 }
 
 fn unusable(place: &Place, error: &std::io::Error) -> Failure {
-    Failure::new(Exit::Failed, format!("the sandbox cannot use its state folder {}: {error}", place.state.display()))
+    Failure::new(
+        Exit::Failed,
+        format!(
+            "the sandbox cannot use its state folder {}: {error}",
+            place.state.display()
+        ),
+    )
 }
