@@ -8,6 +8,7 @@ mod clock;
 mod cloudwatch;
 mod ecr;
 mod ecs;
+mod elb;
 mod front;
 #[cfg(test)]
 mod loopback;

@@ -58,3 +58,25 @@ async fn refuse_some(State(faults): State<Arc<Faults>>, request: Request, next: 
     }
     next.run(request).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_is_exact_in_a_hundred_and_even_within() {
+        for percent in [0, 1, 20, 33, 50, 100] {
+            let faults = Faults {
+                percent,
+                requests: AtomicU64::new(0),
+            };
+            let run: Vec<bool> = (0..200).map(|_| faults.is_next()).collect();
+            let of = |slice: &[bool]| slice.iter().filter(|fault| **fault).count() as u64;
+            assert_eq!((of(&run[..100]), of(&run[100..])), (percent, percent));
+            assert!(
+                of(&run[..50]).abs_diff(percent / 2) <= 1,
+                "{percent} % in the first fifty"
+            );
+        }
+    }
+}

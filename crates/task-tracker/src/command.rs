@@ -54,7 +54,7 @@ enum Command {
     /// Bring the schema to this release and end; safe to run twice, and while an older release serves
     Migrate {
         /// How long to wait for another run of this command
-        #[arg(long, env = "MIGRATE_WAIT_SECONDS", default_value = "60", value_parser = seconds)]
+        #[arg(long = "wait-seconds", env = "MIGRATE_WAIT_SECONDS", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
         wait: Duration,
     },
 }
@@ -76,9 +76,7 @@ pub fn program(dress: impl FnOnce(Router) -> Router) -> ExitCode {
 
 fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<(), Failure> {
     log(&cli)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let url = DatabaseUrl::from_environment()?;
     match cli.command {
         Command::Serve(settings) => runtime.block_on(serve(settings, &url, dress)),
@@ -86,16 +84,9 @@ fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<(), Failure> 
     }
 }
 
-async fn serve(
-    settings: Settings,
-    url: &DatabaseUrl,
-    dress: impl FnOnce(Router) -> Router,
-) -> Result<(), Failure> {
+async fn serve(settings: Settings, url: &DatabaseUrl, dress: impl FnOnce(Router) -> Router) -> Result<(), Failure> {
     // Before anything slow: a signal during the start must not kill the process half-way.
-    let signals = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
+    let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let service = Service::start(settings, url, dress).await?;
     let listening = tokio::spawn(obey(signals, service.lifecycle()));
     let outcome = service.run().await;

@@ -33,33 +33,33 @@ pub struct Settings {
     pub database_pool: u32,
 
     /// How long a request waits for one of these connections before it is answered with 503
-    #[arg(long, env = "DATABASE_ACQUIRE_SECONDS", default_value = "2", value_parser = seconds)]
+    #[arg(long = "database-acquire-seconds", env = "DATABASE_ACQUIRE_SECONDS", value_name = "SECONDS", default_value = "2", value_parser = seconds)]
     pub database_acquire: Duration,
 
     /// How long `serve` waits for an unreachable database before it gives up starting
-    #[arg(long, env = "DATABASE_START_SECONDS", default_value = "10", value_parser = seconds)]
+    #[arg(long = "database-start-seconds", env = "DATABASE_START_SECONDS", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub database_start: Duration,
 
     /// How long after SIGTERM `/readyz` says 503 while everything else is still served
-    #[arg(long, env = "DRAIN_SECONDS", default_value = "2", value_parser = seconds)]
+    #[arg(long = "drain-seconds", env = "DRAIN_SECONDS", value_name = "SECONDS", default_value = "2", value_parser = seconds)]
     pub drain: Duration,
 
     /// How long requests in flight may take after the drain; drain and this together stay below the stop timeout of
     /// the task (30 s unless its definition says otherwise: Amazon ECS API Reference, `ContainerDefinition`)
-    #[arg(long, env = "FINISH_SECONDS", default_value = "20", value_parser = seconds)]
+    #[arg(long = "finish-seconds", env = "FINISH_SECONDS", value_name = "SECONDS", default_value = "20", value_parser = seconds)]
     pub finish: Duration,
 
     /// How long one request may take before it is answered with 503
-    #[arg(long, env = "REQUEST_SECONDS", default_value = "10", value_parser = seconds)]
+    #[arg(long = "request-seconds", env = "REQUEST_SECONDS", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub request: Duration,
 
     /// How long a client may take over its request headers
-    #[arg(long, env = "HEADER_SECONDS", default_value = "10", value_parser = seconds)]
+    #[arg(long = "header-seconds", env = "HEADER_SECONDS", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub header: Duration,
 
     /// How long an idle connection is kept; above the load balancer's 60 s, or the balancer meets connections that
     /// were closed under it (Elastic Load Balancing, Application Load Balancers: connection idle timeout)
-    #[arg(long, env = "IDLE_SECONDS", default_value = "75", value_parser = seconds)]
+    #[arg(long = "idle-seconds", env = "IDLE_SECONDS", value_name = "SECONDS", default_value = "75", value_parser = seconds)]
     pub idle: Duration,
 
     /// Connections served at a time; further ones wait in the kernel's queue
@@ -81,8 +81,7 @@ impl FromStr for ReleaseName {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fits =
-            (1..=100).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let fits = (1..=100).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
         fits.then(|| Self(text.to_owned()))
             .ok_or("a release is 1 to 100 visible ASCII characters without spaces")
     }
@@ -99,9 +98,7 @@ pub enum MissingDatabaseUrl {
     #[error("DATABASE_URL is not set; give it as postgres://user:password@host:5432/database")]
     Absent,
     /// The variable is set to something else.
-    #[error(
-        "DATABASE_URL is not a PostgreSQL URL; give it as postgres://user:password@host:5432/database"
-    )]
+    #[error("DATABASE_URL is not a PostgreSQL URL; give it as postgres://user:password@host:5432/database")]
     Malformed,
 }
 
@@ -125,8 +122,7 @@ impl DatabaseUrl {
     }
 
     pub(crate) fn options(&self) -> Result<PgConnectOptions, MissingDatabaseUrl> {
-        PgConnectOptions::from_str(self.0.expose_secret())
-            .map_err(|_| MissingDatabaseUrl::Malformed)
+        PgConnectOptions::from_str(self.0.expose_secret()).map_err(|_| MissingDatabaseUrl::Malformed)
     }
 }
 
@@ -157,14 +153,8 @@ mod tests {
     fn a_bad_database_url_is_refused_without_being_repeated() {
         for (text, expected) in [
             ("", MissingDatabaseUrl::Absent),
-            (
-                "mysql://app:hunter2@db/tasks",
-                MissingDatabaseUrl::Malformed,
-            ),
-            (
-                "postgres://app:hunter2@db:port/tasks",
-                MissingDatabaseUrl::Malformed,
-            ),
+            ("mysql://app:hunter2@db/tasks", MissingDatabaseUrl::Malformed),
+            ("postgres://app:hunter2@db:port/tasks", MissingDatabaseUrl::Malformed),
         ] {
             let refusal = DatabaseUrl::parse(text).unwrap_err();
             assert_eq!(refusal, expected, "{text}");

@@ -40,16 +40,9 @@ pub(crate) struct Limits {
 }
 
 /// Serves one connection until it ends, oversteps a limit, or the process cuts it.
-pub(crate) async fn attend(
-    stream: TcpStream,
-    router: Router,
-    limits: Limits,
-    lifecycle: Lifecycle,
-) {
+pub(crate) async fn attend(stream: TcpStream, router: Router, limits: Limits, lifecycle: Lifecycle) {
     let activity = Shared::default();
-    let service = service_fn(|request: hyper::Request<Incoming>| {
-        answer(router.clone(), request, activity.clone())
-    });
+    let service = service_fn(|request: hyper::Request<Incoming>| answer(router.clone(), request, activity.clone()));
     let watched = Watched {
         stream,
         activity: activity.clone(),
@@ -90,16 +83,10 @@ pub(crate) async fn attend(
     .await;
 }
 
-async fn answer(
-    router: Router,
-    request: hyper::Request<Incoming>,
-    activity: Shared,
-) -> Result<Response, Infallible> {
+async fn answer(router: Router, request: hyper::Request<Incoming>, activity: Shared) -> Result<Response, Infallible> {
     activity.set(Activity::Answering);
     let response = router.oneshot(request.map(Body::new) as Request).await;
-    activity.set(Activity::Quiet {
-        since: Instant::now(),
-    });
+    activity.set(Activity::Quiet { since: Instant::now() });
     response
 }
 
@@ -127,12 +114,8 @@ impl Activity {
             (Self::Quiet { since }, Pace::Serving) => Some(since + limits.idle),
             (Self::Quiet { since }, Pace::Stopping) => Some(since + limits.linger),
             (Self::ReadingHead { since }, Pace::Serving) => Some(since + limits.header),
-            (Self::ReadingHead { since }, Pace::Stopping) => {
-                Some(since + limits.last_header.min(limits.header))
-            }
-            (Self::Blocked { since }, Pace::Serving | Pace::Stopping) => {
-                Some(since + limits.stalled)
-            }
+            (Self::ReadingHead { since }, Pace::Stopping) => Some(since + limits.last_header.min(limits.header)),
+            (Self::Blocked { since }, Pace::Serving | Pace::Stopping) => Some(since + limits.stalled),
             (Self::Answering, Pace::Serving | Pace::Stopping) => None,
         }
     }
@@ -165,9 +148,7 @@ struct Shared(Arc<Mutex<Activity>>);
 
 impl Default for Shared {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Activity::Quiet {
-            since: Instant::now(),
-        })))
+        Self(Arc::new(Mutex::new(Activity::Quiet { since: Instant::now() })))
     }
 }
 
@@ -221,11 +202,7 @@ impl AsyncRead for Watched {
 }
 
 impl AsyncWrite for Watched {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.note_write(&written);
         written
@@ -270,28 +247,16 @@ mod tests {
     fn every_doing_has_its_own_limit() {
         let since = Instant::now();
         for (activity, serving, stopping) in [
-            (
-                Activity::Quiet { since },
-                Some(LIMITS.idle),
-                Some(LIMITS.linger),
-            ),
+            (Activity::Quiet { since }, Some(LIMITS.idle), Some(LIMITS.linger)),
             (
                 Activity::ReadingHead { since },
                 Some(LIMITS.header),
                 Some(LIMITS.last_header),
             ),
-            (
-                Activity::Blocked { since },
-                Some(LIMITS.stalled),
-                Some(LIMITS.stalled),
-            ),
+            (Activity::Blocked { since }, Some(LIMITS.stalled), Some(LIMITS.stalled)),
             (Activity::Answering, None, None),
         ] {
-            let limit = |pace| {
-                activity
-                    .deadline(&LIMITS, pace)
-                    .map(|deadline| deadline - since)
-            };
+            let limit = |pace| activity.deadline(&LIMITS, pace).map(|deadline| deadline - since);
             assert_eq!(
                 (limit(Pace::Serving), limit(Pace::Stopping)),
                 (serving, stopping),
@@ -314,12 +279,8 @@ mod tests {
     fn a_blocked_write_keeps_its_first_moment_until_something_moves() {
         let first = Instant::now();
         let later = first + Duration::from_secs(5);
-        let blocked = Activity::Quiet { since: first }
-            .when_blocked(first)
-            .when_blocked(later);
+        let blocked = Activity::Quiet { since: first }.when_blocked(first).when_blocked(later);
         assert!(matches!(blocked, Activity::Blocked { since } if since == first));
-        assert!(
-            matches!(blocked.after_writing(later), Activity::Quiet { since } if since == later)
-        );
+        assert!(matches!(blocked.after_writing(later), Activity::Quiet { since } if since == later));
     }
 }

@@ -41,11 +41,7 @@ pub(crate) struct PoolLevel {
 
 impl Database {
     /// Describes the pool; the first request for a connection opens one.
-    pub(crate) fn open(
-        url: &DatabaseUrl,
-        settings: &Settings,
-        meters: Metrics,
-    ) -> Result<Self, MissingDatabaseUrl> {
+    pub(crate) fn open(url: &DatabaseUrl, settings: &Settings, meters: Metrics) -> Result<Self, MissingDatabaseUrl> {
         let options = limited(url.options()?, settings);
         let pool = PgPoolOptions::new()
             .acquire_timeout(settings.database_acquire)

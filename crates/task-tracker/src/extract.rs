@@ -49,9 +49,7 @@ impl TryFrom<Uuid> for ChosenId {
 }
 
 /// For the fields of a change: absent means "leave it", and `null` is no value.
-pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
+pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 

@@ -81,10 +81,7 @@ async fn connect(url: &DatabaseUrl) -> Result<PgConnection, MigrationError> {
     url.options()
         .map_err(MigrationError::Url)?
         .application_name("task-tracker migrate")
-        .options([
-            ("lock_timeout", "5s"),
-            ("idle_in_transaction_session_timeout", "60s"),
-        ])
+        .options([("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "60s")])
         .connect()
         .await
         .map_err(MigrationError::Database)
@@ -144,10 +141,7 @@ fn missing<'m>(
 ) -> Result<Vec<&'m Migration>, MigrationError> {
     let mut missing = Vec::new();
     for migration in migrations.filter(|migration| migration.migration_type.is_up_migration()) {
-        match known
-            .iter()
-            .find(|applied| applied.version == migration.version)
-        {
+        match known.iter().find(|applied| applied.version == migration.version) {
             None => missing.push(migration),
             Some(applied) if applied.checksum == migration.checksum => {}
             Some(_) => {

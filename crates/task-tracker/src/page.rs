@@ -107,12 +107,7 @@ mod tests {
 
     #[test]
     fn the_last_page_has_no_cursor() {
-        let page = Page::cut(
-            vec![Uuid::now_v7(), Uuid::now_v7()],
-            Limit(2),
-            "projects",
-            |id| *id,
-        );
+        let page = Page::cut(vec![Uuid::now_v7(), Uuid::now_v7()], Limit(2), "projects", |id| *id);
         assert_eq!((page.items.len(), page.next_cursor), (2, None));
     }
 

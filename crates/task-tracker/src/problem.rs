@@ -89,9 +89,7 @@ impl Problem {
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::Stale { .. } => StatusCode::PRECONDITION_FAILED,
             Self::IdTaken(_) => StatusCode::CONFLICT,
-            Self::TimedOut | Self::DatabaseUnavailable | Self::Draining => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::TimedOut | Self::DatabaseUnavailable | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -129,18 +127,14 @@ impl Problem {
             Self::UnsupportedMediaType => "send the body as application/json".into(),
             Self::BodyTooSlow => "the request body did not arrive in time".into(),
             Self::PreconditionRequired => "send the ETag you last saw in If-Match".into(),
-            Self::Stale { .. } => {
-                "it was changed since; the ETag header is that of its current version".into()
-            }
+            Self::Stale { .. } => "it was changed since; the ETag header is that of its current version".into(),
             Self::IdTaken(what) => {
                 format!("this id belongs to another {what}, or to one that was changed since")
             }
             Self::TimedOut => "the request took too long".into(),
             Self::DatabaseUnavailable => "the database does not answer; try again".into(),
             Self::Draining => "this instance is about to end".into(),
-            Self::Internal => {
-                "something went wrong here; the log has it under the request id".into()
-            }
+            Self::Internal => "something went wrong here; the log has it under the request id".into(),
         }
     }
 }

@@ -37,14 +37,8 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(
-        settings: &Settings,
-        database: Database,
-        meters: Metrics,
-        lifecycle: Lifecycle,
-    ) -> Self {
-        let release = HeaderValue::from_str(settings.release.as_str())
-            .unwrap_or(HeaderValue::from_static("unknown"));
+    pub(crate) fn new(settings: &Settings, database: Database, meters: Metrics, lifecycle: Lifecycle) -> Self {
+        let release = HeaderValue::from_str(settings.release.as_str()).unwrap_or(HeaderValue::from_static("unknown"));
         Self {
             database,
             meters,
@@ -63,14 +57,9 @@ pub(crate) fn api(context: Context, dress: impl FnOnce(Router) -> Router) -> Rou
         .route("/api/v1/projects", get(project::list).post(project::create))
         .route(
             "/api/v1/projects/{id}",
-            get(project::get)
-                .patch(project::update)
-                .delete(project::delete),
+            get(project::get).patch(project::update).delete(project::delete),
         )
-        .route(
-            "/api/v1/projects/{id}/tasks",
-            get(task::list).post(task::create),
-        )
+        .route("/api/v1/projects/{id}/tasks", get(task::list).post(task::create))
         .route(
             "/api/v1/tasks/{id}",
             get(task::get).patch(task::update).delete(task::delete),
@@ -82,18 +71,12 @@ pub(crate) fn api(context: Context, dress: impl FnOnce(Router) -> Router) -> Rou
     dress(routes)
         .layer(middleware::from_fn_with_state(context.patience, limit_time))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(
-            Arc::new(context),
-            telemetry::observe,
-        ))
+        .layer(middleware::from_fn_with_state(Arc::new(context), telemetry::observe))
 }
 
 /// The port that only the scraper of metrics reaches.
 pub(crate) fn metrics(meters: Metrics, database: Database) -> Router {
-    Router::new().route(
-        "/metrics",
-        get(async move || meters.render(&database.level())),
-    )
+    Router::new().route("/metrics", get(async move || meters.render(&database.level())))
 }
 
 async fn limit_time(State(patience): State<Duration>, request: Request, next: Next) -> Response {
@@ -102,10 +85,7 @@ async fn limit_time(State(patience): State<Duration>, request: Request, next: Ne
         .unwrap_or_else(|_| Problem::TimedOut.into_response())
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "tower-http hands the panic over"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "tower-http hands the panic over")]
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let words = panic
         .downcast_ref::<String>()

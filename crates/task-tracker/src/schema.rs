@@ -27,9 +27,7 @@ pub enum SchemaError {
         cause: sqlx::Error,
     },
     /// The schema is older than the code.
-    #[error(
-        "the schema is at version {found} and this release needs {needed}: run `task-tracker migrate` first"
-    )]
+    #[error("the schema is at version {found} and this release needs {needed}: run `task-tracker migrate` first")]
     Behind {
         /// The latest version applied to the database, 0 for none.
         found: i64,

@@ -18,13 +18,7 @@ use crate::{
 const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
 
 /// Serves until the lifecycle stops, then until every connection has ended.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    most: usize,
-    limits: Limits,
-    lifecycle: Lifecycle,
-) {
+pub(crate) async fn serve(listener: TcpListener, router: Router, most: usize, limits: Limits, lifecycle: Lifecycle) {
     let connections = TaskTracker::new();
     let places = Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS)));
     let begin = |stream: TcpStream, place: Option<OwnedSemaphorePermit>| {
@@ -73,9 +67,7 @@ async fn next(
 
 async fn waiting(listener: &TcpListener) -> Vec<TcpStream> {
     let mut streams = Vec::new();
-    while let Poll::Ready(Ok((stream, _))) =
-        poll_fn(|context| Poll::Ready(listener.poll_accept(context))).await
-    {
+    while let Poll::Ready(Ok((stream, _))) = poll_fn(|context| Poll::Ready(listener.poll_accept(context))).await {
         streams.push(stream);
     }
     streams

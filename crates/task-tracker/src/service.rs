@@ -64,9 +64,7 @@ pub enum StartError {
 
 /// The process ended before all its requests had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "ended with requests unfinished: cut by a second signal or by the deadline after the drain"
-)]
+#[error("ended with requests unfinished: cut by a second signal or by the deadline after the drain")]
 pub struct Unfinished;
 
 impl Service {
@@ -83,12 +81,7 @@ impl Service {
             .map_err(StartError::Schema)?;
 
         let lifecycle = Lifecycle::new();
-        let context = Context::new(
-            &settings,
-            database.clone(),
-            meters.clone(),
-            lifecycle.clone(),
-        );
+        let context = Context::new(&settings, database.clone(), meters.clone(), lifecycle.clone());
         let api = listen(&settings, settings.port, router::api(context, dress)).await?;
         let metrics = listen(
             &settings,
@@ -206,10 +199,7 @@ async fn finish(
 
 async fn listen(settings: &Settings, port: u16, router: Router) -> Result<Listening, StartError> {
     let wanted = SocketAddr::new(settings.host, port);
-    let refused = |cause| StartError::Listen {
-        address: wanted,
-        cause,
-    };
+    let refused = |cause| StartError::Listen { address: wanted, cause };
     let listener = TcpListener::bind(wanted).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     Ok(Listening {

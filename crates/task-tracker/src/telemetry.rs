@@ -24,18 +24,12 @@ use crate::{database::PoolLevel, router::Context};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RELEASE: HeaderName = HeaderName::from_static("x-release");
 /// Seconds; dense around the promised p95 of 200 ms.
-const BUCKETS: [f64; 12] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0,
-];
+const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0];
 /// The recorder keeps every sample of a histogram until it is told to sum up.
 const SUM_UP: Duration = Duration::from_secs(5);
 
 /// Wraps every request, answered or refused.
-pub(crate) async fn observe(
-    State(context): State<Arc<Context>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn observe(State(context): State<Arc<Context>>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
@@ -69,9 +63,7 @@ pub(crate) async fn observe(
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     headers
         .get(REQUEST_ID)
-        .filter(|id| {
-            (1..=100).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
-        })
+        .filter(|id| (1..=100).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic))
         .cloned()
         .or_else(|| HeaderValue::from_str(&Uuid::now_v7().to_string()).ok())
         .unwrap_or(HeaderValue::from_static("unknown"))
@@ -84,9 +76,7 @@ pub(crate) struct Metrics(Arc<PrometheusRecorder>);
 impl Metrics {
     pub(crate) fn new() -> Result<Self, BuildError> {
         Ok(Self(Arc::new(
-            PrometheusBuilder::new()
-                .set_buckets(&BUCKETS)?
-                .build_recorder(),
+            PrometheusBuilder::new().set_buckets(&BUCKETS)?.build_recorder(),
         )))
     }
 
@@ -94,7 +84,8 @@ impl Metrics {
         let method = known(method);
         with_local_recorder(&*self.0, || {
             let status = status.as_str().to_owned();
-            counter!("http_requests_total", "method" => method, "route" => route.to_owned(), "status" => status).increment(1);
+            counter!("http_requests_total", "method" => method, "route" => route.to_owned(), "status" => status)
+                .increment(1);
             histogram!("http_request_duration_seconds", "method" => method, "route" => route.to_owned())
                 .record(took.as_secs_f64());
         });
@@ -106,10 +97,7 @@ impl Metrics {
         });
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a pool has at most hundreds of connections"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "a pool has at most hundreds of connections")]
     pub(crate) fn render(&self, pool: &PoolLevel) -> String {
         with_local_recorder(&*self.0, || {
             gauge!("database_pool_connections").set(f64::from(pool.open));

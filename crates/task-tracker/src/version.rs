@@ -71,9 +71,7 @@ impl IfMatch {
 
 /// A weak tag never matches a strong comparison, and neither does one that we never gave out.
 fn strong(tag: &str) -> Result<Option<i64>, Problem> {
-    let (weak, quoted) = tag
-        .strip_prefix("W/")
-        .map_or((false, tag), |rest| (true, rest));
+    let (weak, quoted) = tag.strip_prefix("W/").map_or((false, tag), |rest| (true, rest));
     let opaque = quoted
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'))
@@ -121,10 +119,7 @@ mod tests {
             assert_eq!(read(values), Ok(expected), "{values:?}");
         }
         for values in [&["3"][..], &["\"3"], &["\""]] {
-            assert!(
-                matches!(read(values), Err(Problem::Malformed { .. })),
-                "{values:?}"
-            );
+            assert!(matches!(read(values), Err(Problem::Malformed { .. })), "{values:?}");
         }
     }
 

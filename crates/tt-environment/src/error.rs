@@ -142,11 +142,7 @@ impl fmt::Display for Problem {
             ProblemKind::MissingKey { purpose } => {
                 write!(f, "`{key}` is missing\n  it says: {purpose}")
             }
-            ProblemKind::WrongType {
-                expected,
-                found,
-                hint,
-            } => {
+            ProblemKind::WrongType { expected, found, hint } => {
                 match key.as_str() {
                     "" => write!(f, "the file holds {found}")?,
                     key => write!(f, "`{key}` is {found}")?,
@@ -155,11 +151,7 @@ impl fmt::Display for Problem {
                 hint.map_or(Ok(()), |hint| write!(f, "\n  {hint}"))
             }
             ProblemKind::BadValue(value) => write!(f, "`{key}`: {value}"),
-            ProblemKind::UnknownValue {
-                found,
-                known,
-                nearest,
-            } => {
+            ProblemKind::UnknownValue { found, known, nearest } => {
                 write!(
                     f,
                     "`{key}`: `{}` is none of: {}",
@@ -170,28 +162,16 @@ impl fmt::Display for Problem {
             }
             ProblemKind::NotAllowed(message) => write!(f, "{message}"),
             ProblemKind::MissingVariable(name) => {
-                write!(
-                    f,
-                    "`{key}` needs the environment variable {name}, which is not set\n  "
-                )?;
-                write!(
-                    f,
-                    "set it, or give a default in the file: ${{{name}:-DEFAULT}}"
-                )
+                write!(f, "`{key}` needs the environment variable {name}, which is not set\n  ")?;
+                write!(f, "set it, or give a default in the file: ${{{name}:-DEFAULT}}")
             }
             ProblemKind::MalformedReference => {
                 write!(f, "`{key}`: `${{` begins a reference that is none\n  ")?;
-                write!(
-                    f,
-                    "write ${{NAME}} or ${{NAME:-DEFAULT}}, or $${{ for a literal ${{"
-                )
+                write!(f, "write ${{NAME}} or ${{NAME:-DEFAULT}}, or $${{ for a literal ${{")
             }
             ProblemKind::SecretValue => {
                 write!(f, "`{key}` must name a secret, not hold one\n  ")?;
-                write!(
-                    f,
-                    "keep the value in Secrets Manager and write {{secret: NAME}}; "
-                )?;
+                write!(f, "keep the value in Secrets Manager and write {{secret: NAME}}; ")?;
                 write!(f, "a value that was in a file is to be replaced")
             }
         }
@@ -216,16 +196,11 @@ fn known_environments(known: &[EnvironmentName], nearest: Option<&EnvironmentNam
     }
     let names: Vec<&str> = known.iter().map(EnvironmentName::as_str).collect();
     let list = format!("; known: {}", names.join(", "));
-    nearest.map_or(list.clone(), |nearest| {
-        format!("{list}\n  did you mean `{nearest}`?")
-    })
+    nearest.map_or(list.clone(), |nearest| format!("{list}\n  did you mean `{nearest}`?"))
 }
 
 /// The candidate that is close enough to have been meant.
-pub(crate) fn nearest<'c>(
-    found: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> Option<&'c str> {
+pub(crate) fn nearest<'c>(found: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let tolerance = (found.chars().count() / 3).max(1);
     let spelled = |text: &str| text.to_lowercase().replace('-', "_");
     candidates

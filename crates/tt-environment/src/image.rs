@@ -19,9 +19,7 @@ text_type!(
 impl Repository {
     /// The host, with its port when it has one: `127.0.0.1:4566`.
     pub fn registry(&self) -> &str {
-        self.as_str()
-            .split_once('/')
-            .map_or("", |(registry, _)| registry)
+        self.as_str().split_once('/').map_or("", |(registry, _)| registry)
     }
 
     /// The repository within its registry: `acme/task-tracker/service`.
@@ -147,9 +145,7 @@ fn is_path_component(text: &str) -> bool {
     };
     let separators_are_valid = text
         .split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        .all(|separator| {
-            matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-')
-        });
+        .all(|separator| matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-'));
     alphanumeric(first) && alphanumeric(last) && separators_are_valid
 }
 
@@ -199,9 +195,7 @@ mod tests {
         );
         check(
             "task-tracker:1.0",
-            &expect![
-                "`task-tracker:1.0` is not an image reference: REPOSITORY@sha256:DIGEST or REPOSITORY:TAG"
-            ],
+            &expect!["`task-tracker:1.0` is not an image reference: REPOSITORY@sha256:DIGEST or REPOSITORY:TAG"],
         );
         check(
             "registry.gitlab.com/Acme:1.0",

@@ -96,14 +96,8 @@ mod tests {
 
     #[test]
     fn references() {
-        check(
-            "https://${HOST}/a",
-            &expect![[r#"Ok("https://example.org/a")"#]],
-        );
-        check(
-            "${HOST}${HOST}",
-            &expect![[r#"Ok("example.orgexample.org")"#]],
-        );
+        check("https://${HOST}/a", &expect![[r#"Ok("https://example.org/a")"#]]);
+        check("${HOST}${HOST}", &expect![[r#"Ok("example.orgexample.org")"#]]);
         check(
             "${NOBODY:-http://127.0.0.1:4566}",
             &expect![[r#"Ok("http://127.0.0.1:4566")"#]],
@@ -113,10 +107,7 @@ mod tests {
         check("[${EMPTY:-full}]", &expect![[r#"Ok("[full]")"#]]);
         check("${SNEAKY}", &expect![[r#"Ok("${HOST}")"#]]);
         check("$${HOST} costs $5", &expect![[r#"Ok("${HOST} costs $5")"#]]);
-        check(
-            "${ONE} ${TWO}",
-            &expect![[r#"Err([Missing("ONE"), Missing("TWO")])"#]],
-        );
+        check("${ONE} ${TWO}", &expect![[r#"Err([Missing("ONE"), Missing("TWO")])"#]]);
         check("${HOST", &expect!["Err([Malformed])"]);
         check("${}", &expect!["Err([Malformed])"]);
         check("${A B}", &expect!["Err([Malformed])"]);

@@ -20,10 +20,7 @@ impl InvalidValue {
 
     /// A refused value that may be a secret by mistake, so it is not kept at all.
     pub(crate) fn unseen(expected: &'static str) -> Self {
-        Self {
-            expected,
-            found: None,
-        }
+        Self { expected, found: None }
     }
 
     /// What the type accepts, as a noun phrase: “an AWS account id: 12 digits”.

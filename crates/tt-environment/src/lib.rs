@@ -37,13 +37,12 @@ pub use invalid::InvalidValue;
 pub use load::{known, load};
 pub use minutes::Minutes;
 pub use model::{
-    AfterInconclusive, Analysis, Aws, Credentials, Database, Environment, Freeze, Image,
-    Inconclusive, Lock, Migrations, Pinning, Records, Rollout, Sandbox, Service, SmokeRequest,
-    SmokeTest, Strategy,
+    AfterInconclusive, Analysis, Aws, Credentials, Database, Environment, Freeze, Image, Inconclusive, Lock,
+    Migrations, Pinning, Records, Rollout, Sandbox, Service, SmokeRequest, SmokeTest, Strategy,
 };
 pub use names::{
-    AccountId, AlarmName, BucketName, ClusterName, ContainerName, EnvironmentName, Region,
-    ReleaseName, SecretName, ServiceName,
+    AccountId, AlarmName, BucketName, ClusterName, ContainerName, EnvironmentName, Region, ReleaseName, SecretName,
+    ServiceName,
 };
 pub use percent::Percent;
 pub use schema::schema;

@@ -35,10 +35,7 @@ pub fn known(dir: &Path) -> Result<Vec<EnvironmentName>, LoadError> {
     for entry in fs::read_dir(dir).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let stem = path.file_stem().and_then(|stem| stem.to_str());
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "yaml")
-        {
+        if path.extension().is_some_and(|extension| extension == "yaml") {
             names.extend(stem.and_then(|stem| EnvironmentName::parse(stem).ok()));
         }
     }
@@ -87,11 +84,7 @@ fn unknown(dir: &Path, name: &EnvironmentName) -> LoadError {
 fn not_yaml(error: &serde_yaml::Error, file: &Path) -> Problem {
     let message = error.to_string();
     // The place is told apart from the message, so it is not told twice.
-    let message = message
-        .split(" at line ")
-        .next()
-        .unwrap_or_default()
-        .to_owned();
+    let message = message.split(" at line ").next().unwrap_or_default().to_owned();
     let position = Position::of(error).unwrap_or(Position::START);
     problem(file, position, String::new(), ProblemKind::Syntax(message))
 }
@@ -103,9 +96,7 @@ fn placed(findings: Vec<Finding>, text: &str, file: &Path) -> Vec<Problem> {
         .map(|finding| {
             let position = locate(text, &finding.indices, finding.part);
             let reference = finding.kind.reference();
-            let position = reference.map_or(position, |reference| {
-                locate_within(text, position, &reference)
-            });
+            let position = reference.map_or(position, |reference| locate_within(text, position, &reference));
             problem(file, position, finding.key, finding.kind)
         })
         .collect();

@@ -44,15 +44,8 @@ pub(crate) fn locate(text: &str, indices: &[usize], part: Part) -> Position {
 /// The position of the first occurrence of `needle` at or after `from`, or `from` when there is none.
 pub(crate) fn locate_within(text: &str, from: Position, needle: &str) -> Position {
     for (index, line) in text.lines().enumerate().skip(from.line - 1) {
-        let skipped = if index + 1 == from.line {
-            from.column - 1
-        } else {
-            0
-        };
-        let start = line
-            .char_indices()
-            .nth(skipped)
-            .map_or(line.len(), |(start, _)| start);
+        let skipped = if index + 1 == from.line { from.column - 1 } else { 0 };
+        let start = line.char_indices().nth(skipped).map_or(line.len(), |(start, _)| start);
         if let Some(found) = line[start..].find(needle) {
             let column = line[..start + found].chars().count() + 1;
             return Position {
@@ -169,14 +162,8 @@ two:
         let text = "key: \"ä ${A}\n  and ${B}\"\n";
         let value = locate(text, &[0], Part::Value);
         assert_eq!(value, Position { line: 1, column: 6 });
-        assert_eq!(
-            locate_within(text, value, "${A"),
-            Position { line: 1, column: 9 }
-        );
-        assert_eq!(
-            locate_within(text, value, "${B"),
-            Position { line: 2, column: 7 }
-        );
+        assert_eq!(locate_within(text, value, "${A"), Position { line: 1, column: 9 });
+        assert_eq!(locate_within(text, value, "${B"), Position { line: 2, column: 7 });
         assert_eq!(locate_within(text, value, "${C"), value);
     }
 }

@@ -6,11 +6,17 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// So many AWS minutes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Minutes(u32);
 
 impl Minutes {
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+
     /// So many minutes.
     pub const fn new(minutes: u32) -> Self {
         Self(minutes)

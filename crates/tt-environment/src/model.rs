@@ -11,8 +11,8 @@ use time::OffsetDateTime;
 use url::Url;
 
 use crate::{
-    AccountId, AlarmName, BucketName, ClusterName, ContainerName, EnvironmentName, Minutes,
-    Percent, Region, Repository, SecretName, ServiceName,
+    AccountId, AlarmName, BucketName, ClusterName, ContainerName, EnvironmentName, Minutes, Percent, Region,
+    Repository, SecretName, ServiceName,
 };
 
 /// Everything `tt-ops` needs to know about one environment before it looks at the account itself.
@@ -124,7 +124,7 @@ pub struct Rollout {
 }
 
 /// In which steps traffic moves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
     /// At once (ECS's `BLUE_GREEN`).
     AllAtOnce,

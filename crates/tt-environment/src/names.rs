@@ -105,9 +105,7 @@ text_type!(
 pub(crate) fn is_tag(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && !text.starts_with(['.', '-'])
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
 }
 
 fn is_ecs_name(text: &str) -> bool {
@@ -135,35 +133,17 @@ mod tests {
             (accepts(Region::parse("us-gov-west-1").map(drop)), true),
             (accepts(Region::parse("eu-central").map(drop)), false),
             (accepts(Region::parse("eu-1").map(drop)), false),
-            (
-                accepts(EnvironmentName::parse("production").map(drop)),
-                true,
-            ),
-            (
-                accepts(EnvironmentName::parse("../production").map(drop)),
-                false,
-            ),
+            (accepts(EnvironmentName::parse("production").map(drop)), true),
+            (accepts(EnvironmentName::parse("../production").map(drop)), false),
             (accepts(EnvironmentName::parse("").map(drop)), false),
-            (
-                accepts(ServiceName::parse("task_tracker-2").map(drop)),
-                true,
-            ),
+            (accepts(ServiceName::parse("task_tracker-2").map(drop)), true),
             (accepts(ServiceName::parse("task.tracker").map(drop)), false),
-            (
-                accepts(BucketName::parse("acme-tt-ops-production").map(drop)),
-                true,
-            ),
+            (accepts(BucketName::parse("acme-tt-ops-production").map(drop)), true),
             (accepts(BucketName::parse("Acme").map(drop)), false),
             (accepts(BucketName::parse("10.0.0.1").map(drop)), false),
             (accepts(BucketName::parse("-acme").map(drop)), false),
-            (
-                accepts(SecretName::parse("task-tracker/database-url").map(drop)),
-                true,
-            ),
-            (
-                accepts(AlarmName::parse("5xx, all listeners").map(drop)),
-                true,
-            ),
+            (accepts(SecretName::parse("task-tracker/database-url").map(drop)), true),
+            (accepts(AlarmName::parse("5xx, all listeners").map(drop)), true),
             (accepts(AlarmName::parse("two\nlines").map(drop)), false),
             (accepts(ReleaseName::parse("1.4.0-rc.1").map(drop)), true),
             (accepts(ReleaseName::parse("-1").map(drop)), false),
@@ -184,10 +164,7 @@ mod tests {
     fn names_are_strings_in_json_and_checked_on_the_way_in() {
         let name = ReleaseName::parse("1.4.0").unwrap();
         assert_eq!(serde_json::to_string(&name).unwrap(), "\"1.4.0\"");
-        assert_eq!(
-            serde_json::from_str::<ReleaseName>("\"1.4.0\"").unwrap(),
-            name
-        );
+        assert_eq!(serde_json::from_str::<ReleaseName>("\"1.4.0\"").unwrap(), name);
         assert!(serde_json::from_str::<ReleaseName>("\"a b\"").is_err());
     }
 }

@@ -101,11 +101,7 @@ mod tests {
             ("99999999", None),
         ];
         for (text, tenths) in table {
-            assert_eq!(
-                Percent::parse(text).ok().map(Percent::tenths),
-                tenths,
-                "{text}"
-            );
+            assert_eq!(Percent::parse(text).ok().map(Percent::tenths), tenths, "{text}");
         }
     }
 

@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::written::{HttpUrl, InstanceIdentifier, KeyPrefix, RequestPath, Span, Timestamp};
+use crate::written::{HttpUrl, InstanceIdentifier, KeyPrefix, RequestPath, Span, Timestamp, WholeMinutes};
 use crate::{
-    AccountId, AlarmName, BucketName, ClusterName, ContainerName, Minutes, Percent, Region,
-    Repository, SecretName, ServiceName,
+    AccountId, AlarmName, BucketName, ClusterName, ContainerName, Percent, Region, Repository, SecretName, ServiceName,
 };
 
 /// One environment of tt-ops. Every text may refer to environment variables: `${NAME}`, or `${NAME:-DEFAULT}` for one
@@ -131,9 +130,9 @@ pub(crate) struct Rollout {
     /// The steps of the strategy `canary`.
     pub(crate) canary: Option<Steps>,
     /// How long the old release is kept after the last step, so that a rollback is instant: whole minutes, up to 24h.
-    pub(crate) bake: Minutes,
+    pub(crate) bake: WholeMinutes,
     /// How long ECS waits for an answer at a pause before it rolls back by itself: whole minutes, 1m to 14d.
-    pub(crate) decision_timeout: Minutes,
+    pub(crate) decision_timeout: WholeMinutes,
 }
 
 /// In which steps traffic moves.
@@ -156,7 +155,7 @@ pub(crate) struct Steps {
     pub(crate) percent: Percent,
     /// How long ECS itself waits after a step: whole minutes, up to 24h. Keep it short: the analysis waits as long as
     /// the evidence takes.
-    pub(crate) bake: Minutes,
+    pub(crate) bake: WholeMinutes,
 }
 
 /// What the new release must show before it gets more traffic.

@@ -10,10 +10,9 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::InvalidValue;
-use crate::written::{HttpUrl, InstanceIdentifier, KeyPrefix, RequestPath, Span, Timestamp};
+use crate::written::{HttpUrl, InstanceIdentifier, KeyPrefix, RequestPath, Span, Timestamp, WholeMinutes};
 use crate::{
-    AccountId, AlarmName, BucketName, ClusterName, ContainerName, Minutes, Percent, Region,
-    Repository, SecretName, ServiceName,
+    AccountId, AlarmName, BucketName, ClusterName, ContainerName, Percent, Region, Repository, SecretName, ServiceName,
 };
 
 /// A value that is written as one YAML scalar.
@@ -122,7 +121,7 @@ macro_rules! scalars {
 scalars! {
     "account-id" => AccountId,
     "alarm-name" => AlarmName,
-    "aws-minutes" => Minutes,
+    "aws-minutes" => WholeMinutes,
     "bucket-name" => BucketName,
     "cluster-name" => ClusterName,
     "container-name" => ContainerName,

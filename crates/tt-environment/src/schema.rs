@@ -11,9 +11,7 @@ use crate::raw;
 pub fn schema() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.inline_subschemas = true;
-    let generated = settings
-        .into_generator()
-        .into_root_schema_for::<raw::Environment>();
+    let generated = settings.into_generator().into_root_schema_for::<raw::Environment>();
     sorted(generated.to_value())
 }
 
@@ -22,10 +20,8 @@ pub fn schema() -> Value {
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(entries) => {
-            let mut entries: Vec<(String, Value)> = entries
-                .into_iter()
-                .map(|(key, value)| (key, sorted(value)))
-                .collect();
+            let mut entries: Vec<(String, Value)> =
+                entries.into_iter().map(|(key, value)| (key, sorted(value))).collect();
             entries.sort_by(|(one, _), (other, _)| one.cmp(other));
             Value::Object(entries.into_iter().collect::<Map<_, _>>())
         }

@@ -22,11 +22,7 @@ pub(crate) struct Finding {
 }
 
 /// The values of the tree, in the shape of the schema, or everything that is wrong with it.
-pub(crate) fn fit(
-    node: &Node,
-    schema: &Value,
-    vars: &dyn Fn(&str) -> Option<String>,
-) -> Result<Value, Vec<Finding>> {
+pub(crate) fn fit(node: &Node, schema: &Value, vars: &dyn Fn(&str) -> Option<String>) -> Result<Value, Vec<Finding>> {
     let mut walk = Walk {
         vars,
         indices: Vec::new(),
@@ -64,20 +60,15 @@ impl Walk<'_> {
             Node::Number(number) if admits(schema, "string") && admits(schema, "number") => {
                 self.text(&number.to_string(), schema)
             }
-            Node::Number(number) if admits(schema, "integer") && number.is_u64() => {
-                self.number(number, schema)
-            }
+            Node::Number(number) if admits(schema, "integer") && number.is_u64() => self.number(number, schema),
             Node::Bool(value) if admits(schema, "boolean") => Value::Bool(*value),
-            Node::Null
-            | Node::Bool(_)
-            | Node::Number(_)
-            | Node::Text(_)
-            | Node::List(_)
-            | Node::Map(_) => self.note(ProblemKind::WrongType {
-                expected: describe(schema),
-                found: node.describe(),
-                hint: hint(node, schema),
-            }),
+            Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) | Node::List(_) | Node::Map(_) => {
+                self.note(ProblemKind::WrongType {
+                    expected: describe(schema),
+                    found: node.describe(),
+                    hint: hint(node, schema),
+                })
+            }
         }
     }
 
@@ -128,10 +119,7 @@ impl Walk<'_> {
             .as_u64()
             .is_some_and(|minimum| (items.len() as u64) < minimum)
         {
-            return self.note(ProblemKind::NotAllowed(format!(
-                "`{}` must not be empty",
-                self.key()
-            )));
+            return self.note(ProblemKind::NotAllowed(format!("`{}` must not be empty", self.key())));
         }
         let mut values = Vec::new();
         for (index, item) in items.iter().enumerate() {
@@ -173,9 +161,7 @@ impl Walk<'_> {
         {
             Ok(()) => Value::String(text.into_owned()),
             // What a variable held is not repeated: only its owner knows whether it may be.
-            Err(error) if text != written => self.note(ProblemKind::BadValue(
-                InvalidValue::unseen(error.expected()),
-            )),
+            Err(error) if text != written => self.note(ProblemKind::BadValue(InvalidValue::unseen(error.expected()))),
             Err(error) => self.note(ProblemKind::BadValue(error)),
         }
     }
@@ -192,9 +178,7 @@ impl Walk<'_> {
         }
         let value = number.as_u64().unwrap_or_default();
         let (minimum, maximum) = (schema["minimum"].as_u64(), schema["maximum"].as_u64());
-        if minimum.is_some_and(|minimum| value < minimum)
-            || maximum.is_some_and(|maximum| value > maximum)
-        {
+        if minimum.is_some_and(|minimum| value < minimum) || maximum.is_some_and(|maximum| value > maximum) {
             let limits = match (minimum, maximum) {
                 (Some(minimum), Some(maximum)) => format!("from {minimum} to {maximum}"),
                 (Some(minimum), None) => format!("at least {minimum}"),
@@ -242,8 +226,7 @@ fn present(schema: &Value) -> &Value {
 /// Whether a value of that JSON type can fit.
 fn admits(schema: &Value, kind: &str) -> bool {
     let kinds = schema["type"].as_array();
-    let named = schema["type"] == kind
-        || kinds.is_some_and(|kinds| kinds.iter().any(|named| named == kind));
+    let named = schema["type"] == kind || kinds.is_some_and(|kinds| kinds.iter().any(|named| named == kind));
     let branches = schema["anyOf"].as_array();
     named
         || branches.is_some_and(|branches| branches.iter().any(|branch| admits(branch, kind)))
@@ -254,12 +237,7 @@ fn admits(schema: &Value, kind: &str) -> bool {
 fn choices(schema: &Value) -> Option<Vec<&str>> {
     let described = schema["oneOf"].as_array();
     let plain = schema["enum"].as_array();
-    let members = described.map(|members| {
-        members
-            .iter()
-            .filter_map(|member| member["const"].as_str())
-            .collect()
-    });
+    let members = described.map(|members| members.iter().filter_map(|member| member["const"].as_str()).collect());
     members.or_else(|| plain.map(|members| members.iter().filter_map(Value::as_str).collect()))
 }
 
@@ -276,11 +254,7 @@ fn purpose(schema: &Value) -> String {
     let description = schema["description"]
         .as_str()
         .or_else(|| present(schema)["description"].as_str());
-    let first = description
-        .unwrap_or_default()
-        .split(". ")
-        .next()
-        .unwrap_or_default();
+    let first = description.unwrap_or_default().split(". ").next().unwrap_or_default();
     first.trim_end_matches('.').replace('\n', " ")
 }
 
@@ -289,10 +263,7 @@ fn describe(schema: &Value) -> String {
     if let Some(choices) = choices(schema) {
         return format!("one of: {}", choices.join(", "));
     }
-    if let Some(title) = schema["title"]
-        .as_str()
-        .filter(|_| schema["format"].is_string())
-    {
+    if let Some(title) = schema["title"].as_str().filter(|_| schema["format"].is_string()) {
         return title.to_owned();
     }
     if admits(schema, "object") {
@@ -316,13 +287,9 @@ fn describe(schema: &Value) -> String {
 fn hint(node: &Node, schema: &Value) -> Option<&'static str> {
     let text_expected = admits(schema, "string");
     match node {
-        Node::Number(_) | Node::Bool(_) if text_expected && schema["format"] != "time-span" => {
-            Some("put it in quotes")
-        }
+        Node::Number(_) | Node::Bool(_) if text_expected && schema["format"] != "time-span" => Some("put it in quotes"),
         Node::Text(text) if text.contains("${") => Some("variables are filled in in texts only"),
-        Node::Text(text) if admits(schema, "integer") && text.parse::<u64>().is_ok() => {
-            Some("write it without quotes")
-        }
+        Node::Text(text) if admits(schema, "integer") && text.parse::<u64>().is_ok() => Some("write it without quotes"),
         Node::Null => Some("give it a value, or leave the key out where it is optional"),
         Node::Number(_) | Node::Bool(_) | Node::Text(_) | Node::List(_) | Node::Map(_) => None,
     }

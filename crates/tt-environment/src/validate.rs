@@ -12,9 +12,9 @@ use crate::node::Node;
 use crate::shape::Finding;
 use crate::written::{HttpUrl, is_loopback};
 use crate::{
-    AfterInconclusive, Analysis, Aws, Credentials, Database, Environment, EnvironmentName, Freeze,
-    Image, Inconclusive, Lock, Migrations, Minutes, Pinning, Records, Rollout, Sandbox, SecretName,
-    Service, SmokeRequest, SmokeTest, Strategy, raw,
+    AfterInconclusive, Analysis, Aws, Credentials, Database, Environment, EnvironmentName, Freeze, Image, Inconclusive,
+    Lock, Migrations, Minutes, Pinning, Records, Rollout, Sandbox, SecretName, Service, SmokeRequest, SmokeTest,
+    Strategy, raw,
 };
 
 const DAY: Minutes = Minutes::new(24 * 60);
@@ -43,9 +43,7 @@ pub(crate) fn validate(
     let rollout = check.rollout(&raw.rollout);
     let analysis = check.analysis(&raw.analysis);
     let smoke_test = check.smoke_test(raw.smoke_test);
-    let migrations = raw
-        .migrations
-        .map(|migrations| check.migrations(migrations));
+    let migrations = raw.migrations.map(|migrations| check.migrations(migrations));
     let secrets = check.secrets(raw.secrets);
     let lock = check.lock(&raw.lock);
     let freeze = check.freeze(raw.freeze);
@@ -93,8 +91,7 @@ pub(crate) fn validate(
     })
 }
 
-const NEEDS_LOOPBACK: &str =
-    "is for a sandbox only: it needs an `aws.endpoint_url` at a loopback address";
+const NEEDS_LOOPBACK: &str = "is for a sandbox only: it needs an `aws.endpoint_url` at a loopback address";
 
 /// What was found so far, and the tree that says where.
 struct Check<'c> {
@@ -110,10 +107,7 @@ impl Check<'_> {
                     self.refuse("aws.credentials", NEEDS_LOOPBACK);
                 }
                 if profile.is_some() {
-                    self.refuse(
-                        "aws.profile",
-                        "does not go with `aws.credentials`: keep one of them",
-                    );
+                    self.refuse("aws.profile", "does not go with `aws.credentials`: keep one of them");
                 }
                 Credentials::Sandbox
             }
@@ -142,16 +136,10 @@ impl Check<'_> {
     }
 
     fn rollout(&mut self, rollout: &raw::Rollout) -> Option<Rollout> {
-        self.within(
-            "rollout.bake",
-            rollout.bake,
-            Minutes::new(0),
-            DAY,
-            "0m to 24h",
-        );
+        self.within("rollout.bake", rollout.bake.0, Minutes::new(0), DAY, "0m to 24h");
         self.within(
             "rollout.decision_timeout",
-            rollout.decision_timeout,
+            rollout.decision_timeout.0,
             Minutes::new(1),
             FORTNIGHT,
             "1m to 14d",
@@ -174,7 +162,7 @@ impl Check<'_> {
                 }
                 Strategy::Linear {
                     percent: steps.percent,
-                    bake: steps.bake,
+                    bake: steps.bake.0,
                 }
             }
             raw::Strategy::Canary => {
@@ -182,27 +170,21 @@ impl Check<'_> {
                 let steps = self.steps(rollout.canary.as_ref(), "canary")?;
                 Strategy::Canary {
                     percent: steps.percent,
-                    bake: steps.bake,
+                    bake: steps.bake.0,
                 }
             }
         };
         Some(Rollout {
             strategy,
-            bake: rollout.bake,
-            decision_timeout: rollout.decision_timeout,
+            bake: rollout.bake.0,
+            decision_timeout: rollout.decision_timeout.0,
         })
     }
 
-    fn steps<'s>(
-        &mut self,
-        steps: Option<&'s raw::Steps>,
-        strategy: &str,
-    ) -> Option<&'s raw::Steps> {
+    fn steps<'s>(&mut self, steps: Option<&'s raw::Steps>, strategy: &str) -> Option<&'s raw::Steps> {
         let key = format!("rollout.{strategy}");
         let Some(steps) = steps else {
-            let purpose = format!(
-                "the steps of the strategy `{strategy}`, such as {{percent: 10, bake: 1m}}"
-            );
+            let purpose = format!("the steps of the strategy `{strategy}`, such as {{percent: 10, bake: 1m}}");
             self.findings.push(Finding {
                 indices: self.tree.indices("rollout"),
                 part: Part::Key,
@@ -211,13 +193,7 @@ impl Check<'_> {
             });
             return None;
         };
-        self.within(
-            &format!("{key}.bake"),
-            steps.bake,
-            Minutes::new(0),
-            DAY,
-            "0m to 24h",
-        );
+        self.within(&format!("{key}.bake"), steps.bake.0, Minutes::new(0), DAY, "0m to 24h");
         Some(steps)
     }
 
@@ -231,15 +207,11 @@ impl Check<'_> {
     }
 
     fn analysis(&mut self, analysis: &raw::Analysis) -> Analysis {
-        let (window, period, interval) =
-            (analysis.window.0, analysis.period.0, analysis.interval.0);
+        let (window, period, interval) = (analysis.window.0, analysis.period.0, analysis.interval.0);
         // Amazon CloudWatch API Reference, MetricStat: 1, 5, 10, 20, 30, 60 seconds, or a multiple of 60.
         let seconds = period.as_secs();
         let whole = period.subsec_nanos() == 0;
-        if !(whole
-            && (matches!(seconds, 1 | 5 | 10 | 20 | 30)
-                || (seconds > 0 && seconds.is_multiple_of(60))))
-        {
+        if !(whole && (matches!(seconds, 1 | 5 | 10 | 20 | 30) || (seconds > 0 && seconds.is_multiple_of(60)))) {
             self.refuse(
                 "analysis.period",
                 "must be 1s, 5s, 10s, 20s, 30s or a multiple of 60s, as CloudWatch has it",
@@ -290,10 +262,7 @@ impl Check<'_> {
         }
     }
 
-    fn secrets(
-        &mut self,
-        secrets: BTreeMap<String, raw::SecretReference>,
-    ) -> BTreeMap<String, SecretName> {
+    fn secrets(&mut self, secrets: BTreeMap<String, raw::SecretReference>) -> BTreeMap<String, SecretName> {
         for variable in secrets.keys().filter(|variable| !is_variable(variable)) {
             self.refuse(
                 &format!("secrets.{variable}"),
@@ -323,10 +292,7 @@ impl Check<'_> {
             .enumerate()
             .filter(|(_, freeze)| freeze.until.0 <= freeze.from.0)
         {
-            self.refuse(
-                &format!("freeze.{index}.until"),
-                "must be later than `from`",
-            );
+            self.refuse(&format!("freeze.{index}.until"), "must be later than `from`");
         }
         let freeze = |freeze: raw::Freeze| Freeze {
             from: freeze.from.0,
@@ -342,14 +308,7 @@ impl Check<'_> {
         }
     }
 
-    fn within<T: PartialOrd + Copy>(
-        &mut self,
-        key: &str,
-        value: T,
-        minimum: T,
-        maximum: T,
-        limits: &str,
-    ) {
+    fn within<T: PartialOrd + Copy>(&mut self, key: &str, value: T, minimum: T, maximum: T, limits: &str) {
         if value < minimum || value > maximum {
             self.refuse(key, &format!("must be {limits}"));
         }
@@ -367,6 +326,5 @@ impl Check<'_> {
 
 /// A path in a file is relative to that file, wherever the program was started.
 fn beside(file: &Path, path: &str) -> PathBuf {
-    file.parent()
-        .map_or_else(|| PathBuf::from(path), |dir| dir.join(path))
+    file.parent().map_or_else(|| PathBuf::from(path), |dir| dir.join(path))
 }

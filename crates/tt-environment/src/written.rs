@@ -49,25 +49,33 @@ impl fmt::Display for Span {
 
 parsed_traits!(Span);
 
-impl Minutes {
-    /// Accepts a duration that is a whole number of minutes: `90s` is none, `10m`, `1h` and `120s` are.
-    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+/// A length of time that is a whole number of minutes: `90s` is none, `10m`, `1h` and `120s` are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WholeMinutes(pub(crate) Minutes);
+
+impl WholeMinutes {
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidValue> {
         let refused = || InvalidValue::new(text, Self::EXPECTED);
         let Span(duration) = Span::parse(text).map_err(|_| refused())?;
         if duration.subsec_nanos() != 0 || !duration.as_secs().is_multiple_of(60) {
             return Err(refused());
         }
-        u32::try_from(duration.as_secs() / 60)
-            .map(Self::new)
-            .map_err(|_| refused())
+        let minutes = u32::try_from(duration.as_secs() / 60).map_err(|_| refused())?;
+        Ok(Self(Minutes::new(minutes)))
     }
 }
 
-impl Scalar for Minutes {
+impl Scalar for WholeMinutes {
     const EXPECTED: &'static str = "a duration in whole minutes such as 10m or 1h";
 }
 
-parsed_traits!(Minutes);
+impl fmt::Display for WholeMinutes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+parsed_traits!(WholeMinutes);
 
 /// An address to speak HTTP to. A password in it would end up in messages, so none is accepted, and none is repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,8 +97,7 @@ impl HttpUrl {
 }
 
 impl Scalar for HttpUrl {
-    const EXPECTED: &'static str =
-        "a URL that starts with http:// or https:// and holds no user name or password";
+    const EXPECTED: &'static str = "a URL that starts with http:// or https:// and holds no user name or password";
 }
 
 impl fmt::Display for HttpUrl {
@@ -207,7 +214,9 @@ mod tests {
             ("500ms", None),
         ] {
             assert_eq!(
-                Minutes::parse(text).ok().map(Minutes::get),
+                WholeMinutes::parse(text)
+                    .ok()
+                    .map(|WholeMinutes(minutes)| minutes.get()),
                 minutes,
                 "{text}"
             );

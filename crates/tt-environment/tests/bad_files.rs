@@ -5,10 +5,7 @@
     clippy::expect_used,
     reason = "a test that cannot go on should say where"
 )]
-#![expect(
-    clippy::needless_raw_string_hashes,
-    reason = "UPDATE_EXPECT=1 writes them so"
-)]
+#![expect(clippy::needless_raw_string_hashes, reason = "UPDATE_EXPECT=1 writes them so")]
 
 use std::path::Path;
 
@@ -31,14 +28,10 @@ fn check_file(text: &str, expected: &Expect) {
 
 fn message(dir: &Path, name: &str) -> String {
     let vars = |name: &str| (name == "PASSWORD").then(|| "hunter2".to_owned());
-    let error =
-        load(dir, &EnvironmentName::parse(name).unwrap(), &vars).expect_err("the file is bad");
+    let error = load(dir, &EnvironmentName::parse(name).unwrap(), &vars).expect_err("the file is bad");
     error
         .to_string()
-        .replace(
-            &format!("{}/production.yaml", dir.display()),
-            "production.yaml",
-        )
+        .replace(&format!("{}/production.yaml", dir.display()), "production.yaml")
         .replace(&dir.display().to_string(), "DIR")
 }
 
@@ -215,9 +208,7 @@ fn bad_values() {
     check(
         "region: eu-central-1",
         "region: Frankfurt",
-        &expect![
-            "production.yaml:10:11: `aws.region`: `Frankfurt` is not an AWS Region code such as eu-central-1"
-        ],
+        &expect!["production.yaml:10:11: `aws.region`: `Frankfurt` is not an AWS Region code such as eu-central-1"],
     );
     check(
         "strategy: canary",
@@ -229,16 +220,12 @@ fn bad_values() {
     check(
         "then: rollback",
         "then: continue",
-        &expect![
-            "production.yaml:46:35: `analysis.inconclusive.then`: `continue` is none of: rollback, pause"
-        ],
+        &expect!["production.yaml:46:35: `analysis.inconclusive.then`: `continue` is none of: rollback, pause"],
     );
     check(
         "bake: 10m",
         "bake: 90s",
-        &expect![
-            "production.yaml:33:9: `rollout.bake`: `90s` is not a duration in whole minutes such as 10m or 1h"
-        ],
+        &expect!["production.yaml:33:9: `rollout.bake`: `90s` is not a duration in whole minutes such as 10m or 1h"],
     );
     check(
         "maximum_p95: 200ms",
@@ -289,9 +276,7 @@ fn bad_names() {
     check(
         "expect: 200",
         "expect: 2000",
-        &expect![
-            "production.yaml:54:30: `smoke_test.requests.0.expect` must be from 100 to 599, and this is 2000"
-        ],
+        &expect!["production.yaml:54:30: `smoke_test.requests.0.expect` must be from 100 to 599, and this is 2000"],
     );
     check(
         "2026-12-20T00:00:00Z",
@@ -314,16 +299,12 @@ fn values_that_contradict_each_other() {
     check(
         "  canary: {percent: 10",
         "  linear: {percent: 20, bake: 1m}\n  canary: {percent: 10",
-        &expect![
-            "production.yaml:31:11: `rollout.linear` does not go with this `rollout.strategy`: remove it"
-        ],
+        &expect!["production.yaml:31:11: `rollout.linear` does not go with this `rollout.strategy`: remove it"],
     );
     check(
         "strategy: canary\n",
         "strategy: all-at-once\n",
-        &expect![
-            "production.yaml:31:11: `rollout.canary` does not go with this `rollout.strategy`: remove it"
-        ],
+        &expect!["production.yaml:31:11: `rollout.canary` does not go with this `rollout.strategy`: remove it"],
     );
     check(
         "strategy: canary\n  # ECS",
@@ -353,9 +334,7 @@ fn values_that_contradict_each_other() {
     check(
         "window: 2m",
         "window: 90s",
-        &expect![
-            "production.yaml:38:11: `analysis.window` must be a multiple of `analysis.period`"
-        ],
+        &expect!["production.yaml:38:11: `analysis.window` must be a multiple of `analysis.period`"],
     );
     check(
         "ttl: 2m",
@@ -370,9 +349,7 @@ fn values_that_contradict_each_other() {
     check(
         "  DATABASE_URL:",
         "  DATABASE-URL:",
-        &expect![
-            "production.yaml:65:17: `secrets.DATABASE-URL` is not the name of an environment variable"
-        ],
+        &expect!["production.yaml:65:17: `secrets.DATABASE-URL` is not the name of an environment variable"],
     );
 }
 
@@ -402,9 +379,7 @@ fn what_only_a_sandbox_may_have() {
     check(
         "  region:",
         "  endpoint_url: http://127.0.0.1:4566\n  credentials: sandbox\n  profile: admin\n  region:",
-        &expect![
-            "production.yaml:12:12: `aws.profile` does not go with `aws.credentials`: keep one of them"
-        ],
+        &expect!["production.yaml:12:12: `aws.profile` does not go with `aws.credentials`: keep one of them"],
     );
 }
 
@@ -485,9 +460,7 @@ fn not_yaml() {
     check(
         "  region:",
         "\tregion:",
-        &expect![
-            "production.yaml:10:1: this is not YAML: found character that cannot start any token"
-        ],
+        &expect!["production.yaml:10:1: this is not YAML: found character that cannot start any token"],
     );
     check_file(
         "",
@@ -525,7 +498,8 @@ fn everything_wrong_is_said_at_once() {
 #[test]
 fn an_unknown_environment_names_the_known_ones() {
     let dir = tempfile::tempdir().unwrap();
-    expect!["there is no environment `production` in DIR; there is none at all (a file NAME.yaml is one)"].assert_eq(&message(dir.path(), "production"));
+    expect!["there is no environment `production` in DIR; there is none at all (a file NAME.yaml is one)"]
+        .assert_eq(&message(dir.path(), "production"));
     for file in [
         "staging.yaml",
         "production.yaml",
@@ -538,8 +512,6 @@ fn an_unknown_environment_names_the_known_ones() {
         there is no environment `prodcution` in DIR; known: production, staging
           did you mean `production`?"#]]
     .assert_eq(&message(dir.path(), "prodcution"));
-    expect!["there is no environment `qa` in DIR; known: production, staging"]
-        .assert_eq(&message(dir.path(), "qa"));
-    expect!["could not list the environments in DIR"]
-        .assert_eq(&message(&dir.path().join("nowhere"), "production"));
+    expect!["there is no environment `qa` in DIR; known: production, staging"].assert_eq(&message(dir.path(), "qa"));
+    expect!["could not list the environments in DIR"].assert_eq(&message(&dir.path().join("nowhere"), "production"));
 }

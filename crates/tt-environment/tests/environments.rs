@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use expect_test::expect_file;
 use tt_environment::{
-    Credentials, Environment, EnvironmentName, Minutes, Percent, Pinning, Strategy, known, load,
-    schema,
+    Credentials, Environment, EnvironmentName, Minutes, Percent, Pinning, Strategy, known, load, schema,
 };
 
 fn folder() -> PathBuf {
@@ -25,18 +24,14 @@ fn environment(name: &str, vars: &[(&str, &str)]) -> Environment {
             .find(|(name, _)| *name == wanted)
             .map(|(_, value)| (*value).to_owned())
     };
-    load(&folder(), &EnvironmentName::parse(name).unwrap(), &vars)
-        .unwrap_or_else(|error| panic!("{error}"))
+    load(&folder(), &EnvironmentName::parse(name).unwrap(), &vars).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
 fn every_environment_of_the_repository_loads() {
     let names = known(&folder()).unwrap();
     assert_eq!(
-        names
-            .iter()
-            .map(EnvironmentName::as_str)
-            .collect::<Vec<_>>(),
+        names.iter().map(EnvironmentName::as_str).collect::<Vec<_>>(),
         ["local", "production", "staging"]
     );
     for name in names {
@@ -66,10 +61,7 @@ fn production_is_pinned_and_says_so_in_types() {
 #[test]
 fn several_sandboxes_are_told_apart_by_variables() {
     let default = environment("local", &[]);
-    assert_eq!(
-        default.aws.endpoint_url.unwrap().as_str(),
-        "http://127.0.0.1:4566/"
-    );
+    assert_eq!(default.aws.endpoint_url.unwrap().as_str(), "http://127.0.0.1:4566/");
     assert_eq!(default.image.repository.registry(), "127.0.0.1:4566");
 
     let other = environment(
@@ -79,23 +71,14 @@ fn several_sandboxes_are_told_apart_by_variables() {
             ("TT_SANDBOX_REGISTRY", "127.77.0.1:9000"),
         ],
     );
-    assert_eq!(
-        other.aws.endpoint_url.unwrap().as_str(),
-        "http://127.77.0.1:9000/"
-    );
-    assert_eq!(
-        other.image.repository.as_str(),
-        "127.77.0.1:9000/task-tracker"
-    );
+    assert_eq!(other.aws.endpoint_url.unwrap().as_str(), "http://127.77.0.1:9000/");
+    assert_eq!(other.image.repository.as_str(), "127.77.0.1:9000/task-tracker");
 }
 
 #[test]
 fn a_sandbox_shortens_what_aws_counts_in_minutes_and_nothing_else() {
     let local = environment("local", &[]);
-    assert_eq!(
-        local.rollout.bake.lasting(local.aws.minute),
-        Duration::from_secs(10)
-    );
+    assert_eq!(local.rollout.bake.lasting(local.aws.minute), Duration::from_secs(10));
     assert_eq!(local.smoke_test.timeout, Duration::from_secs(5));
 }
 

@@ -18,7 +18,11 @@ pub(super) struct Addresses {
 
 impl Addresses {
     pub(super) fn of(network: u8) -> Self {
-        Self { network, next: FIRST, taken: BTreeSet::new() }
+        Self {
+            network,
+            next: FIRST,
+            taken: BTreeSet::new(),
+        }
     }
 
     pub(super) fn allocate(&mut self) -> Ipv4Addr {

@@ -58,7 +58,10 @@ impl Runtime {
     /// Starts the spawning thread. `user` drops root; it is refused by the kernel when the sandbox itself is not root.
     pub(crate) fn start(network: u8, user: Option<(u32, u32)>) -> io::Result<Arc<Self>> {
         let spawner = Spawner::start(user.map(|(uid, gid)| RunAs { uid, gid }))?;
-        Ok(Arc::new(Self { addresses: Mutex::new(Addresses::of(network)), spawner }))
+        Ok(Arc::new(Self {
+            addresses: Mutex::new(Addresses::of(network)),
+            spawner,
+        }))
     }
 
     /// An address that no living task has.
@@ -68,7 +71,10 @@ impl Runtime {
 
     /// Gives an address back once its process is gone.
     pub(crate) fn release(&self, ip: Ipv4Addr) {
-        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).release(ip);
+        self.addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .release(ip);
     }
 
     /// Starts a process; it is running when this returns.

@@ -59,7 +59,9 @@ impl Process {
         match end.wait_for(Option::is_some).await.map(|exit| *exit) {
             Ok(Some(exit)) => exit,
             // The spawning thread is gone, and with it, by SIGKILL, the process.
-            Ok(None) | Err(_) => Exit { code: 128 + Signal::KILL.as_raw() },
+            Ok(None) | Err(_) => Exit {
+                code: 128 + Signal::KILL.as_raw(),
+            },
         }
     }
 
@@ -83,8 +85,14 @@ impl Process {
         if self.ended().is_some() {
             return;
         }
-        let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else { return };
-        let sent = if signal == Signal::KILL { kill_process_group(pid, signal) } else { kill_process(pid, signal) };
+        let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else {
+            return;
+        };
+        let sent = if signal == Signal::KILL {
+            kill_process_group(pid, signal)
+        } else {
+            kill_process(pid, signal)
+        };
         if let Err(cause) = sent {
             tracing::debug!(pid = self.pid, %cause, "the process was gone before the signal");
         }
@@ -145,7 +153,11 @@ pub(super) async fn forward_lines(
 fn send(line: &mut Vec<u8>, stream: Stream, lines: &mpsc::UnboundedSender<LogLine>) {
     let text = String::from_utf8_lossy(line).trim_end_matches('\r').to_owned();
     line.clear();
-    let unheard = lines.send(LogLine { at: OffsetDateTime::now_utc(), stream, text });
+    let unheard = lines.send(LogLine {
+        at: OffsetDateTime::now_utc(),
+        stream,
+        text,
+    });
     drop(unheard);
 }
 

@@ -115,12 +115,29 @@ mod tests {
         assert_eq!(found("/", "/app/serve").unwrap(), "app/serve");
         assert_eq!(found("/app", "./serve").unwrap(), "app/serve");
         assert_eq!(found("/", "tool").unwrap(), "usr/bin/tool");
-        assert_eq!(found("/", "serve").unwrap(), "app/serve", "an absolute link starts at the image's root");
+        assert_eq!(
+            found("/", "serve").unwrap(),
+            "app/serve",
+            "an absolute link starts at the image's root"
+        );
         assert_eq!(found("/", "/app/../../../usr/bin/tool").unwrap(), "usr/bin/tool");
-        assert_eq!(found("/", "sh").unwrap_err(), NoProgram::NotFound(String::from("sh")), "never the host's own");
-        assert_eq!(found("/", "/app/data").unwrap_err(), NoProgram::NotExecutable(String::from("/app/data")));
-        assert_eq!(found("/", "/app/escape/hostname").unwrap_err(), NoProgram::NotFound(String::from("/app/escape/hostname")));
-        assert_eq!(found("/", "/app/loop").unwrap_err(), NoProgram::NotFound(String::from("/app/loop")));
+        assert_eq!(
+            found("/", "sh").unwrap_err(),
+            NoProgram::NotFound(String::from("sh")),
+            "never the host's own"
+        );
+        assert_eq!(
+            found("/", "/app/data").unwrap_err(),
+            NoProgram::NotExecutable(String::from("/app/data"))
+        );
+        assert_eq!(
+            found("/", "/app/escape/hostname").unwrap_err(),
+            NoProgram::NotFound(String::from("/app/escape/hostname"))
+        );
+        assert_eq!(
+            found("/", "/app/loop").unwrap_err(),
+            NoProgram::NotFound(String::from("/app/loop"))
+        );
         assert_eq!(found("/", "").unwrap_err(), NoProgram::NoCommand);
     }
 }

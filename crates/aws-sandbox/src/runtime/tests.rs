@@ -31,7 +31,10 @@ async fn start(runtime: &Runtime, rootfs: &Path) -> (Process, mpsc::UnboundedRec
 }
 
 async fn next(lines: &mut mpsc::UnboundedReceiver<LogLine>) -> Option<(Stream, String)> {
-    tokio::time::timeout(DEADLINE, lines.recv()).await.unwrap().map(|line| (line.stream, line.text))
+    tokio::time::timeout(DEADLINE, lines.recv())
+        .await
+        .unwrap()
+        .map(|line| (line.stream, line.text))
 }
 
 #[tokio::test]
@@ -44,7 +47,10 @@ async fn a_process_gets_its_environment_and_its_end_is_reported() {
     printed.sort_by_key(|(stream, _)| *stream == Stream::Err);
     assert_eq!(
         printed,
-        [(Stream::Out, String::from("s3cret 127.201.1.1 argument")), (Stream::Err, String::from("oops"))]
+        [
+            (Stream::Out, String::from("s3cret 127.201.1.1 argument")),
+            (Stream::Err, String::from("oops"))
+        ]
     );
     assert_eq!(process.usage(), None);
 }

@@ -24,12 +24,19 @@ impl QueryError {
 
     /// A refusal with another status, e.g. RDS's 404 for an absent instance. From 500 on its type is `Receiver`.
     pub(crate) fn with_status(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), status }
+        Self {
+            code: code.into(),
+            message: message.into(),
+            status,
+        }
     }
 
     /// An operation that the service of this sandbox does not have.
     pub(crate) fn unknown_operation(call: &Call) -> Self {
-        Self::sender("InvalidAction", format!("Could not find operation {} in the sandbox", call.operation))
+        Self::sender(
+            "InvalidAction",
+            format!("Could not find operation {} in the sandbox", call.operation),
+        )
     }
 
     /// AWS's name of the error.
@@ -39,7 +46,11 @@ impl QueryError {
 
     /// The error as an answer in the service's namespace.
     pub(crate) fn reply(&self, call: &Call, namespace: &str) -> Reply {
-        let kind = if self.status.is_server_error() { "Receiver" } else { "Sender" };
+        let kind = if self.status.is_server_error() {
+            "Receiver"
+        } else {
+            "Sender"
+        };
         let mut xml = Xml::document();
         xml.root("ErrorResponse", namespace, |xml| {
             xml.element("Error", |xml| {
@@ -55,7 +66,9 @@ impl QueryError {
 
 /// A successful answer with the fields that `result` writes.
 pub(crate) fn answer(call: &Call, namespace: &str, result: impl FnOnce(&mut Xml)) -> Reply {
-    envelope(call, namespace, |xml| xml.element(&format!("{}Result", call.operation), result))
+    envelope(call, namespace, |xml| {
+        xml.element(&format!("{}Result", call.operation), result)
+    })
 }
 
 /// A successful answer of an operation without an output, which has no `Result` element in RDS and an empty one in ELB; clients read both.

@@ -52,7 +52,10 @@ impl Parameters {
     /// The text of a field that AWS requires.
     pub(crate) fn required(&self, name: &str) -> Result<&str, QueryError> {
         self.text(name).filter(|text| !text.is_empty()).ok_or_else(|| {
-            QueryError::sender("ValidationError", format!("The request must contain the parameter {name}"))
+            QueryError::sender(
+                "ValidationError",
+                format!("The request must contain the parameter {name}"),
+            )
         })
     }
 
@@ -61,7 +64,10 @@ impl Parameters {
         self.text(name)
             .map(|text| {
                 text.parse().map_err(|cause| {
-                    QueryError::sender("ValidationError", format!("'{text}' is not a valid value for '{name}': {cause}"))
+                    QueryError::sender(
+                        "ValidationError",
+                        format!("'{text}' is not a valid value for '{name}': {cause}"),
+                    )
                 })
             })
             .transpose()
@@ -79,7 +85,9 @@ impl Parameters {
 
     /// A list in the order of its positions, whatever its element is called: `Names.member.1` (ELB), `Filters.Filter.1` (RDS) or flattened `Names.1`.
     pub(crate) fn list(&self, name: &str) -> Vec<&Self> {
-        let Some(list) = self.fields.get(name) else { return Vec::new() };
+        let Some(list) = self.fields.get(name) else {
+            return Vec::new();
+        };
         let flattened = list.positions();
         if !flattened.is_empty() {
             return flattened;
@@ -89,7 +97,10 @@ impl Parameters {
 
     /// A list of plain texts.
     pub(crate) fn texts(&self, name: &str) -> Vec<&str> {
-        self.list(name).into_iter().filter_map(|item| item.value.as_deref()).collect()
+        self.list(name)
+            .into_iter()
+            .filter_map(|item| item.value.as_deref())
+            .collect()
     }
 
     /// This item itself as a text.
@@ -98,14 +109,20 @@ impl Parameters {
     }
 
     fn positions(&self) -> Vec<&Self> {
-        let mut items: Vec<(u32, &Self)> =
-            self.fields.iter().filter_map(|(key, item)| Some((key.parse().ok()?, item))).collect();
+        let mut items: Vec<(u32, &Self)> = self
+            .fields
+            .iter()
+            .filter_map(|(key, item)| Some((key.parse().ok()?, item)))
+            .collect();
         items.sort_by_key(|(position, _)| *position);
         items.into_iter().map(|(_, item)| item).collect()
     }
 }
 
-static NOTHING: Parameters = Parameters { value: None, fields: BTreeMap::new() };
+static NOTHING: Parameters = Parameters {
+    value: None,
+    fields: BTreeMap::new(),
+};
 
 #[cfg(test)]
 mod tests {
@@ -130,7 +147,11 @@ mod tests {
 
     #[test]
     fn a_list_is_found_under_any_element_name() {
-        for form in ["Names.member.1=a%2Fb&Names.member.2=c+d", "Names.Name.1=a%2Fb&Names.Name.2=c+d", "Names.1=a/b&Names.2=c%20d"] {
+        for form in [
+            "Names.member.1=a%2Fb&Names.member.2=c+d",
+            "Names.Name.1=a%2Fb&Names.Name.2=c+d",
+            "Names.1=a/b&Names.2=c%20d",
+        ] {
             assert_eq!(Parameters::from_form(form).texts("Names"), ["a/b", "c d"], "{form}");
         }
     }

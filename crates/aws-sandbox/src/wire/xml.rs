@@ -11,7 +11,9 @@ pub(crate) struct Xml {
 impl Xml {
     /// A document with the declaration already written.
     pub(crate) fn document() -> Self {
-        Self { text: String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n") }
+        Self {
+            text: String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"),
+        }
     }
 
     /// `<name>…</name>` around whatever `inside` writes.

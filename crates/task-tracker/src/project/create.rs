@@ -26,10 +26,7 @@ pub(crate) struct NewProject {
     description: Prose,
 }
 
-pub(crate) async fn create(
-    State(context): State<Context>,
-    Body(new): Body<NewProject>,
-) -> Result<Response, Problem> {
+pub(crate) async fn create(State(context): State<Context>, Body(new): Body<NewProject>) -> Result<Response, Problem> {
     let id = ChosenId::or_new(new.id);
     let mut connection = context.database.connection().await?;
     let inserted: Option<Project> = sqlx::query_as(
@@ -57,9 +54,7 @@ pub(crate) async fn create(
     .fetch_optional(&mut *connection)
     .await
     .map_err(|cause| Problem::of_database(&cause))?;
-    existing.map_or(Err(Problem::IdTaken(WORD)), |project| {
-        respond(StatusCode::OK, project)
-    })
+    existing.map_or(Err(Problem::IdTaken(WORD)), |project| respond(StatusCode::OK, project))
 }
 
 fn respond(status: StatusCode, project: Project) -> Result<Response, Problem> {

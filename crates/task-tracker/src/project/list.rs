@@ -36,10 +36,5 @@ pub(crate) async fn list(
     .fetch_all(&mut *connection)
     .await
     .map_err(|cause| Problem::of_database(&cause))?;
-    Ok(Json(Page::cut(
-        rows,
-        which.limit,
-        LIST,
-        |project: &Project| project.id,
-    )))
+    Ok(Json(Page::cut(rows, which.limit, LIST, |project: &Project| project.id)))
 }

@@ -43,12 +43,11 @@ pub(crate) async fn create(
     if let Some(task) = same(&mut connection, id, project_id, &new).await? {
         return respond(StatusCode::OK, task);
     }
-    let project_exists: bool =
-        sqlx::query_scalar("select exists (select from projects where id = $1)")
-            .bind(project_id)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(|cause| Problem::of_database(&cause))?;
+    let project_exists: bool = sqlx::query_scalar("select exists (select from projects where id = $1)")
+        .bind(project_id)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|cause| Problem::of_database(&cause))?;
     Err(if project_exists {
         Problem::IdTaken(WORD)
     } else {
@@ -110,8 +109,7 @@ async fn same(
 }
 
 fn respond(status: StatusCode, task: Task) -> Result<Response, Problem> {
-    let location = HeaderValue::from_str(&format!("/api/v1/tasks/{}", task.id))
-        .map_err(|_| Problem::Internal)?;
+    let location = HeaderValue::from_str(&format!("/api/v1/tasks/{}", task.id)).map_err(|_| Problem::Internal)?;
     let mut response = task.version.respond(status, task);
     response.headers_mut().insert(header::LOCATION, location);
     Ok(response)

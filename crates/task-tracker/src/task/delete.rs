@@ -10,14 +10,12 @@ pub(crate) async fn delete(
     if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
     let mut connection = context.database.connection().await?;
-    let deleted = sqlx::query(
-        "delete from tasks where id = $1 and ($2::bigint[] is null or version = any($2))",
-    )
-    .bind(id)
-    .bind(if_match.versions())
-    .execute(&mut *connection)
-    .await
-    .map_err(|cause| Problem::of_database(&cause))?;
+    let deleted = sqlx::query("delete from tasks where id = $1 and ($2::bigint[] is null or version = any($2))")
+        .bind(id)
+        .bind(if_match.versions())
+        .execute(&mut *connection)
+        .await
+        .map_err(|cause| Problem::of_database(&cause))?;
     match deleted.rows_affected() {
         0 => Err(refusal(&mut connection, id).await),
         _ => Ok(StatusCode::NO_CONTENT),

@@ -1,0 +1,132 @@
+//! A client of the API that keeps its connections alive.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use http_body_util::BodyExt;
+use hyper::{HeaderMap, Method, Request, StatusCode};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::{Value, json};
+
+use crate::line::within;
+
+#[derive(Clone)]
+pub(crate) struct Api {
+    client: Client<HttpConnector, Body>,
+    address: SocketAddr,
+}
+
+/// A complete response; the body is null when it was empty.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Reply {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn id(&self) -> String {
+        self.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The last part of the problem's type.
+    pub(crate) fn problem(&self) -> &str {
+        self.body["type"]
+            .as_str()
+            .and_then(|kind| kind.strip_prefix("urn:task-tracker:problem:"))
+            .unwrap_or("")
+    }
+
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        self
+    }
+}
+
+impl Api {
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .retry_canceled_requests(false)
+            .build_http();
+        Self { client, address }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.send(self.request(Method::GET, path).body(Body::empty()).unwrap())
+            .await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
+        let request = self
+            .request(Method::POST, path)
+            .header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, if_match: &str, body: Value) -> Reply {
+        let request = self
+            .request(Method::PATCH, path)
+            .header("content-type", "application/json");
+        let request = request.header("if-match", if_match);
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str, if_match: &str) -> Reply {
+        let request = self.request(Method::DELETE, path).header("if-match", if_match);
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> hyper::http::request::Builder {
+        Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address))
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
+        self.try_send(request).await.unwrap()
+    }
+
+    pub(crate) async fn try_send(&self, request: Request<Body>) -> Result<Reply, String> {
+        let exchange = async {
+            let (parts, body) = self
+                .client
+                .request(request)
+                .await
+                .map_err(|error| format!("{error:?}"))?
+                .into_parts();
+            let bytes = body.collect().await.map_err(|error| format!("{error:?}"))?.to_bytes();
+            let body = if bytes.is_empty() {
+                Value::Null
+            } else {
+                serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned().into())
+            };
+            Ok(Reply {
+                status: parts.status,
+                headers: parts.headers,
+                body,
+            })
+        };
+        within(exchange).await
+    }
+
+    /// Makes a project and gives its id.
+    pub(crate) async fn project(&self) -> String {
+        self.post("/api/v1/projects", json!({ "name": "garden" }))
+            .await
+            .expect(201)
+            .id()
+    }
+
+    /// Makes a task in this project and gives its id.
+    pub(crate) async fn task(&self, project: &str, title: &str) -> String {
+        let path = format!("/api/v1/projects/{project}/tasks");
+        self.post(&path, json!({ "title": title })).await.expect(201).id()
+    }
+}

@@ -1,0 +1,159 @@
+//! The program as a container runs it: arguments, environment, signals, exit codes, what it prints.
+
+use std::{net::SocketAddr, process::Stdio};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+use crate::{api::Api, cluster, line::within};
+
+fn task_tracker(database_url: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_task-tracker"));
+    command
+        .env_clear()
+        .env("DATABASE_URL", database_url)
+        .env("HOST", "127.0.0.1")
+        .env("PORT", "0");
+    command
+        .env("METRICS_PORT", "0")
+        .env("RELEASE", "1.2.3")
+        .env("DRAIN_SECONDS", "0.1");
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// Exit code, standard output and standard error.
+async fn outcome(command: &mut Command) -> (Option<i32>, String, String) {
+    let output = within(command.output()).await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+async fn terminate(child: &Child) {
+    let pid = child.id().unwrap().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .await
+            .unwrap()
+            .success()
+    );
+}
+
+#[tokio::test]
+async fn migrate_brings_the_schema_up_once_however_many_try() {
+    let database = cluster::empty().await;
+    let url = database.url();
+    let (mut first, mut second, mut third) = (task_tracker(&url), task_tracker(&url), task_tracker(&url));
+    let runs = tokio::join!(
+        outcome(first.arg("migrate")),
+        outcome(second.arg("migrate")),
+        outcome(third.arg("migrate"))
+    );
+    let mut applied = 0;
+    for (code, out, error) in [runs.0, runs.1, runs.2] {
+        assert_eq!((code, error.as_str()), (Some(0), ""), "{out}");
+        if out.starts_with("applied 0001 projects and tasks in ") {
+            applied += 1;
+        } else {
+            assert_eq!(out, "the schema is up to date\n");
+        }
+    }
+    assert_eq!(applied, 1);
+}
+
+#[tokio::test]
+async fn an_edited_migration_is_refused() {
+    let database = cluster::migrated().await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql("update _sqlx_migrations set checksum = ''::bytea")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let (code, _, error) = outcome(task_tracker(&database.url()).arg("migrate")).await;
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        error,
+        "task-tracker: migration 0001 was edited after it was applied; nothing was changed\n"
+    );
+}
+
+#[tokio::test]
+async fn serve_ends_well_after_one_sigterm() {
+    let database = cluster::migrated().await;
+    let mut child = task_tracker(&database.url()).arg("serve").spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let address: SocketAddr = loop {
+        let line = within(lines.next_line())
+            .await
+            .unwrap()
+            .expect("it serves before it ends");
+        if let Some((_, rest)) = line.split_once("api=") {
+            break rest.split_whitespace().next().unwrap().parse().unwrap();
+        }
+    };
+    let reply = Api::at(address).get("/readyz").await.expect(200);
+    assert_eq!(reply.header("x-release"), "1.2.3");
+    terminate(&child).await;
+    while within(lines.next_line()).await.unwrap().is_some() {}
+    assert_eq!(within(child.wait()).await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn serve_on_an_old_schema_says_what_to_do() {
+    let database = cluster::empty().await;
+    let (code, _, error) = outcome(task_tracker(&database.url()).arg("serve")).await;
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        error,
+        "task-tracker: refused to serve: the schema is at version 0 and this release needs 1: run `task-tracker \
+         migrate` first\n"
+    );
+}
+
+#[tokio::test]
+async fn a_password_is_never_printed() {
+    for (url, word) in [
+        (
+            "postgres://app:hunter2@127.0.0.1:1/tasks",
+            "could not read the schema version",
+        ),
+        (
+            "postgres://app:hunter2@127.0.0.1:port/tasks",
+            "DATABASE_URL is not a PostgreSQL URL",
+        ),
+        ("app:hunter2@127.0.0.1", "DATABASE_URL is not a PostgreSQL URL"),
+        ("", "DATABASE_URL is not set"),
+    ] {
+        let mut command = task_tracker(url);
+        command
+            .arg("serve")
+            .env("DATABASE_START_SECONDS", "0")
+            .env("DATABASE_ACQUIRE_SECONDS", "0.2")
+            .env("LOG", "trace");
+        let (code, out, error) = outcome(&mut command).await;
+        assert_eq!(code, Some(1));
+        assert!(error.contains(word), "{error}");
+        assert!(!error.contains("hunter2") && !out.contains("hunter2"), "{out}{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let database = cluster::migrated().await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (code, _, error) = outcome(task_tracker(&database.url()).arg("serve").env("PORT", &port)).await;
+    assert_eq!(code, Some(1));
+    assert!(
+        error.starts_with(&format!("task-tracker: could not listen on 127.0.0.1:{port}: ")),
+        "{error}"
+    );
+}

@@ -1,0 +1,71 @@
+//! One running instance of the service inside the test process.
+
+use std::net::SocketAddr;
+
+use clap::Parser;
+use task_tracker::{DatabaseUrl, Lifecycle, Service, Settings, Unfinished};
+use tokio::task::JoinHandle;
+
+use crate::{
+    api::Api,
+    cluster::{self, Database},
+    line::within,
+};
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Settings as a command line would give them, on ports of the system's choice.
+pub(crate) fn settings(flags: &str) -> Settings {
+    let always = "serve --host 127.0.0.1 --port 0 --metrics-port 0 --release 1.2.3 --drain-seconds 0";
+    // A flag given twice counts by its last value only where that is asked for; here the test's own comes instead.
+    let own: Vec<&str> = flags.split_whitespace().collect();
+    let mut words: Vec<&str> = own.clone();
+    words.insert(0, "serve");
+    for pair in always.split_whitespace().skip(1).collect::<Vec<_>>().chunks(2) {
+        if !own.contains(&pair[0]) {
+            words.extend(pair);
+        }
+    }
+    Arguments::parse_from(words).settings
+}
+
+pub(crate) struct Instance {
+    pub(crate) api: Api,
+    pub(crate) database: Database,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) address: SocketAddr,
+    pub(crate) metrics: SocketAddr,
+    running: JoinHandle<Result<(), Unfinished>>,
+}
+
+/// Starts the service on a fresh database.
+pub(crate) async fn start(flags: &str) -> Instance {
+    let database = cluster::migrated().await;
+    let url = database.parsed_url();
+    start_on(database, &url, flags).await
+}
+
+pub(crate) async fn start_on(database: Database, url: &DatabaseUrl, flags: &str) -> Instance {
+    let service = Service::start(settings(flags), url, |routes| routes).await.unwrap();
+    let (address, metrics, lifecycle) = (service.address(), service.metrics_address(), service.lifecycle());
+    let running = tokio::spawn(service.run());
+    Instance {
+        api: Api::at(address),
+        database,
+        lifecycle,
+        address,
+        metrics,
+        running,
+    }
+}
+
+impl Instance {
+    /// How the process ended; it must do so soon.
+    pub(crate) async fn ended(self) -> Result<(), Unfinished> {
+        within(self.running).await.unwrap()
+    }
+}

@@ -1,0 +1,20 @@
+//! The service as its clients, its load balancer and its operators meet it, on a real PostgreSQL.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+mod api;
+mod cluster;
+mod command;
+mod instance;
+mod lifecycle;
+mod line;
+mod metrics;
+mod outage;
+mod problems;
+mod projects;
+mod tasks;
+mod traps;

@@ -1,0 +1,128 @@
+//! The database goes away and comes back, is busy, or was never there.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use serde_json::json;
+use task_tracker::{Service, StartError};
+use tokio::{
+    net::{TcpListener, UnixStream},
+    sync::watch,
+};
+
+use crate::{
+    cluster,
+    instance::{settings, start, start_on},
+    line::until,
+};
+
+/// A way to the database that can be cut.
+struct Way {
+    address: SocketAddr,
+    open: Arc<watch::Sender<bool>>,
+}
+
+async fn way() -> Way {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let open = Arc::new(watch::Sender::new(true));
+    let state = Arc::clone(&open);
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut state = state.subscribe();
+            tokio::spawn(async move {
+                if !*state.borrow_and_update() {
+                    return;
+                }
+                let mut far = UnixStream::connect(cluster::socket()).await.unwrap();
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                    _ = state.changed() => {}
+                }
+            });
+        }
+    });
+    Way { address, open }
+}
+
+#[tokio::test]
+async fn without_its_database_the_service_lives_is_not_ready_and_recovers_by_itself() {
+    let database = cluster::migrated().await;
+    let way = way().await;
+    let url = database.url_by(way.address);
+    let service = start_on(database, &url, "--database-acquire-seconds 0.3").await;
+    let project = service.api.project().await;
+    service.api.get("/readyz").await.expect(200);
+
+    way.open.send_replace(false);
+    service.api.get("/livez").await.expect(200);
+    service.api.get("/readyz").await.expect(503);
+    for _ in 0..3 {
+        let reply = service
+            .api
+            .get(&format!("/api/v1/projects/{project}"))
+            .await
+            .expect(503);
+        assert_eq!(
+            (reply.problem(), reply.header("retry-after")),
+            ("database-unavailable", "1")
+        );
+    }
+
+    way.open.send_replace(true);
+    until("ready again", async || service.api.get("/readyz").await.status == 200).await;
+    until("serves again", async || {
+        service.api.get(&format!("/api/v1/projects/{project}")).await.status == 200
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_busy_pool_refuses_in_time_and_does_not_look_like_a_missing_database() {
+    let service = start("--database-pool 1 --database-acquire-seconds 0.2").await;
+    let path = format!("/api/v1/projects/{}", service.api.project().await);
+    let mut other = service.database.connect().await;
+    sqlx::raw_sql("begin; select from projects for update")
+        .execute(&mut other)
+        .await
+        .unwrap();
+
+    let (api, blocked) = (service.api.clone(), path.clone());
+    let blocked = tokio::spawn(async move { api.patch(&blocked, "*", json!({ "name": "orchard" })).await });
+    until("the pool is busy", async || service.api.get(&path).await.status == 503).await;
+    service.api.get("/readyz").await.expect(200);
+
+    sqlx::raw_sql("commit").execute(&mut other).await.unwrap();
+    // Under a slow enough machine the change gives up at its lock timeout instead, which is an answer too.
+    let status = blocked.await.unwrap().status;
+    assert!(status == 200 || status == 503, "{status}");
+    until("the pool is free", async || service.api.get(&path).await.status == 200).await;
+}
+
+#[tokio::test]
+async fn a_service_does_not_start_on_a_schema_older_than_it_needs() {
+    let database = cluster::empty().await;
+    let refused = Service::start(settings(""), &database.parsed_url(), |routes| routes)
+        .await
+        .map(|_| ())
+        .unwrap_err();
+    let StartError::Schema(cause) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(
+        cause.to_string(),
+        "the schema is at version 0 and this release needs 1: run `task-tracker migrate` first"
+    );
+}
+
+#[tokio::test]
+async fn a_schema_newer_than_the_release_will_do() {
+    let database = cluster::migrated().await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql("insert into _sqlx_migrations select 9999, 'later', now(), true, ''::bytea, 0")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let url = database.parsed_url();
+    let service = start_on(database, &url, "").await;
+    service.api.get("/readyz").await.expect(200);
+}

@@ -1,0 +1,158 @@
+//! Two traps found by experiment, held shut.
+//!
+//! sqlx 0.9.0 leaves a transaction open on a pooled connection when the future that was beginning it is dropped, as it
+//! is when a client hangs up. And a connection whose request headers never end must neither stay nor hold up the end.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{
+    instance::{Instance, start},
+    line::{Line, until},
+};
+
+const POOL: usize = 2;
+const HANG_UPS: u64 = 400;
+
+#[tokio::test]
+async fn clients_that_hang_up_leave_no_transaction_behind() {
+    let service = start("--database-pool 2").await;
+    let project = service.api.project().await;
+    let task = service.api.task(&project, "dig").await;
+    for attempt in 0..HANG_UPS {
+        let mut line = Line::to(service.address).await;
+        line.say(&mutation(attempt, &project, &task)).await;
+        // Anywhere between the first poll of the request and its answer.
+        tokio::time::sleep(Duration::from_micros(attempt * 37 % 3_000)).await;
+        drop(line);
+    }
+    assert_nothing_is_left(&service, &project).await;
+}
+
+#[tokio::test]
+async fn requests_cut_by_their_time_limit_leave_no_transaction_behind() {
+    let service = start("--database-pool 2 --request-seconds 0.001").await;
+    let project = Uuid::now_v7();
+    let task = Uuid::now_v7();
+    let mut connection = service.database.connect().await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "insert into projects (id, name) values ('{project}', 'garden');
+         insert into tasks (id, project_id, title) values ('{task}', '{project}', 'dig')"
+    )))
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    for attempt in 0..HANG_UPS {
+        let mut line = Line::to(service.address).await;
+        line.say(&mutation(attempt, &project.to_string(), &task.to_string()))
+            .await;
+        drop(line.hear().await);
+    }
+    assert_no_open_transaction(&mut connection).await;
+}
+
+fn mutation(attempt: u64, project: &str, task: &str) -> String {
+    let (head, body) = match attempt % 3 {
+        0 => ("POST /api/v1/projects".to_owned(), json!({ "name": "orchard" })),
+        1 => (
+            format!("POST /api/v1/projects/{project}/tasks"),
+            json!({ "title": "rake" }),
+        ),
+        _ => (
+            format!("PATCH /api/v1/tasks/{task}"),
+            json!({ "title": format!("{attempt}") }),
+        ),
+    };
+    let body = body.to_string();
+    format!(
+        "{head} HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\nif-match: *\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+async fn assert_nothing_is_left(service: &Instance, project: &str) {
+    let mut connection = service.database.connect().await;
+    assert_no_open_transaction(&mut connection).await;
+    // Whatever connection of the pool serves these, the write is there for everybody else as soon as it is answered.
+    for _ in 0..4 * POOL {
+        let task: Uuid = service.api.task(project, "sow").await.parse().unwrap();
+        let there: bool = sqlx::query_scalar("select exists (select from tasks where id = $1)")
+            .bind(task)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert!(there, "an acknowledged write is not committed");
+    }
+    assert_no_open_transaction(&mut connection).await;
+}
+
+/// Statements of clients that are gone may still run; what must not be is a session that waits inside a transaction.
+async fn assert_no_open_transaction(connection: &mut PgConnection) {
+    const SESSIONS: &str = "select coalesce(state, '') from pg_stat_activity
+         where datname = current_database() and pid <> pg_backend_pid()
+           and application_name = 'task-tracker 1.2.3'";
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        let states: Vec<String> = sqlx::query_scalar(SESSIONS).fetch_all(&mut *connection).await.unwrap();
+        assert!(!states.is_empty());
+        assert!(
+            !states.iter().any(|state| state.starts_with("idle in transaction")),
+            "{states:?}"
+        );
+        if states.iter().all(|state| state == "idle") {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "never idle: {states:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn headers_that_never_end_are_hung_up_on_while_an_idle_connection_is_kept() {
+    let service = start("--header-seconds 0.2").await;
+    let mut idle = Line::to(service.address).await;
+    idle.say("GET /livez HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    assert!(idle.hear().await.starts_with("HTTP/1.1 200"));
+    let mut fresh = Line::to(service.address).await;
+
+    let mut half = Line::to(service.address).await;
+    half.say("GET /livez HTTP/1.1\r\nhost: te").await;
+    assert_eq!(half.rest().await, "");
+    let mut second_half = Line::to(service.address).await;
+    second_half.say("GET /livez HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    assert!(second_half.hear().await.starts_with("HTTP/1.1 200"));
+    second_half.say("GET /livez HTTP/1.1\r\n").await;
+    assert_eq!(second_half.rest().await, "");
+
+    for line in [&mut idle, &mut fresh] {
+        line.say("GET /livez HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        assert!(line.hear().await.starts_with("HTTP/1.1 200"));
+    }
+}
+
+#[tokio::test]
+async fn headers_that_never_end_do_not_hold_up_the_end() {
+    let service = start("--finish-seconds 50").await;
+    let mut half = Line::to(service.address).await;
+    half.say("POST /api/v1/projects HTTP/1.1\r\nhost: test\r\ncontent-le")
+        .await;
+    let silent = Line::to(service.address).await;
+    until("the service serves", async || {
+        service.api.get("/readyz").await.status == 200
+    })
+    .await;
+    service.lifecycle.interrupt();
+    assert_eq!(service.ended().await, Ok(()));
+    assert_eq!((half.rest().await, silent.rest().await), (String::new(), String::new()));
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_at_its_limit() {
+    let service = start("--idle-seconds 0.2").await;
+    let mut idle = Line::to(service.address).await;
+    idle.say("GET /livez HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    assert!(idle.rest().await.starts_with("HTTP/1.1 200"));
+}
