@@ -10,6 +10,7 @@ mod ecr;
 mod ecs;
 mod elb;
 mod front;
+mod logs;
 #[cfg(test)]
 mod loopback;
 mod runtime;

@@ -72,7 +72,7 @@ mod tests {
         assert!(balancer.starts_with("arn:aws:elasticloadbalancing:eu-central-1:000000000000:loadbalancer/app/front/"));
         assert!(listener.contains(":listener/app/front/"));
         assert!(rule.contains(":listener-rule/app/front/"));
-        assert_eq!(rule.split('/').count(), 5);
+        assert_eq!(rule.split('/').count(), 6);
         assert_eq!(region(&rule), "eu-central-1");
         assert!(load_balancer_dimension(&balancer).starts_with("app/front/"));
         assert!(target_group_dimension(&place.target_group("blue")).starts_with("targetgroup/blue/"));

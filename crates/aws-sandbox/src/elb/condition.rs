@@ -1,4 +1,4 @@
-//! When a rule applies (Elastic Load Balancing API Reference, RuleCondition).
+//! When a rule applies (Elastic Load Balancing API Reference, `RuleCondition`).
 
 use std::net::Ipv4Addr;
 

@@ -318,7 +318,7 @@ fn draining_ends(model: &Model) -> Vec<OffsetDateTime> {
         .collect()
 }
 
-/// HealthyHostCount and UnHealthyHostCount of every group in use.
+/// `HealthyHostCount` and `UnHealthyHostCount` of every group in use.
 async fn count_hosts_forever(elb: Weak<Elb>) {
     let mut ticks = tokio::time::interval(HOST_COUNT_PERIOD);
     loop {
@@ -356,3 +356,6 @@ fn pairs_in_use(model: &Model) -> Vec<(String, String)> {
     };
     model.groups.keys().flat_map(pairs).collect()
 }
+
+#[cfg(test)]
+mod tests;

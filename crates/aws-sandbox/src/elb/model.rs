@@ -195,7 +195,7 @@ impl Target {
 }
 
 impl Default for HealthCheck {
-    /// AWS's own (Elastic Load Balancing API Reference, CreateTargetGroup, for HTTP and `ip` targets).
+    /// AWS's own (Elastic Load Balancing API Reference, `CreateTargetGroup`, for HTTP and `ip` targets).
     fn default() -> Self {
         Self {
             path: String::from("/"),
@@ -224,7 +224,7 @@ impl TargetGroup {
         self.attributes
             .get(DEREGISTRATION_DELAY)
             .and_then(|seconds| Duration::try_from_secs_f64(seconds.parse().ok()?).ok())
-            .unwrap_or(Duration::from_secs(300))
+            .unwrap_or(Duration::from_mins(5))
     }
 
     pub(super) fn registration(&self, target: Target) -> Option<Registration> {

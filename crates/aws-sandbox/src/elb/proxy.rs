@@ -35,7 +35,7 @@ pub(super) use pool::Pool;
 type Body = Either<Incoming, Full<Bytes>>;
 
 /// How long the other side of an idle connection is waited for; `idle_timeout.timeout_seconds` of ALB.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long the system refuses to hand out a connection before accepting is tried again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);

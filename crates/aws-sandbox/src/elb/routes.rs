@@ -151,14 +151,14 @@ impl Group {
             .get(arn)
             .map(|group| group.registered().collect())
             .unwrap_or_default();
-        let healthy: Vec<Target> = registered
+        let well: Vec<Target> = registered
             .iter()
             .copied()
             .filter(|target| healths(arn, *target) == Some(health::Condition::Healthy))
             .collect();
         // "If a target group contains only unhealthy registered targets, the load balancer routes requests to all those
         // targets, regardless of their health status" (Elastic Load Balancing, "Health checks for your target groups").
-        let chosen = if healthy.is_empty() { registered } else { healthy };
+        let chosen = if well.is_empty() { registered } else { well };
         Self {
             dimensions: dimensions(balancer, arn),
             targets: chosen.into_iter().map(Target::address).collect(),

@@ -114,7 +114,7 @@ impl Process {
     }
 }
 
-/// utime + stime, fields 14 and 15 of proc_pid_stat(5). The command name in field 2 may itself hold spaces and brackets.
+/// utime + stime, fields 14 and 15 of `proc_pid_stat(5)`. The command name in field 2 may itself hold spaces and brackets.
 fn cpu_ticks(stat: &str) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut fields = after_name.split_ascii_whitespace().skip(11);

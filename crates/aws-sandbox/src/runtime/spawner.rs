@@ -1,7 +1,7 @@
 //! The one thread that starts every child.
 //!
 //! `setpriv --pdeathsig KILL` makes the kernel kill a child when the *thread* that spawned it ends (prctl(2),
-//! PR_SET_PDEATHSIG). A thread of a blocking pool ends when idle, so children are spawned by this one, which lives as long as
+//! `PR_SET_PDEATHSIG`). A thread of a blocking pool ends when idle, so children are spawned by this one, which lives as long as
 //! the sandbox; when the sandbox dies, however it dies, its children die with it.
 
 use std::ffi::OsString;
@@ -80,12 +80,9 @@ impl Spawner {
 
 fn start(spec: ProcessSpec, user: Option<RunAs>) -> Result<Process, SpawnError> {
     let mut command = command(&spec, user)?;
-    let mut child = command.spawn().map_err(|cause| match cause.kind() {
-        io::ErrorKind::NotFound => SpawnError::NoSetpriv,
-        _ => SpawnError::Start {
-            program: spec.command.first().cloned().unwrap_or_default(),
-            cause,
-        },
+    let mut child = command.spawn().map_err(|cause| SpawnError::Start {
+        program: spec.command.first().cloned().unwrap_or_default(),
+        cause,
     })?;
     let pid = child.id().unwrap_or_default();
     let (sender, end) = watch::channel(None);

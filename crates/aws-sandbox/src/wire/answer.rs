@@ -67,7 +67,7 @@ impl QueryError {
 /// A successful answer with the fields that `result` writes.
 pub(crate) fn answer(call: &Call, namespace: &str, result: impl FnOnce(&mut Xml)) -> Reply {
     envelope(call, namespace, |xml| {
-        xml.element(&format!("{}Result", call.operation), result)
+        xml.element(&format!("{}Result", call.operation), result);
     })
 }
 

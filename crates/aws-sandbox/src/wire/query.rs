@@ -103,6 +103,20 @@ impl Parameters {
             .collect()
     }
 
+    /// The same as a JSON document whose leaves are texts, for a service that speaks several protocols.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        if let Some(value) = &self.value {
+            return value.clone().into();
+        }
+        match self.fields.get("member") {
+            Some(list) if self.fields.len() == 1 => list.positions().into_iter().map(Self::to_json).collect(),
+            Some(_) | None => {
+                let fields = self.fields.iter().map(|(name, field)| (name.clone(), field.to_json()));
+                fields.collect::<serde_json::Map<_, _>>().into()
+            }
+        }
+    }
+
     /// This item itself as a text.
     pub(crate) fn value(&self) -> Option<&str> {
         self.value.as_deref()

@@ -101,7 +101,7 @@ mod tests {
             xml.text("A", "<&\">\r\u{1}");
             xml.optional("B", None::<u8>);
             xml.list("L", [1, 2], |xml, n| xml.text("N", n));
-            xml.list_of("M", "I", ["i"], |xml, text| xml.escape(text));
+            xml.list_of("M", "I", ["i"], Xml::escape);
         });
         assert_eq!(
             xml.finish(),

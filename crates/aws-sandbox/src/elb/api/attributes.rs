@@ -11,7 +11,7 @@ use crate::wire::{QueryError, answer};
 
 type Attributes = BTreeMap<String, String>;
 
-/// What AWS shows when nothing was set (Elastic Load Balancing API Reference, LoadBalancerAttribute).
+/// What AWS shows when nothing was set (Elastic Load Balancing API Reference, `LoadBalancerAttribute`).
 const LOAD_BALANCER: &[(&str, &str)] = &[
     ("access_logs.s3.enabled", "false"),
     ("deletion_protection.enabled", "false"),
@@ -22,7 +22,7 @@ const LOAD_BALANCER: &[(&str, &str)] = &[
     ("routing.http2.enabled", "false"),
 ];
 
-/// The same for ListenerAttribute.
+/// The same for `ListenerAttribute`.
 const LISTENER: &[(&str, &str)] = &[("routing.http.response.server.enabled", "true")];
 
 impl Asked<'_> {
@@ -37,11 +37,11 @@ impl Asked<'_> {
 
     pub(super) fn modify_load_balancer_attributes(&self) -> Answer {
         let arn = self.arn("LoadBalancerArn", ElbError::LoadBalancerNotFound)?;
-        let sent = self.sent_attributes()?;
+        let wanted = self.wanted_attributes()?;
         let set = self.elb.change(|model| {
             let known = model.load_balancers.get_mut(arn);
             let known = known.ok_or_else(|| ElbError::LoadBalancerNotFound(arn.to_owned()))?;
-            known.attributes.extend(sent);
+            known.attributes.extend(wanted);
             Ok::<_, ElbError>(known.attributes.clone())
         })?;
         Ok(self.write_attributes(LOAD_BALANCER, set))
@@ -58,8 +58,8 @@ impl Asked<'_> {
 
     pub(super) fn modify_target_group_attributes(&self) -> Answer {
         let arn = self.arn("TargetGroupArn", ElbError::TargetGroupNotFound)?;
-        let sent = self.sent_attributes()?;
-        if let Some(delay) = sent.get(DEREGISTRATION_DELAY)
+        let wanted = self.wanted_attributes()?;
+        if let Some(delay) = wanted.get(DEREGISTRATION_DELAY)
             && !delay.parse().is_ok_and(|seconds: u32| seconds <= 3600)
         {
             let message =
@@ -68,7 +68,7 @@ impl Asked<'_> {
         }
         let set = self.elb.change(|model| {
             let known = model.group_mut(arn)?;
-            known.attributes.extend(sent);
+            known.attributes.extend(wanted);
             Ok::<_, ElbError>(known.attributes.clone())
         })?;
         Ok(self.write_attributes(&[], set))
@@ -85,17 +85,17 @@ impl Asked<'_> {
 
     pub(super) fn modify_listener_attributes(&self) -> Answer {
         let arn = self.arn("ListenerArn", ElbError::ListenerNotFound)?;
-        let sent = self.sent_attributes()?;
+        let wanted = self.wanted_attributes()?;
         let set = self.elb.change(|model| {
             let known = model.listeners.get_mut(arn);
             let known = known.ok_or_else(|| ElbError::ListenerNotFound(arn.to_owned()))?;
-            known.attributes.extend(sent);
+            known.attributes.extend(wanted);
             Ok::<_, ElbError>(known.attributes.clone())
         })?;
         Ok(self.write_attributes(LISTENER, set))
     }
 
-    fn sent_attributes(&self) -> Result<Attributes, QueryError> {
+    fn wanted_attributes(&self) -> Result<Attributes, QueryError> {
         let pair = |attribute: &crate::wire::Parameters| {
             Ok((
                 attribute.required("Key")?.to_owned(),

@@ -1,4 +1,4 @@
-//! Conditions of rules, read and written (Elastic Load Balancing API Reference, RuleCondition).
+//! Conditions of rules, read and written (Elastic Load Balancing API Reference, `RuleCondition`).
 
 use super::Asked;
 use crate::elb::ElbError;

@@ -19,14 +19,14 @@ impl Asked<'_> {
             name: self.parameters.required("Name")?.to_owned(),
             port: port.ok_or_else(|| ElbError::Validation(String::from("A port must be specified")))?,
             health_check: self.health_check(HealthCheck::default())?,
-            deregistration_delay: Duration::from_secs(300),
+            deregistration_delay: Duration::from_mins(5),
             stickiness: Stickiness::Off,
         };
         let vpc = self.parameters.text("VpcId").map(str::to_owned);
         let tags = self.tags();
         let created = self.elb.change(|model| {
             let arn = model.create_group(&self.elb.place(&self.call.region), spec, vpc, tags)?;
-            shown(model, model.group(&arn)?)
+            Ok::<_, ElbError>(shown(model, model.group(&arn)?))
         })?;
         Ok(self.write_groups(&[created], None))
     }
@@ -34,10 +34,10 @@ impl Asked<'_> {
     pub(super) fn describe_target_groups(&self) -> Answer {
         let arns = self.arns("TargetGroupArns", ElbError::TargetGroupNotFound)?;
         let names = self.parameters.texts("Names");
-        let balancer = self.parameters.text("LoadBalancerArn");
+        let balancer = self.optional_arn("LoadBalancerArn", ElbError::LoadBalancerNotFound)?;
         let region = &self.call.region;
         let found: Vec<Shown> = self.elb.model.read(|model| {
-            if let Some(balancer) = balancer.filter(|balancer| self.is_local(balancer)) {
+            if let Some(balancer) = balancer {
                 model.load_balancer(balancer)?;
             }
             for arn in &arns {
@@ -52,12 +52,8 @@ impl Asked<'_> {
                     && (names.is_empty() || names.contains(&known.name.as_str()))
                     && balancer.is_none_or(|balancer| model.balancers_of(&known.arn).contains(balancer))
             };
-            model
-                .groups
-                .values()
-                .filter(wanted)
-                .map(|group| shown(model, group))
-                .collect()
+            let found = model.groups.values().filter(wanted);
+            Ok(found.map(|group| shown(model, group)).collect())
         })?;
         let (page, marker) = self.page(found)?;
         Ok(self.write_groups(&page, marker.as_deref()))
@@ -72,7 +68,7 @@ impl Asked<'_> {
         let check = self.health_check(current)?;
         let modified = self.elb.change(|model| {
             model.set_health_check(arn, check)?;
-            shown(model, model.group(arn)?)
+            Ok::<_, ElbError>(shown(model, model.group(arn)?))
         })?;
         Ok(self.write_groups(&[modified], None))
     }
@@ -139,12 +135,12 @@ struct Shown {
     balancers: Vec<String>,
 }
 
-fn shown(model: &Model, group: &TargetGroup) -> Result<Shown, ElbError> {
+fn shown(model: &Model, group: &TargetGroup) -> Shown {
     let balancers = model.balancers_of(&group.arn).into_iter().map(str::to_owned).collect();
-    Ok(Shown {
+    Shown {
         group: group.clone(),
         balancers,
-    })
+    }
 }
 
 fn write_group(xml: &mut Xml, Shown { group, balancers }: &Shown) {

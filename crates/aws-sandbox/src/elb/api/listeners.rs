@@ -23,7 +23,7 @@ impl Asked<'_> {
 
     pub(super) fn describe_listeners(&self) -> Answer {
         let arns = self.arns("ListenerArns", ElbError::ListenerNotFound)?;
-        let balancer = self.parameters.text("LoadBalancerArn");
+        let balancer = self.optional_arn("LoadBalancerArn", ElbError::LoadBalancerNotFound)?;
         if balancer.is_none() && arns.is_empty() {
             let message = "You must specify either listener ARNs or a load balancer ARN";
             return Err(QueryError::sender("ValidationError", message));

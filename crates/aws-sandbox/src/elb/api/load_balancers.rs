@@ -73,7 +73,7 @@ impl Asked<'_> {
     fn write_load_balancers(&self, balancers: &[LoadBalancer], marker: Option<&str>) -> crate::front::call::Reply {
         answer(self.call, NAMESPACE, |xml| {
             xml.list("LoadBalancers", balancers, |xml, balancer| {
-                self.write_load_balancer(xml, balancer)
+                self.write_load_balancer(xml, balancer);
             });
             xml.optional("NextMarker", marker);
         })
@@ -100,7 +100,7 @@ impl Asked<'_> {
             },
         );
         xml.list("SecurityGroups", &balancer.spec.security_groups, |xml, group| {
-            xml.escape(group)
+            xml.escape(group);
         });
     }
 }

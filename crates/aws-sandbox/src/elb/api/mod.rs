@@ -88,6 +88,14 @@ impl Asked<'_> {
         }
     }
 
+    /// An ARN that may be left out.
+    fn optional_arn(&self, name: &str, missing: fn(String) -> ElbError) -> Result<Option<&str>, QueryError> {
+        if self.parameters.text(name).is_none_or(str::is_empty) {
+            return Ok(None);
+        }
+        self.arn(name, missing).map(Some)
+    }
+
     /// A list of ARNs, under the same condition.
     fn arns(&self, name: &str, missing: fn(String) -> ElbError) -> Result<Vec<&str>, QueryError> {
         let arns = self.parameters.texts(name);
@@ -114,3 +122,6 @@ impl Asked<'_> {
         Ok((page, rest.then(|| (from + size).to_string())))
     }
 }
+
+#[cfg(test)]
+mod tests;

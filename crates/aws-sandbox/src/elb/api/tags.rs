@@ -33,12 +33,7 @@ impl Asked<'_> {
     pub(super) fn describe_tags(&self) -> Answer {
         let arns = self.arns("ResourceArns", absent)?;
         let found: Vec<(&str, Tags)> = self.elb.model.read(|model| {
-            let tags = |arn: &&'_ str| {
-                model
-                    .tags(arn)
-                    .map(|tags| tags.clone())
-                    .ok_or_else(|| absent((*arn).to_owned()))
-            };
+            let tags = |arn: &str| model.tags(arn).cloned().ok_or_else(|| absent(arn.to_owned()));
             arns.iter()
                 .map(|arn| Ok::<_, ElbError>((*arn, tags(arn)?)))
                 .collect::<Result<_, _>>()

@@ -149,7 +149,7 @@ impl Model {
     }
 }
 
-/// At most 32 letters, digits and hyphens (Elastic Load Balancing API Reference, CreateLoadBalancer and CreateTargetGroup).
+/// At most 32 letters, digits and hyphens (Elastic Load Balancing API Reference, `CreateLoadBalancer` and `CreateTargetGroup`).
 pub(super) fn check_name(kind: &str, name: &str) -> Result<(), ElbError> {
     let wrong = |why: &str| Err(ElbError::Validation(format!("The {kind} name '{name}' {why}")));
     if name.is_empty() || name.len() > 32 {

@@ -146,7 +146,7 @@ impl Model {
     }
 }
 
-/// What AWS sets on a new target group (Elastic Load Balancing API Reference, TargetGroupAttribute), with the spec's own on top.
+/// What AWS sets on a new target group (Elastic Load Balancing API Reference, `TargetGroupAttribute`), with the spec's own on top.
 fn attributes(spec: &TargetGroupSpec) -> BTreeMap<String, String> {
     let sticky = match spec.stickiness {
         Stickiness::Off => "false",

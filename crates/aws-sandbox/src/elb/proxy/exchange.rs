@@ -65,9 +65,8 @@ async fn readable_again(parts: &Parts, body: Incoming) -> Result<Outgoing, Failu
     if body.is_end_stream() {
         return Ok(Either::Left(Full::default()));
     }
-    if !body.size_hint().exact().is_some_and(|length| length <= REPLAYABLE)
-        || parts.headers.contains_key(header::TRAILER)
-    {
+    let short = body.size_hint().exact().is_some_and(|length| length <= REPLAYABLE);
+    if !short || parts.headers.contains_key(header::TRAILER) {
         return Ok(Either::Right(body));
     }
     let whole = body.collect().await.map_err(Failure::Client)?;

@@ -64,7 +64,7 @@ impl Meter {
         self.own(status);
     }
 
-    /// No target could be chosen; such a request is not in RequestCount.
+    /// No target could be chosen; such a request is not in `RequestCount`.
     pub(super) fn refused(&self, status: StatusCode) {
         self.own(status);
     }

@@ -75,6 +75,14 @@ impl Pool {
         });
     }
 
+    /// Whether a kept connection to this target could be used now.
+    #[cfg(test)]
+    pub(in crate::elb) fn has_idle(&self, target: SocketAddrV4) -> bool {
+        self.lock()
+            .get(&target)
+            .is_some_and(|idle| idle.iter().any(|idle| idle.connection.is_ready()))
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddrV4, Vec<Idle>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,7 +93,7 @@ pub(super) async fn connect(target: SocketAddrV4) -> Result<SendRequest<Outgoing
     let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(target))
         .await
         .map_err(|_| Failure::ConnectSlow)?
-        .and_then(|stream| undelayed(stream))
+        .and_then(undelayed)
         .map_err(Failure::Connect)?;
     let (mut connection, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(Failure::Broken)?;
     tokio::spawn(async move {
