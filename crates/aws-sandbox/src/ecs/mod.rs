@@ -20,6 +20,7 @@ mod world;
 
 pub(crate) use engine::Engine;
 pub(crate) use error::EcsError;
+pub(crate) use ops::services::exists as service_exists;
 pub(crate) use ops::{answer, clusters, definitions, services};
 pub(crate) use plane::Plane;
 pub(crate) use timeline::timelines;

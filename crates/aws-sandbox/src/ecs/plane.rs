@@ -5,9 +5,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use crate::cloudwatch::{AlarmState, CloudWatch, Metrics};
-use crate::elb::{Elb, TargetState};
 use crate::logs::Logs;
-use crate::registry::Registry;
+use crate::pending::Registry;
+use crate::elb::{Elb, TargetState};
 use crate::runtime::Runtime;
 use crate::secrets::Secrets;
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::Engine;
 use crate::clock;
-use crate::ecs::world::{StopCode, Task, TaskStatus};
+use crate::ecs::world::{Task, TaskStatus};
 use crate::front::chain;
 use crate::runtime::{LogLine, Process, ProcessSpec};
 
@@ -181,7 +181,7 @@ impl Engine {
         tokio::spawn(async move {
             while let Some(line) = lines.recv().await {
                 if let Some(group) = &group {
-                    logs.append(&region, group, &stream, line.at, line.text);
+                    logs.append(&region, group, &stream, line.at, &line.text);
                 }
             }
         });

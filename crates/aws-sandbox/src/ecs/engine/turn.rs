@@ -1,5 +1,6 @@
 //! One turn: facts in, decisions out, under the world's lock. Nothing here waits.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
@@ -11,7 +12,7 @@ use crate::ecs::plane::TargetStates;
 use crate::ecs::rollout::{Effect, Milestone, Wanted};
 use crate::ecs::scheduler;
 use crate::ecs::weights::weights;
-use crate::ecs::world::{Health, Owner, Region, Service, ServiceKey, ServiceStatus, Slot, Steadiness, StopCode, Task};
+use crate::ecs::world::{Health, Owner, Region, Service, ServiceKey, ServiceStatus, Slot, Steadiness, StopCode, Target, Task};
 use crate::elb::TargetState;
 use crate::front::persist::Touched;
 
@@ -64,23 +65,9 @@ impl Turn<'_> {
         let key = service.key();
         let ids: Vec<String> = self.region.tasks_of(&key).filter(|task| task.is_running() && !task.targets.is_empty()).map(|task| task.id.clone()).collect();
         for id in ids {
+            let Some(ip) = self.region.tasks.get(&id).and_then(|task| task.address) else { continue };
+            let (health, complaint) = self.judged(&id, ip);
             let Some(task) = self.region.tasks.get_mut(&id) else { continue };
-            let Some(ip) = task.address else { continue };
-            let mut health = Health::Healthy;
-            let mut complaint = None;
-            for target in &task.targets {
-                match self.states.of(&self.engine.plane.elb, &target.target_group, ip, target.port) {
-                    Some(TargetState::Healthy) => {}
-                    Some(TargetState::Unhealthy { reason }) => {
-                        complaint = Some((target.clone(), reason.to_string()));
-                        health = Health::Unhealthy;
-                    }
-                    // A group without a listener checks nobody; its tasks count as soon as they run.
-                    Some(TargetState::Unused) => {}
-                    Some(TargetState::Initial | TargetState::Draining) | None if health == Health::Healthy => health = Health::Unknown,
-                    Some(TargetState::Initial | TargetState::Draining) | None => {}
-                }
-            }
             if task.health == health {
                 if complaint.is_none() {
                     continue;
@@ -105,6 +92,21 @@ impl Turn<'_> {
                 (Health::Unhealthy | Health::Unknown, _) => {}
             }
         }
+    }
+
+    /// A task's health by its targets, and what the worst of them complains about.
+    fn judged(&mut self, id: &str, ip: Ipv4Addr) -> (Health, Option<(Target, String)>) {
+        let targets = self.region.tasks.get(id).map(|task| task.targets.clone()).unwrap_or_default();
+        let mut health = Health::Healthy;
+        for target in targets {
+            match self.states.of(&self.engine.plane.elb, &target.target_group, ip, target.port) {
+                // A group without a listener checks nobody; its tasks count as soon as they run.
+                Some(TargetState::Healthy | TargetState::Unused) => {}
+                Some(state @ TargetState::Unhealthy { .. }) => return (Health::Unhealthy, Some((target, state.description().unwrap_or_default()))),
+                Some(TargetState::Initial | TargetState::Draining | TargetState::NotRegistered) | None => health = Health::Unknown,
+            }
+        }
+        (health, None)
     }
 
     fn move_deployment(&mut self, service: &mut Service) {

@@ -69,8 +69,8 @@ impl Engine {
         for ((region, cluster, service), sums) in services {
             let dimensions = [("ClusterName", cluster), ("ServiceName", service)];
             let metrics = &self.plane.metrics;
-            metrics.record(&region, "AWS/ECS", "CPUUtilization", &dimensions, sums.cpu / sums.tasks, Unit::Percent);
-            metrics.record(&region, "AWS/ECS", "MemoryUtilization", &dimensions, sums.memory / sums.tasks, Unit::Percent);
+            metrics.record(&region, "AWS/ECS", "CPUUtilization", &dimensions, sums.cpu / sums.tasks, Unit::PERCENT);
+            metrics.record(&region, "AWS/ECS", "MemoryUtilization", &dimensions, sums.memory / sums.tasks, Unit::PERCENT);
         }
         after
     }

@@ -43,7 +43,6 @@ pub(crate) fn register(engine: &Arc<Engine>, region: &str, input: RegisterTaskDe
         .set_pid_mode(input.pid_mode)
         .set_ipc_mode(input.ipc_mode)
         .set_proxy_configuration(input.proxy_configuration)
-        .set_inference_accelerators(input.inference_accelerators)
         .set_ephemeral_storage(input.ephemeral_storage)
         .set_runtime_platform(input.runtime_platform)
         .set_enable_fault_injection(input.enable_fault_injection)

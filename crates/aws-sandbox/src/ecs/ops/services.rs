@@ -164,3 +164,11 @@ pub(crate) fn delete(engine: &Arc<Engine>, region: &str, input: DeleteServiceInp
     engine.turn();
     Ok(DeleteServiceOutput::builder().set_service(shown).build())
 }
+
+/// Whether a service of this name exists and has not been deleted.
+pub(crate) fn exists(engine: &Engine, region: &str, cluster: &str, name: &str) -> bool {
+    engine.world.read(|world| {
+        let service = world.region(region).services.get(&ServiceKey::new(cluster, name));
+        service.is_some_and(|service| service.status != ServiceStatus::Inactive)
+    })
+}
