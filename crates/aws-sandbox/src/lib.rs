@@ -28,5 +28,5 @@ mod wire;
 pub use config::Config;
 pub use pending::Image;
 pub use privileges::unprivileged;
-pub use sandbox::{Sandbox, StartError};
+pub use sandbox::{Cause, Sandbox, StartError};
 pub use stack::{Stack, StackError, StackFileError};

@@ -108,11 +108,11 @@ async fn run(serve: Serve) -> Result<(), String> {
         as_user,
     };
     let sandbox = Sandbox::start(config).await.map_err(|error| chain(&error))?;
-    if let Some(stack) = &stack {
-        if let Err(error) = sandbox.apply_stack(stack).await {
-            sandbox.shutdown().await;
-            return Err(chain(&error));
-        }
+    if let Some(stack) = &stack
+        && let Err(error) = sandbox.apply_stack(stack).await
+    {
+        sandbox.shutdown().await;
+        return Err(chain(&error));
     }
     say(&format!("aws-sandbox listens on http://{}", sandbox.address()))?;
     let asked = sandbox.asked_to_stop().await.map_err(|error| chain(&error));
