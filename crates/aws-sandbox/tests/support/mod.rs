@@ -3,13 +3,14 @@
 #![allow(dead_code, reason = "every test binary uses another part")]
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aws_sandbox::{Config, Image, Sandbox, Stack, StartError};
+use aws_sandbox::image::{self, Destination, Program};
+use aws_sandbox::{Config, Sandbox, Stack, StartError};
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ecs::types::{
     CanaryConfiguration, Deployment, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentLifecycleHook,
@@ -62,11 +63,10 @@ pub(crate) struct Bench {
 
 /// Tests run side by side, in one process or in many: the API's port is the lock on a network of 127.0.0.0/8.
 pub(crate) async fn start() -> Bench {
-    static NEXT: AtomicU8 = AtomicU8::new(0);
     let folder = tempfile::tempdir().unwrap();
-    let first = u8::try_from(std::process::id() % 150).unwrap();
     loop {
-        let network = 70 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 150;
+        let (network, reserved) = network();
+        drop(reserved);
         match Sandbox::start(config(folder.path(), network)).await {
             Ok(sandbox) => {
                 sandbox.apply_stack(&stack()).await.unwrap();
@@ -75,6 +75,18 @@ pub(crate) async fn start() -> Bench {
             }
             Err(StartError::PortTaken { .. }) => {}
             Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+/// A network that nobody uses, and the socket that holds its API port.
+pub(crate) fn network() -> (u8, TcpListener) {
+    static NEXT: AtomicU8 = AtomicU8::new(0);
+    let first = u8::try_from(std::process::id() % 150).unwrap();
+    loop {
+        let network = 70 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 150;
+        if let Ok(reserved) = TcpListener::bind((Ipv4Addr::new(127, network, 0, 1), 4566)) {
+            return (network, reserved);
         }
     }
 }
@@ -89,17 +101,30 @@ pub(crate) fn config(folder: &Path, network: u8) -> Config {
 }
 
 pub(crate) fn stack() -> Stack {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), STACK).unwrap();
-    Stack::read(file.path()).unwrap()
+    let folder = tempfile::tempdir().unwrap();
+    Stack::read(&stack_file(folder.path())).unwrap()
+}
+
+pub(crate) fn stack_file(folder: &Path) -> PathBuf {
+    let path = folder.join("stack.yaml");
+    std::fs::write(&path, STACK).unwrap();
+    path
+}
+
+pub(crate) fn region() -> Region {
+    Region::new("eu-central-1")
+}
+
+pub(crate) fn credentials() -> Credentials {
+    Credentials::new("AKIATEST", "secret", None, None, "test")
 }
 
 pub(crate) fn ecs(address: SocketAddrV4) -> aws_sdk_ecs::Client {
     let config = aws_sdk_ecs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
+        .region(region())
         .endpoint_url(format!("http://{address}"))
-        .credentials_provider(Credentials::new("AKIATEST", "secret", None, None, "test"))
+        .credentials_provider(credentials())
         .build();
     aws_sdk_ecs::Client::from_conf(config)
 }
@@ -174,10 +199,12 @@ impl Bench {
 }
 
 pub(crate) async fn push(address: SocketAddrV4, tag: &str, variables: &[(&str, &str)]) {
-    let mut environment = vec![("RELEASE".to_owned(), tag.to_owned())];
+    let mut environment = BTreeMap::from([("RELEASE".to_owned(), tag.to_owned())]);
     environment.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    let image = Image { program: echo(), reference: format!("{address}/web:{tag}"), environment, labels: Vec::new() };
-    image.push().await.unwrap();
+    let program = Program { file: echo(), arguments: Vec::new(), environment, labels: BTreeMap::new(), ports: vec![3000] };
+    let image = tokio::task::spawn_blocking(move || image::pack(&program).unwrap()).await.unwrap();
+    let destination: Destination = format!("{address}/web:{tag}").parse().unwrap();
+    image::push(&image, &destination, None).await.unwrap();
 }
 
 pub(crate) async fn deploy(ecs: &aws_sdk_ecs::Client, tag: &str, configuration: DeploymentConfiguration) -> String {
