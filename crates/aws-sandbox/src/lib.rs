@@ -12,8 +12,16 @@ mod elb;
 mod front;
 #[cfg(test)]
 mod loopback;
+mod registry;
 mod runtime;
 mod s3;
 mod secrets;
 mod sts;
 mod wire;
+
+/// Programs as container images, packed and pushed to this sandbox's registry or any other.
+pub mod image {
+    pub use crate::registry::{
+        Credentials, Destination, Digest, NotADigest, PackError, PackedImage, Program, PushError, pack, push,
+    };
+}
