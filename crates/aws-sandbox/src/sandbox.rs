@@ -57,6 +57,9 @@ pub enum StartError {
     /// The buckets cannot be opened.
     #[error("could not open the buckets")]
     S3(#[source] Cause),
+    /// The database instances cannot be opened.
+    #[error("could not open the database instances")]
+    Databases(#[source] Cause),
     /// A load balancer's port is taken.
     #[error("could not open the listeners of the load balancers again")]
     LoadBalancer(#[source] Cause),
@@ -81,7 +84,7 @@ impl Sandbox {
         let lock = lock_state(&state)?;
         let listener = front::bind(config.listen).await.map_err(|cause| refused(config.listen, cause))?;
         let services = Services::open(&config, &state)?;
-        services.rds.start().await;
+        services.rds.start();
         services.elb.start().await.map_err(|cause| StartError::LoadBalancer(cause.into()))?;
         let background = vec![
             tokio::spawn(Arc::clone(&services.ecs).run()),

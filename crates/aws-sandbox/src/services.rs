@@ -9,7 +9,8 @@ use crate::ecs::{Engine, Plane};
 use crate::elb::Elb;
 use crate::front::persist::{PersistError, StateDir};
 use crate::logs::Logs;
-use crate::pending::{Rds, Registry};
+use crate::rds::Rds;
+use crate::registry::Registry;
 use crate::runtime::Runtime;
 use crate::s3::S3;
 use crate::sandbox::StartError;
@@ -41,9 +42,10 @@ impl Services {
         let cloudwatch = Arc::new(CloudWatch::open(state, account, Arc::clone(&metrics)).map_err(state_error)?);
         let logs = Arc::new(Logs::open(state, account).map_err(state_error)?);
         let secrets = Arc::new(Secrets::open(state, account).map_err(state_error)?);
-        let registry = Registry::open(&state.join("registry")).map_err(|cause| StartError::Registry(cause.into()))?;
+        let registry = Registry::open(state).map_err(|cause| StartError::Registry(cause.into()))?;
         let s3 = S3::open(state).map_err(|cause| StartError::S3(cause.into()))?;
-        let rds = Rds::open(state, account, config.task_network, Arc::clone(&metrics)).map_err(state_error)?;
+        let rds = Rds::open(state, account, config.task_network, config.as_user, Arc::clone(&metrics))
+            .map_err(|cause| StartError::Databases(cause.into()))?;
         let plane = Plane {
             runtime,
             registry: Arc::clone(&registry),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::cloudwatch::{AlarmState, CloudWatch, Metrics};
 use crate::logs::Logs;
-use crate::pending::Registry;
+use crate::registry::Registry;
 use crate::elb::{Elb, Target, TargetState};
 use crate::runtime::Runtime;
 use crate::secrets::Secrets;

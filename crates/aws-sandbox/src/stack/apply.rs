@@ -1,5 +1,6 @@
 //! Creates what a stack names, in the order its parts need each other. What exists already stays as it is.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_ecs::error::BuildError;
@@ -15,7 +16,7 @@ use super::file::{self, Database, Service, Stack, Strategy};
 use crate::cloudwatch::{AlarmSpec, Dimension, Metric};
 use crate::ecs::{self, EcsError};
 use crate::elb::{ElbError, HealthCheck, Matcher, Stickiness, TargetGroupSpec};
-use crate::pending::{DatabaseSpec, RdsError};
+use crate::rds::{InstanceSpec, RdsError};
 use crate::sandbox::Cause;
 use crate::services::Services;
 
@@ -97,11 +98,15 @@ async fn create_database(services: &Services, region: &str, database: &Database)
         return Ok(());
     }
     let password = uuid::Uuid::new_v4().simple().to_string();
-    let spec = DatabaseSpec {
+    let spec = InstanceSpec {
         identifier: database.identifier.clone(),
-        db_name: database.name.clone(),
+        db_name: Some(database.name.clone()),
         username: database.username.clone(),
         password: password.clone(),
+        port: 5432,
+        class: "db.t4g.micro".to_owned(),
+        allocated_gigabytes: 20,
+        tags: BTreeMap::new(),
     };
     let failed = |cause: RdsError| StackError::Database { identifier: database.identifier.clone(), cause: cause.into() };
     let endpoint = services.rds.create(region, spec).await.map_err(failed)?;

@@ -181,7 +181,7 @@ impl Engine {
         tokio::spawn(async move {
             while let Some(line) = lines.recv().await {
                 if let Some(group) = &group {
-                    logs.append(&region, group, &stream, line.at, &line.text);
+                    logs.append(&region, group, &stream, line.at, line.text);
                 }
             }
         });
