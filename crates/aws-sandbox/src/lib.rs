@@ -10,8 +10,10 @@ mod ecr;
 mod ecs;
 mod elb;
 mod front;
+mod logs;
 #[cfg(test)]
 mod loopback;
+mod rds;
 mod registry;
 mod runtime;
 mod s3;

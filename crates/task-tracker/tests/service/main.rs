@@ -18,3 +18,4 @@ mod problems;
 mod projects;
 mod tasks;
 mod traps;
+mod way;

@@ -1,59 +1,27 @@
 //! The database goes away and comes back, is busy, or was never there.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::time::Duration;
 
 use serde_json::json;
 use task_tracker::{Service, StartError};
-use tokio::{
-    net::{TcpListener, UnixStream},
-    sync::watch,
-};
 
 use crate::{
     cluster,
     instance::{settings, start, start_on},
     line::until,
+    way,
 };
-
-/// A way to the database that can be cut.
-struct Way {
-    address: SocketAddr,
-    open: Arc<watch::Sender<bool>>,
-}
-
-async fn way() -> Way {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let open = Arc::new(watch::Sender::new(true));
-    let state = Arc::clone(&open);
-    tokio::spawn(async move {
-        while let Ok((mut near, _)) = listener.accept().await {
-            let mut state = state.subscribe();
-            tokio::spawn(async move {
-                if !*state.borrow_and_update() {
-                    return;
-                }
-                let mut far = UnixStream::connect(cluster::socket()).await.unwrap();
-                tokio::select! {
-                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                    _ = state.changed() => {}
-                }
-            });
-        }
-    });
-    Way { address, open }
-}
 
 #[tokio::test]
 async fn without_its_database_the_service_lives_is_not_ready_and_recovers_by_itself() {
     let database = cluster::migrated().await;
-    let way = way().await;
+    let way = way::to_the_database(Duration::ZERO).await;
     let url = database.url_by(way.address);
     let service = start_on(database, &url, "--database-acquire-seconds 0.3").await;
     let project = service.api.project().await;
     service.api.get("/readyz").await.expect(200);
 
-    way.open.send_replace(false);
+    way.cut();
     service.api.get("/livez").await.expect(200);
     service.api.get("/readyz").await.expect(503);
     for _ in 0..3 {
@@ -68,7 +36,7 @@ async fn without_its_database_the_service_lives_is_not_ready_and_recovers_by_its
         );
     }
 
-    way.open.send_replace(true);
+    way.mend();
     until("ready again", async || service.api.get("/readyz").await.status == 200).await;
     until("serves again", async || {
         service.api.get(&format!("/api/v1/projects/{project}")).await.status == 200

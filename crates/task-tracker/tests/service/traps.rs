@@ -7,78 +7,76 @@ use std::time::Duration;
 
 use serde_json::json;
 use sqlx::PgConnection;
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::{
-    instance::{Instance, start},
+    cluster,
+    instance::{Instance, start, start_on},
     line::{Line, until},
+    way::{self, Way},
 };
 
 const POOL: usize = 2;
-const HANG_UPS: u64 = 400;
+const HANG_UPS: u64 = 144;
+/// Requests at a time, several to a connection of the pool, so that some wait for theirs until shortly before the limit.
+const CROWD: u64 = 36;
 
-#[tokio::test]
-async fn clients_that_hang_up_leave_no_transaction_behind() {
-    let service = start("--database-pool 2").await;
-    let project = service.api.project().await;
-    let task = service.api.task(&project, "dig").await;
-    for attempt in 0..HANG_UPS {
-        let mut line = Line::to(service.address).await;
-        line.say(&mutation(attempt, &project, &task)).await;
-        // Anywhere between the first poll of the request and its answer.
-        tokio::time::sleep(Duration::from_micros(attempt * 37 % 3_000)).await;
-        drop(line);
-    }
-    assert_nothing_is_left(&service, &project).await;
+const SESSIONS: &str = "select coalesce(state, '') from pg_stat_activity
+                        where datname = current_database() and application_name = 'task-tracker 1.2.3'";
+
+/// Long enough for a hang-up to meet the service while it waits for PostgreSQL, whatever it asked.
+const LONG_WAY: Duration = Duration::from_millis(3);
+
+/// A project and a task in it, served over a long way to the database and a small pool.
+struct Stage {
+    service: Instance,
+    project: String,
+    task: String,
+    onlooker: Mutex<PgConnection>,
+    _way: Way,
 }
 
-#[tokio::test]
-async fn requests_cut_by_their_time_limit_leave_no_transaction_behind() {
-    let service = start("--database-pool 2 --request-seconds 0.001").await;
-    let project = Uuid::now_v7();
-    let task = Uuid::now_v7();
-    let mut connection = service.database.connect().await;
+async fn stage(flags: &str) -> Stage {
+    let database = cluster::migrated().await;
+    let (project, task) = (Uuid::now_v7(), Uuid::now_v7());
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
         "insert into projects (id, name) values ('{project}', 'garden');
          insert into tasks (id, project_id, title) values ('{task}', '{project}', 'dig')"
     )))
-    .execute(&mut connection)
+    .execute(&mut database.connect().await)
     .await
     .unwrap();
-    for attempt in 0..HANG_UPS {
-        let mut line = Line::to(service.address).await;
-        line.say(&mutation(attempt, &project.to_string(), &task.to_string()))
-            .await;
-        drop(line.hear().await);
+    let onlooker = Mutex::new(database.connect().await);
+    let way = way::to_the_database(LONG_WAY).await;
+    let url = database.url_by(way.address);
+    let service = start_on(database, &url, &format!("--database-pool {POOL} {flags}")).await;
+    Stage {
+        service,
+        project: project.to_string(),
+        task: task.to_string(),
+        onlooker,
+        _way: way,
     }
-    assert_no_open_transaction(&mut connection).await;
 }
 
-fn mutation(attempt: u64, project: &str, task: &str) -> String {
-    let (head, body) = match attempt % 3 {
-        0 => ("POST /api/v1/projects".to_owned(), json!({ "name": "orchard" })),
-        1 => (
-            format!("POST /api/v1/projects/{project}/tasks"),
-            json!({ "title": "rake" }),
-        ),
-        _ => (
-            format!("PATCH /api/v1/tasks/{task}"),
-            json!({ "title": format!("{attempt}") }),
-        ),
-    };
-    let body = body.to_string();
-    format!(
-        "{head} HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\nif-match: *\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-}
+#[tokio::test]
+async fn clients_that_hang_up_leave_no_transaction_behind() {
+    let stage = stage("").await;
+    for attempt in 0..HANG_UPS {
+        let mut line = Line::to(stage.service.address).await;
+        line.say(&stage.mutation(attempt)).await;
+        // Anywhere between the first poll of the request and its answer.
+        tokio::time::sleep(Duration::from_millis(attempt / 3 % 12)).await;
+        drop(line);
+        // Later requests would sweep a transaction away with their own mishaps, so look at once.
+        stage.assert_no_open_transaction().await;
+    }
 
-async fn assert_nothing_is_left(service: &Instance, project: &str) {
-    let mut connection = service.database.connect().await;
-    assert_no_open_transaction(&mut connection).await;
     // Whatever connection of the pool serves these, the write is there for everybody else as soon as it is answered.
+    let mut connection = stage.service.database.connect().await;
     for _ in 0..4 * POOL {
-        let task: Uuid = service.api.task(project, "sow").await.parse().unwrap();
+        let task: Uuid = stage.service.api.task(&stage.project, "sow").await.parse().unwrap();
         let there: bool = sqlx::query_scalar("select exists (select from tasks where id = $1)")
             .bind(task)
             .fetch_one(&mut connection)
@@ -86,27 +84,65 @@ async fn assert_nothing_is_left(service: &Instance, project: &str) {
             .unwrap();
         assert!(there, "an acknowledged write is not committed");
     }
-    assert_no_open_transaction(&mut connection).await;
+    stage.assert_no_open_transaction().await;
 }
 
-/// Statements of clients that are gone may still run; what must not be is a session that waits inside a transaction.
-async fn assert_no_open_transaction(connection: &mut PgConnection) {
-    const SESSIONS: &str = "select coalesce(state, '') from pg_stat_activity
-         where datname = current_database() and pid <> pg_backend_pid()
-           and application_name = 'task-tracker 1.2.3'";
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
-    loop {
-        let states: Vec<String> = sqlx::query_scalar(SESSIONS).fetch_all(&mut *connection).await.unwrap();
-        assert!(!states.is_empty());
-        assert!(
-            !states.iter().any(|state| state.starts_with("idle in transaction")),
-            "{states:?}"
-        );
-        if states.iter().all(|state| state == "idle") {
-            return;
+#[tokio::test]
+async fn requests_cut_by_their_time_limit_leave_no_transaction_behind() {
+    let stage = stage("--request-seconds 0.03").await;
+    for round in 0..HANG_UPS / CROWD {
+        let mut lines = Vec::new();
+        for place in 0..CROWD {
+            let mut line = Line::to(stage.service.address).await;
+            line.say(&stage.mutation(round * CROWD + place)).await;
+            lines.push(line);
         }
-        assert!(tokio::time::Instant::now() < deadline, "never idle: {states:?}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        for mut line in lines {
+            let answer = line.hear().await;
+            assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+        }
+        stage.assert_no_open_transaction().await;
+    }
+}
+
+impl Stage {
+    fn mutation(&self, attempt: u64) -> String {
+        let Self { project, task, .. } = self;
+        let (head, body) = match attempt % 3 {
+            0 => ("POST /api/v1/projects".to_owned(), json!({ "name": "orchard" })),
+            1 => (
+                format!("POST /api/v1/projects/{project}/tasks"),
+                json!({ "title": "rake" }),
+            ),
+            _ => (
+                format!("PATCH /api/v1/tasks/{task}"),
+                json!({ "title": format!("{attempt}") }),
+            ),
+        };
+        let body = body.to_string();
+        format!(
+            "{head} HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\nif-match: *\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    }
+
+    /// Statements of clients that are gone may still run; what must not be is a session that waits inside a transaction.
+    async fn assert_no_open_transaction(&self) {
+        let mut connection = self.onlooker.lock().await;
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            let states: Vec<String> = sqlx::query_scalar(SESSIONS).fetch_all(&mut *connection).await.unwrap();
+            assert!(!states.is_empty());
+            assert!(
+                !states.iter().any(|state| state.starts_with("idle in transaction")),
+                "{states:?}"
+            );
+            if states.iter().all(|state| state == "idle") {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "never idle: {states:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 

@@ -1,0 +1,13 @@
+//! One file per command; each is the story of the command and little else.
+
+pub(crate) mod completions;
+pub(crate) mod deploy;
+pub(crate) mod diff;
+pub(crate) mod env;
+pub(crate) mod history;
+pub(crate) mod release;
+pub(crate) mod rollback;
+#[cfg(feature = "sandbox")]
+pub(crate) mod sandbox;
+pub(crate) mod status;
+pub(crate) mod verify;

@@ -1,0 +1,156 @@
+//! The one table of exit codes. Scripts branch on these numbers: they never change their meaning.
+
+use std::process::ExitCode;
+
+use tt_execute::{Halt, Halted, LockError, PortErrorKind, Whereabouts};
+use tt_plan::Outcome;
+
+/// How a command ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done.
+    Done = 0,
+    /// Failed before anything was changed.
+    Failed = 1,
+    /// The command line or an environment file is wrong.
+    Usage = 2,
+    /// `diff --check`: something differs.
+    Differs = 3,
+    /// Refused by policy.
+    Refused = 4,
+    /// The lock could not be read or written.
+    Lock = 5,
+    /// The release failed, and users are back on the previous one.
+    RolledBack = 6,
+    /// Stopped half-way: ECS holds the state, `status` explains it, `deploy` resumes it.
+    Partial = 7,
+    /// Another run holds the lock.
+    Busy = 10,
+    /// Something took longer than it may.
+    TimedOut = 11,
+    /// Waits for a person.
+    Paused = 12,
+    /// A defect of tt-ops, or an answer that AWS's documents do not allow.
+    Internal = 70,
+}
+
+/// The table as `--help` and the documentation show it.
+pub(crate) const TABLE: &str = "\
+Exit codes:
+   0  done
+   1  failed before anything was changed
+   2  the command line or an environment file is wrong
+   3  something differs (diff --check)
+   4  refused by policy
+   5  the deploy lock could not be read or written
+   6  the release failed; users are back on the previous one
+   7  stopped half-way; `status` explains, `deploy` resumes
+  10  another run holds the deploy lock
+  11  something took longer than it may
+  12  waits for a person
+  70  a defect of tt-ops, or an answer that AWS's documents do not allow";
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        // A fieldless enum of small numbers.
+        Self::from(exit as u8)
+    }
+}
+
+impl Exit {
+    pub(crate) fn of_outcome(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Done | Outcome::Shifted => Self::Done,
+            Outcome::RolledBack { .. } => Self::RolledBack,
+            Outcome::Failed { .. } => Self::Failed,
+            Outcome::Running | Outcome::Interrupted { .. } => Self::Partial,
+            Outcome::Paused { .. } => Self::Paused,
+        }
+    }
+
+    pub(crate) fn of_halt(halted: &Halted) -> Self {
+        match &halted.why {
+            Halt::Lock(LockError::Held { .. } | LockError::Contended) | Halt::Overruled { .. } => Self::Busy,
+            Halt::Lock(LockError::Storage(error)) => match error.kind {
+                PortErrorKind::Credentials | PortErrorKind::Unreachable => Self::Failed,
+                PortErrorKind::Denied
+                | PortErrorKind::NotFound
+                | PortErrorKind::Throttled
+                | PortErrorKind::Conflict
+                | PortErrorKind::Unexpected
+                | PortErrorKind::Other => Self::Lock,
+            },
+            Halt::WorldMoved => Self::Refused,
+            Halt::RolledBack { .. } => Self::RolledBack,
+            Halt::RollbackFailed { .. } | Halt::Interrupted => match halted.users {
+                Whereabouts::Untouched => Self::Failed,
+                Whereabouts::InFlight | Whereabouts::Returned | Whereabouts::Unknown => Self::Partial,
+            },
+            Halt::Paused { .. } => Self::Paused,
+            Halt::TimedOut { .. } => Self::TimedOut,
+            Halt::Migration { .. } => Self::Failed,
+            Halt::Port(error) => match (halted.users, error.kind) {
+                (Whereabouts::InFlight | Whereabouts::Unknown, _) => Self::Partial,
+                (Whereabouts::Returned, _) => Self::RolledBack,
+                (Whereabouts::Untouched, PortErrorKind::Unexpected) => Self::Internal,
+                (Whereabouts::Untouched, _) => Self::Failed,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_automatic_rollback_never_looks_like_success() {
+        let why = Halt::RolledBack {
+            release: "1.2.0".to_owned(),
+            reason: "errors".to_owned(),
+        };
+        assert_eq!(
+            Exit::of_halt(&Halted {
+                why,
+                users: Whereabouts::Returned
+            }),
+            Exit::RolledBack
+        );
+        assert_ne!(Exit::RolledBack as u8, 0);
+    }
+
+    #[test]
+    fn the_documentation_has_the_same_table() {
+        let document = include_str!("../../../docs/events.md").replace('`', "");
+        for line in TABLE.lines().skip(1) {
+            let (code, meaning) = line.trim().split_once("  ").unwrap();
+            let row = format!("| {code} | {} |", meaning.replace('`', ""));
+            assert!(document.contains(&row), "docs/events.md lacks: {row}");
+        }
+    }
+
+    #[test]
+    fn every_code_stands_in_the_table() {
+        let codes = [
+            Exit::Done,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::Differs,
+            Exit::Refused,
+            Exit::Lock,
+            Exit::RolledBack,
+            Exit::Partial,
+            Exit::Busy,
+            Exit::TimedOut,
+            Exit::Paused,
+            Exit::Internal,
+        ];
+        for code in codes {
+            let number = format!("{:>4}  ", code as u8);
+            assert!(
+                TABLE.lines().any(|line| line.starts_with(&number)),
+                "{code:?} is missing"
+            );
+        }
+    }
+}

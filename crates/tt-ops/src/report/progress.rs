@@ -1,0 +1,138 @@
+//! A terminal: one line a step, a bar for traffic, and what it waits for and for how long at most.
+
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use tt_execute::Event;
+use tt_plan::Share;
+
+use super::{Loudness, lines::facts, words};
+
+#[derive(Debug)]
+pub(super) struct Bars {
+    all: MultiProgress,
+    step: Option<ProgressBar>,
+    traffic: Option<ProgressBar>,
+    title: String,
+    targets: String,
+    measured: String,
+}
+
+impl Bars {
+    pub(super) fn new() -> Self {
+        let (title, targets, measured) = Default::default();
+        Self {
+            all: MultiProgress::new(),
+            step: None,
+            traffic: None,
+            title,
+            targets,
+            measured,
+        }
+    }
+
+    pub(super) fn event(&mut self, event: &Event, loudness: Loudness) {
+        match event {
+            Event::StepStarted { number, of, step } => {
+                self.title = format!("{number}/{of} {}", words::step(step));
+                self.measured.clear();
+                let title = self.title.clone();
+                self.spinner().set_message(title);
+            }
+            Event::StepFinished { took, .. } => {
+                if let Some(bar) = self.step.take() {
+                    let done = format!("  ✓ {}  {}", self.title, console::style(words::span(*took)).dim());
+                    bar.finish_and_clear();
+                    self.say(&done);
+                }
+            }
+            Event::Waiting {
+                holdup,
+                waited,
+                at_most,
+            } => {
+                let rest = if self.measured.is_empty() {
+                    words::holdup(holdup)
+                } else {
+                    self.measured.clone()
+                };
+                let limit = format!("{} of at most {}", words::span(*waited), words::span(*at_most));
+                let message = format!("{}\n      {rest}, {limit}", self.title);
+                self.spinner().set_message(message);
+            }
+            Event::Traffic { share } => {
+                let message = self.targets.clone();
+                let bar = self.bar();
+                bar.set_position(tenths(*share));
+                bar.set_message(message);
+            }
+            Event::Targets { group } => {
+                self.targets = format!("{} of {} new targets healthy", group.healthy, group.total);
+                let message = self.targets.clone();
+                self.bar().set_message(message);
+            }
+            Event::Measured { sample, verdict } => {
+                self.measured = words::measured(sample, verdict);
+                if loudness == Loudness::Verbose {
+                    self.say(&format!("      {}", words::measured(sample, verdict)));
+                }
+            }
+            // The step's own line says the stage; the scroll-back need not.
+            Event::Stage { .. } if loudness < Loudness::Verbose => {}
+            Event::Locked { .. }
+            | Event::Stage { .. }
+            | Event::Smoke { .. }
+            | Event::TaskOutput { .. }
+            | Event::Retrying { .. }
+            | Event::RollingBack { .. }
+            | Event::Evidence { .. }
+            | Event::RecordLost { .. } => {
+                for line in facts(event) {
+                    self.say(&format!("      {line}"));
+                }
+            }
+        }
+    }
+
+    pub(super) fn finish(&mut self) {
+        if let Some(bar) = self.step.take() {
+            bar.finish_and_clear();
+            self.say(&format!("  ✗ {}", self.title));
+        }
+        if let Some(bar) = self.traffic.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn spinner(&mut self) -> &ProgressBar {
+        let all = &self.all;
+        self.step.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("  {spinner} {wide_msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let bar = all.insert(0, ProgressBar::new_spinner().with_style(style));
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        })
+    }
+
+    fn bar(&mut self) -> &ProgressBar {
+        let all = &self.all;
+        self.traffic.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("    new [{bar:24}] {percent:>3} %  {wide_msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            all.add(ProgressBar::new(1000).with_style(style.progress_chars("█▌░")))
+        })
+    }
+
+    /// A line above the bars that stays; without bars it is an ordinary line.
+    fn say(&self, line: &str) {
+        if self.all.println(line).is_err() || self.all.is_hidden() {
+            super::print_line(line);
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
+fn tenths(share: Share) -> u64 {
+    (share.percent() * 10.0).round() as u64
+}
