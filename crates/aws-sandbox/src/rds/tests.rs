@@ -110,6 +110,24 @@ async fn kill_and_come_back(rds: &Rds, endpoint: &Endpoint) {
     }
 }
 
+/// Who lost the password gets the instance back with another one.
+async fn create_again(rds: &Arc<Rds>, endpoint: &Endpoint) {
+    let again = InstanceSpec::new("app-db", "app", "app", "another-secret");
+    assert_eq!(
+        rds.create(REGION, again).await.unwrap(),
+        *endpoint,
+        "the instance is there"
+    );
+    assert!(
+        psql(endpoint, PASSWORD, "SELECT 1").is_err(),
+        "and has the new password"
+    );
+    assert_eq!(psql(endpoint, "another-secret", "SELECT n FROM kept").unwrap(), "42");
+    rds.create(REGION, InstanceSpec::new("app-db", "app", "app", PASSWORD))
+        .await
+        .unwrap();
+}
+
 async fn stop_start_and_delete(client: &Client) {
     client
         .stop_db_instance()
@@ -201,20 +219,7 @@ async fn an_instance_is_a_real_postgresql_that_keeps_its_data() {
     kill_and_come_back(&rds, &endpoint).await;
     until(&client, Some("available")).await;
 
-    let again = InstanceSpec::new("app-db", "app", "app", "another-secret");
-    assert_eq!(
-        rds.create(REGION, again).await.unwrap(),
-        endpoint,
-        "the instance is there"
-    );
-    assert!(
-        psql(&endpoint, PASSWORD, "SELECT 1").is_err(),
-        "and has the new password"
-    );
-    assert_eq!(psql(&endpoint, "another-secret", "SELECT n FROM kept").unwrap(), "42");
-    rds.create(REGION, InstanceSpec::new("app-db", "app", "app", PASSWORD))
-        .await
-        .unwrap();
+    create_again(&rds, &endpoint).await;
 
     rds.stop().await;
     assert!(
