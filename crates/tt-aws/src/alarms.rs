@@ -19,13 +19,24 @@ pub(crate) async fn alarms(clients: &Clients, names: &[AlarmName]) -> Result<Vec
         .await
         .map_err(failed("read the alarms"))?;
     let state = |name: &AlarmName| {
-        let found = answer.metric_alarms().iter().find(|alarm| alarm.alarm_name() == Some(name.as_str()));
+        let found = answer
+            .metric_alarms()
+            .iter()
+            .find(|alarm| alarm.alarm_name() == Some(name.as_str()));
         let Some(found) = found else { return AlarmState::Missing };
         match found.state_value() {
-            Some(StateValue::Alarm) => AlarmState::Firing { reason: found.state_reason().unwrap_or("no reason given").to_owned() },
+            Some(StateValue::Alarm) => AlarmState::Firing {
+                reason: found.state_reason().unwrap_or("no reason given").to_owned(),
+            },
             Some(StateValue::Ok) => AlarmState::Ok,
             Some(_) | None => AlarmState::InsufficientData,
         }
     };
-    Ok(names.iter().map(|name| Alarm { name: name.clone(), state: state(name) }).collect())
+    Ok(names
+        .iter()
+        .map(|name| Alarm {
+            name: name.clone(),
+            state: state(name),
+        })
+        .collect())
 }

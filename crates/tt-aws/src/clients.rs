@@ -26,7 +26,9 @@ impl Clients {
         let config = configuration(environment).await;
         // A loopback host has no wildcard DNS, so buckets go into the path.
         let path_style = environment.aws.endpoint_url.is_some();
-        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(path_style).build();
+        let s3 = aws_sdk_s3::config::Builder::from(&config)
+            .force_path_style(path_style)
+            .build();
         Self {
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             ecr: aws_sdk_ecr::Client::new(&config),
@@ -59,7 +61,9 @@ async fn configuration(environment: &Environment) -> aws_config::SdkConfig {
         Credentials::DefaultChain => {}
         Credentials::Profile(profile) => loader = loader.profile_name(profile),
         // Fixed and public on purpose: the sandbox routes by them and guards nothing.
-        Credentials::Sandbox => loader = loader.credentials_provider(Keys::new("sandbox", "sandbox", None, None, "environment file")),
+        Credentials::Sandbox => {
+            loader = loader.credentials_provider(Keys::new("sandbox", "sandbox", None, None, "environment file"))
+        }
     }
     loader.load().await
 }

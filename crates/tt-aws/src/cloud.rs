@@ -38,7 +38,13 @@ struct Routes {
 impl<'a> AwsCloud<'a> {
     /// Makes no call yet.
     pub fn new(clients: &'a Clients, environment: &'a Environment, journal: &'a S3Journal) -> Self {
-        Self { clients, environment, journal, revisions: Cache::default(), routes: tokio::sync::OnceCell::new() }
+        Self {
+            clients,
+            environment,
+            journal,
+            revisions: Cache::default(),
+            routes: tokio::sync::OnceCell::new(),
+        }
     }
 
     async fn routes(&self) -> Result<&Routes, PortError> {
@@ -46,7 +52,11 @@ impl<'a> AwsCloud<'a> {
             .get_or_try_init(|| async {
                 let service = service::describe_service(self.clients, self.environment).await?;
                 let action = "find the service's production listener rule";
-                let rule = service.load_balancers().first().and_then(|balancer| service::rules(balancer).0).ok_or_else(|| absent(action, "rule"))?;
+                let rule = service
+                    .load_balancers()
+                    .first()
+                    .and_then(|balancer| service::rules(balancer).0)
+                    .ok_or_else(|| absent(action, "rule"))?;
                 let (_, load_balancer) = elb::route(self.clients, &rule).await?;
                 Ok(Routes { rule, load_balancer })
             })
@@ -57,14 +67,25 @@ impl<'a> AwsCloud<'a> {
 impl Cloud for AwsCloud<'_> {
     async fn observe(&self) -> Result<Observed, PortError> {
         // Six services are asked side by side: boxed, so that not every caller carries the future on its stack.
-        Box::pin(observe::observe(self.clients, self.environment, &self.revisions, self.journal)).await
+        Box::pin(observe::observe(
+            self.clients,
+            self.environment,
+            &self.revisions,
+            self.journal,
+        ))
+        .await
     }
 
     async fn register(&self, registration: &Registration) -> Result<Revision, PortError> {
         register::register(self.clients, self.environment, registration).await
     }
 
-    async fn run_task(&self, task_definition: &Arn, container: &ContainerName, command: &[String]) -> Result<TaskArn, PortError> {
+    async fn run_task(
+        &self,
+        task_definition: &Arn,
+        container: &ContainerName,
+        command: &[String],
+    ) -> Result<TaskArn, PortError> {
         one_off::run(self.clients, self.environment, task_definition, container, command).await
     }
 
@@ -83,18 +104,27 @@ impl Cloud for AwsCloud<'_> {
     async fn progress(&self, deployment: &Arn) -> Result<Progress, PortError> {
         let action = format!("describe service deployment {}", deployment.short());
         let found = describe(self.clients, deployment).await?.ok_or_else(|| {
-            not_found(action, "ECS does not know it", "deployments are kept for 90 days; see `history`")
+            not_found(
+                action,
+                "ECS does not know it",
+                "deployments are kept for 90 days; see `history`",
+            )
         })?;
         let deployment = to_deployment(self.clients, self.environment, &self.revisions, &found).await?;
         let (targets, live_share) = match &deployment.target_group {
             Some(group) => {
                 let rule = &self.routes().await?.rule;
-                let (targets, share) = tokio::try_join!(elb::health(self.clients, group), elb::share(self.clients, rule, group))?;
+                let (targets, share) =
+                    tokio::try_join!(elb::health(self.clients, group), elb::share(self.clients, rule, group))?;
                 (Some(targets), share)
             }
             None => (None, Share::NONE),
         };
-        Ok(Progress { deployment, targets, live_share })
+        Ok(Progress {
+            deployment,
+            targets,
+            live_share,
+        })
     }
 
     async fn answer(&self, deployment: &Arn, hook: &str, answer: Answer) -> Result<(), PortError> {

@@ -39,23 +39,43 @@ impl Clients {
     /// Describes the instance and tries to open a connection.
     pub async fn database(&self, instance: &str) -> Result<DatabaseState, PortError> {
         let action = format!("describe database instance `{instance}`");
-        let answer = self.rds.describe_db_instances().db_instance_identifier(instance).send().await.map_err(failed(action.clone()))?;
+        let answer = self
+            .rds
+            .describe_db_instances()
+            .db_instance_identifier(instance)
+            .send()
+            .await
+            .map_err(failed(action.clone()))?;
         let found = answer.db_instances().first().ok_or_else(|| {
-            not_found(action, "there is no such instance in this account and region", "correct `database.instance` in the environment file")
+            not_found(
+                action,
+                "there is no such instance in this account and region",
+                "correct `database.instance` in the environment file",
+            )
         })?;
-        let endpoint = found.endpoint().and_then(|endpoint| Some(format!("{}:{}", endpoint.address()?, endpoint.port()?)));
+        let endpoint = found
+            .endpoint()
+            .and_then(|endpoint| Some(format!("{}:{}", endpoint.address()?, endpoint.port()?)));
         let reachability = match &endpoint {
             Some(address) => reach(address).await,
             None => Reachability::NoEndpoint,
         };
-        Ok(DatabaseState { status: found.db_instance_status().unwrap_or("unknown").to_owned(), endpoint, reachability })
+        Ok(DatabaseState {
+            status: found.db_instance_status().unwrap_or("unknown").to_owned(),
+            endpoint,
+            reachability,
+        })
     }
 }
 
 async fn reach(address: &str) -> Reachability {
     match timeout(Duration::from_secs(3), TcpStream::connect(address)).await {
         Ok(Ok(_stream)) => Reachability::Reached,
-        Ok(Err(error)) => Reachability::NotFromHere { reason: error.to_string() },
-        Err(_elapsed) => Reachability::NotFromHere { reason: "no answer within 3 s".to_owned() },
+        Ok(Err(error)) => Reachability::NotFromHere {
+            reason: error.to_string(),
+        },
+        Err(_elapsed) => Reachability::NotFromHere {
+            reason: "no answer within 3 s".to_owned(),
+        },
     }
 }

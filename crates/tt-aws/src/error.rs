@@ -41,17 +41,29 @@ where
                 code: inner.err().code().unwrap_or("no error code").to_owned(),
                 message: inner.err().message().unwrap_or("no message").to_owned(),
             }),
-            SdkError::ConstructionFailure(_) | SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) | _ => {
-                Box::new(OnTheWay(innermost(&error)))
-            }
+            SdkError::ConstructionFailure(_)
+            | SdkError::TimeoutError(_)
+            | SdkError::DispatchFailure(_)
+            | SdkError::ResponseError(_)
+            | _ => Box::new(OnTheWay(innermost(&error))),
         };
-        PortError { action, kind, hint: hint(kind), source: Some(source) }
+        PortError {
+            action,
+            kind,
+            hint: hint(kind),
+            source: Some(source),
+        }
     }
 }
 
 /// AWS answered, but not as documented.
 pub(crate) fn absent(action: &str, field: &'static str) -> PortError {
-    PortError { action: action.to_owned(), kind: PortErrorKind::Unexpected, hint: None, source: Some(Box::new(Absent(field))) }
+    PortError {
+        action: action.to_owned(),
+        kind: PortErrorKind::Unexpected,
+        hint: None,
+        source: Some(Box::new(Absent(field))),
+    }
 }
 
 /// Something that was named does not exist.
@@ -66,14 +78,25 @@ pub(crate) fn not_found(action: impl Into<String>, what: impl Into<String>, hint
 
 /// A failure that is not the SDK's.
 pub(crate) fn other(action: impl Into<String>, kind: PortErrorKind, cause: impl Into<String>) -> PortError {
-    PortError { action: action.into(), kind, hint: hint(kind), source: Some(Box::new(OnTheWay(cause.into()))) }
+    PortError {
+        action: action.into(),
+        kind,
+        hint: hint(kind),
+        source: Some(Box::new(OnTheWay(cause.into()))),
+    }
 }
 
 fn hint(kind: PortErrorKind) -> Option<String> {
     match kind {
-        PortErrorKind::Credentials => Some("renew the credentials (`aws sso login`, the CI role), or set AWS_PROFILE".to_owned()),
-        PortErrorKind::Denied => Some("the role lacks this permission (Terraform module `ci-access` lists what tt-ops calls)".to_owned()),
-        PortErrorKind::Throttled => Some("AWS limits these calls for the whole account; try again in a minute".to_owned()),
+        PortErrorKind::Credentials => {
+            Some("renew the credentials (`aws sso login`, the CI role), or set AWS_PROFILE".to_owned())
+        }
+        PortErrorKind::Denied => {
+            Some("the role lacks this permission (Terraform module `ci-access` lists what tt-ops calls)".to_owned())
+        }
+        PortErrorKind::Throttled => {
+            Some("AWS limits these calls for the whole account; try again in a minute".to_owned())
+        }
         PortErrorKind::Unreachable
         | PortErrorKind::NotFound
         | PortErrorKind::Conflict
@@ -87,26 +110,43 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     match error {
-        SdkError::ServiceError(inner) => kind_of_code(inner.err().code().unwrap_or_default(), inner.raw().status().as_u16()),
+        SdkError::ServiceError(inner) => {
+            kind_of_code(inner.err().code().unwrap_or_default(), inner.raw().status().as_u16())
+        }
         SdkError::TimeoutError(_) => PortErrorKind::Unreachable,
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => PortErrorKind::Unreachable,
         SdkError::ResponseError(_) => PortErrorKind::Other,
         // The SDK wraps missing credentials in a dispatch or a construction failure, depending on where it asked for them.
         SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) | _ => {
-            if has_credentials_error(error) { PortErrorKind::Credentials } else { PortErrorKind::Other }
+            if has_credentials_error(error) {
+                PortErrorKind::Credentials
+            } else {
+                PortErrorKind::Other
+            }
         }
     }
 }
 
 fn kind_of_code(code: &str, status: u16) -> PortErrorKind {
     match code {
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "UnrecognizedClientException" | "InvalidClientTokenId"
-        | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "MissingAuthenticationToken" | "MissingAuthenticationTokenException"
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "RequestExpired"
+        | "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
         | "IncompleteSignature" => PortErrorKind::Credentials,
         "PreconditionFailed" | "ConditionalRequestConflict" | "ConflictException" => PortErrorKind::Conflict,
-        _ if code.contains("AccessDenied") || code.contains("NotAuthorized") || code == "UnauthorizedOperation" => PortErrorKind::Denied,
+        _ if code.contains("AccessDenied") || code.contains("NotAuthorized") || code == "UnauthorizedOperation" => {
+            PortErrorKind::Denied
+        }
         _ if code.contains("NotFound") || code.starts_with("NoSuch") => PortErrorKind::NotFound,
-        _ if code.contains("Throttl") || code == "TooManyRequestsException" || code == "SlowDown" => PortErrorKind::Throttled,
+        _ if code.contains("Throttl") || code == "TooManyRequestsException" || code == "SlowDown" => {
+            PortErrorKind::Throttled
+        }
         _ if status == 403 => PortErrorKind::Denied,
         _ if status == 429 => PortErrorKind::Throttled,
         _ if (400..500).contains(&status) => PortErrorKind::Unexpected,

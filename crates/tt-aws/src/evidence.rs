@@ -20,10 +20,22 @@ const EVENTS: usize = 8;
 const TASKS: usize = 3;
 
 /// Whatever can be had; what cannot is named, because missing evidence is a finding too.
-pub(crate) async fn evidence(clients: &Clients, environment: &Environment, cache: &Cache, deployment: &Arn) -> Evidence {
+pub(crate) async fn evidence(
+    clients: &Clients,
+    environment: &Environment,
+    cache: &Cache,
+    deployment: &Arn,
+) -> Evidence {
     let mut evidence = Evidence::default();
     match describe_service(clients, environment).await {
-        Ok(service) => evidence.events = service.events().iter().filter_map(|event| event.message().map(ToOwned::to_owned)).take(EVENTS).collect(),
+        Ok(service) => {
+            evidence.events = service
+                .events()
+                .iter()
+                .filter_map(|event| event.message().map(ToOwned::to_owned))
+                .take(EVENTS)
+                .collect()
+        }
         Err(error) => evidence.missing.push(error.to_string()),
     }
     let deployment = match describe(clients, deployment).await {
@@ -44,13 +56,19 @@ pub(crate) async fn evidence(clients: &Clients, environment: &Environment, cache
                 }
             }
         }
-        Ok(None) => evidence.missing.push("ECS does not know the deployment any more".to_owned()),
+        Ok(None) => evidence
+            .missing
+            .push("ECS does not know the deployment any more".to_owned()),
         Err(error) => evidence.missing.push(error.to_string()),
     }
     evidence
 }
 
-async fn stopped_tasks(clients: &Clients, environment: &Environment, task_definition: &Arn) -> Result<Vec<StoppedTask>, PortError> {
+async fn stopped_tasks(
+    clients: &Clients,
+    environment: &Environment,
+    task_definition: &Arn,
+) -> Result<Vec<StoppedTask>, PortError> {
     let cluster = environment.service.cluster.as_str();
     let action = "list the stopped tasks";
     let listed = clients
@@ -65,8 +83,17 @@ async fn stopped_tasks(clients: &Clients, environment: &Environment, task_defini
     if listed.task_arns().is_empty() {
         return Ok(Vec::new());
     }
-    let described = clients.ecs.describe_tasks().cluster(cluster).set_tasks(Some(listed.task_arns().to_vec())).send().await.map_err(failed(action))?;
-    let ours = |task: &&Task| task.task_definition_arn() == Some(task_definition.as_str()) && task.last_status() == Some("STOPPED");
+    let described = clients
+        .ecs
+        .describe_tasks()
+        .cluster(cluster)
+        .set_tasks(Some(listed.task_arns().to_vec()))
+        .send()
+        .await
+        .map_err(failed(action))?;
+    let ours = |task: &&Task| {
+        task.task_definition_arn() == Some(task_definition.as_str()) && task.last_status() == Some("STOPPED")
+    };
     let mut stopped = Vec::new();
     for task in described.tasks().iter().filter(ours).take(TASKS) {
         stopped.push(one_off::stopped(clients, task, &environment.service.container).await?);
@@ -77,6 +104,10 @@ async fn stopped_tasks(clients: &Clients, environment: &Environment, task_defini
 async fn unhealthy(clients: &Clients, group: &Arn) -> Result<Vec<String>, PortError> {
     use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum as State;
     let states = elb::target_states(clients, group).await?;
-    let ill = states.iter().filter(|target| target.state != State::Healthy && target.state != State::Draining);
-    Ok(ill.map(|target| format!("{} is {}: {}", target.address, target.state.as_str(), target.reason)).collect())
+    let ill = states
+        .iter()
+        .filter(|target| target.state != State::Healthy && target.state != State::Draining);
+    Ok(ill
+        .map(|target| format!("{} is {}: {}", target.address, target.state.as_str(), target.reason))
+        .collect())
 }

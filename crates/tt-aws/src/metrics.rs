@@ -24,11 +24,22 @@ pub(crate) async fn sample(
     window: Duration,
     period: Duration,
 ) -> Result<Sample, PortError> {
-    let dimensions = [dimension("TargetGroup", group_dimension(target_group)), dimension("LoadBalancer", balancer_dimension(load_balancer))];
+    let dimensions = [
+        dimension("TargetGroup", group_dimension(target_group)),
+        dimension("LoadBalancer", balancer_dimension(load_balancer)),
+    ];
     let query = |id: &str, name: &str, statistic: &str| {
-        let metric = Metric::builder().namespace(NAMESPACE).metric_name(name).set_dimensions(Some(dimensions.to_vec())).build();
+        let metric = Metric::builder()
+            .namespace(NAMESPACE)
+            .metric_name(name)
+            .set_dimensions(Some(dimensions.to_vec()))
+            .build();
         let seconds = i32::try_from(period.as_secs().max(1)).unwrap_or(60);
-        let stat = MetricStat::builder().metric(metric).period(seconds).stat(statistic).build();
+        let stat = MetricStat::builder()
+            .metric(metric)
+            .period(seconds)
+            .stat(statistic)
+            .build();
         MetricDataQuery::builder().id(id).metric_stat(stat).build()
     };
     let now = OffsetDateTime::now_utc();
@@ -45,7 +56,12 @@ pub(crate) async fn sample(
         .send()
         .await
         .map_err(failed("read the metrics of the new tasks"))?;
-    let series = |id: &str| answer.metric_data_results().iter().find(|result| result.id() == Some(id));
+    let series = |id: &str| {
+        answer
+            .metric_data_results()
+            .iter()
+            .find(|result| result.id() == Some(id))
+    };
     let broken = sum(series("broken"));
     Ok(Sample {
         requests: sum(series("requests")) + broken,
@@ -65,10 +81,17 @@ fn group_dimension(arn: &Arn) -> String {
 
 /// `app/name/id`: what follows `loadbalancer/` in its ARN.
 fn balancer_dimension(arn: &Arn) -> String {
-    arn.as_str().split_once("loadbalancer/").map(|(_, rest)| rest.to_owned()).unwrap_or_default()
+    arn.as_str()
+        .split_once("loadbalancer/")
+        .map(|(_, rest)| rest.to_owned())
+        .unwrap_or_default()
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts: whole, not negative, far below 2^53")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts: whole, not negative, far below 2^53"
+)]
 fn sum(result: Option<&MetricDataResult>) -> u64 {
     result.map_or(0, |result| result.values().iter().sum::<f64>().max(0.0) as u64)
 }
@@ -78,11 +101,19 @@ fn weighted(p95: Option<&MetricDataResult>, requests: Option<&MetricDataResult>)
     let mut total = 0.0;
     let mut seconds = 0.0;
     for (at, value) in p95.timestamps().iter().zip(p95.values()) {
-        let weight = requests.timestamps().iter().position(|other| other == at).and_then(|index| requests.values().get(index)).copied().unwrap_or(0.0);
+        let weight = requests
+            .timestamps()
+            .iter()
+            .position(|other| other == at)
+            .and_then(|index| requests.values().get(index))
+            .copied()
+            .unwrap_or(0.0);
         total += weight;
         seconds += weight * value;
     }
-    (total > 0.0).then(|| Duration::try_from_secs_f64(seconds / total).ok()).flatten()
+    (total > 0.0)
+        .then(|| Duration::try_from_secs_f64(seconds / total).ok())
+        .flatten()
 }
 
 #[cfg(test)]
@@ -112,8 +143,10 @@ mod tests {
 
     #[test]
     fn dimensions_are_the_tails_of_the_arns() {
-        let group = Arn::new("arn:aws:elasticloadbalancing:eu-central-1:000000000000:targetgroup/green/6d0ecf831eec9f09");
-        let balancer = Arn::new("arn:aws:elasticloadbalancing:eu-central-1:000000000000:loadbalancer/app/web/50dc6c495c0c9188");
+        let group =
+            Arn::new("arn:aws:elasticloadbalancing:eu-central-1:000000000000:targetgroup/green/6d0ecf831eec9f09");
+        let balancer =
+            Arn::new("arn:aws:elasticloadbalancing:eu-central-1:000000000000:loadbalancer/app/web/50dc6c495c0c9188");
         assert_eq!(group_dimension(&group), "targetgroup/green/6d0ecf831eec9f09");
         assert_eq!(balancer_dimension(&balancer), "app/web/50dc6c495c0c9188");
     }

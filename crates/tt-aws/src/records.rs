@@ -31,7 +31,10 @@ pub struct S3Journal {
 impl S3Journal {
     /// Makes no call yet.
     pub fn new(clients: &Clients, environment: &Environment) -> Self {
-        Self { s3: clients.s3.clone(), place: environment.records.clone() }
+        Self {
+            s3: clients.s3.clone(),
+            place: environment.records.clone(),
+        }
     }
 
     /// The newest records, newest first.
@@ -48,19 +51,35 @@ impl S3Journal {
             .map_err(failed(action))?;
         let keys = listed.contents().iter().filter_map(|object| object.key());
         let records = try_join_all(keys.map(|key| self.get::<Record>(key))).await?;
-        records.into_iter().flatten().map(|(record, _)| readable(record)).collect()
+        records
+            .into_iter()
+            .flatten()
+            .map(|(record, _)| readable(record))
+            .collect()
     }
 
     async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<(T, Version)>, PortError> {
         let action = format!("read s3://{}/{key}", self.place.bucket);
-        let object = match self.s3.get_object().bucket(self.place.bucket.as_str()).key(key).send().await {
+        let object = match self
+            .s3
+            .get_object()
+            .bucket(self.place.bucket.as_str())
+            .key(key)
+            .send()
+            .await
+        {
             Ok(object) => object,
             Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => return Ok(None),
             Err(error) => return Err(failed(action)(error)),
         };
         let version = Version(object.e_tag().ok_or_else(|| absent(&action, "ETag"))?.to_owned());
-        let bytes = object.body.collect().await.map_err(|error| other(action.clone(), PortErrorKind::Other, error.to_string()))?;
-        let value = serde_json::from_slice(&bytes.into_bytes()).map_err(|error| other(action, PortErrorKind::Unexpected, error.to_string()))?;
+        let bytes = object
+            .body
+            .collect()
+            .await
+            .map_err(|error| other(action.clone(), PortErrorKind::Other, error.to_string()))?;
+        let value = serde_json::from_slice(&bytes.into_bytes())
+            .map_err(|error| other(action, PortErrorKind::Unexpected, error.to_string()))?;
         Ok(Some((value, version)))
     }
 
@@ -98,13 +117,21 @@ impl Journal for S3Journal {
     async fn swap(&self, expected: Option<&Version>, lease: &Lease) -> Result<Option<Version>, PortError> {
         let key = self.lock_key();
         let action = format!("write s3://{}/{key}", self.place.bucket);
-        let put = self.s3.put_object().bucket(self.place.bucket.as_str()).key(key).content_type("application/json").body(body(&action, lease)?);
+        let put = self
+            .s3
+            .put_object()
+            .bucket(self.place.bucket.as_str())
+            .key(key)
+            .content_type("application/json")
+            .body(body(&action, lease)?);
         let put = match expected {
             Some(version) => put.if_match(&version.0),
             None => put.if_none_match("*"),
         };
         match put.send().await {
-            Ok(written) => Ok(Some(Version(written.e_tag().ok_or_else(|| absent(&action, "ETag"))?.to_owned()))),
+            Ok(written) => Ok(Some(Version(
+                written.e_tag().ok_or_else(|| absent(&action, "ETag"))?.to_owned(),
+            ))),
             Err(error) if error.as_service_error().is_some_and(lost_the_race) => Ok(None),
             Err(error) => Err(failed(action)(error)),
         }
@@ -113,11 +140,15 @@ impl Journal for S3Journal {
 
 /// 412: the object is not what we saw; 409: somebody writes it at this moment; 404 on If-Match: somebody deleted it.
 fn lost_the_race(error: &PutObjectError) -> bool {
-    matches!(error.code(), Some("PreconditionFailed" | "ConditionalRequestConflict" | "NoSuchKey"))
+    matches!(
+        error.code(),
+        Some("PreconditionFailed" | "ConditionalRequestConflict" | "NoSuchKey")
+    )
 }
 
 fn body<T: Serialize>(action: &str, value: &T) -> Result<ByteStream, PortError> {
-    let json = serde_json::to_vec_pretty(value).map_err(|error| other(action, PortErrorKind::Other, error.to_string()))?;
+    let json =
+        serde_json::to_vec_pretty(value).map_err(|error| other(action, PortErrorKind::Other, error.to_string()))?;
     Ok(ByteStream::from(json))
 }
 
@@ -125,6 +156,13 @@ fn readable(record: Record) -> Result<Record, PortError> {
     if record.version <= RECORD_VERSION {
         return Ok(record);
     }
-    let cause = format!("it was written by a newer tt-ops (record version {}, this one reads {RECORD_VERSION})", record.version);
-    Err(other(format!("read deploy record {}", record.id), PortErrorKind::Unexpected, cause))
+    let cause = format!(
+        "it was written by a newer tt-ops (record version {}, this one reads {RECORD_VERSION})",
+        record.version
+    );
+    Err(other(
+        format!("read deploy record {}", record.id),
+        PortErrorKind::Unexpected,
+        cause,
+    ))
 }

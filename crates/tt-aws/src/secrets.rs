@@ -14,7 +14,11 @@ use crate::{
 
 /// The environment's secrets that do not exist.
 pub(crate) async fn missing(clients: &Clients, environment: &Environment) -> Result<Vec<SecretName>, PortError> {
-    let names: BTreeSet<&SecretName> = environment.secrets.values().chain(&environment.image.credentials).collect();
+    let names: BTreeSet<&SecretName> = environment
+        .secrets
+        .values()
+        .chain(&environment.image.credentials)
+        .collect();
     let mut missing = Vec::new();
     for name in names {
         if find(clients, name).await?.is_none() {
@@ -29,7 +33,13 @@ pub(crate) async fn find(clients: &Clients, name: &SecretName) -> Result<Option<
     let action = format!("look up secret `{name}`");
     match clients.secrets.describe_secret().secret_id(name.as_str()).send().await {
         Ok(secret) => Ok(Some(Arn::new(secret.arn().ok_or_else(|| absent(&action, "ARN"))?))),
-        Err(error) if error.as_service_error().is_some_and(DescribeSecretError::is_resource_not_found_exception) => Ok(None),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(DescribeSecretError::is_resource_not_found_exception) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(failed(action)(error)),
     }
 }
@@ -37,6 +47,15 @@ pub(crate) async fn find(clients: &Clients, name: &SecretName) -> Result<Option<
 /// A secret's value, for the registry login only. Never logged.
 pub(crate) async fn value(clients: &Clients, name: &SecretName) -> Result<String, PortError> {
     let action = format!("read secret `{name}`");
-    let secret = clients.secrets.get_secret_value().secret_id(name.as_str()).send().await.map_err(failed(action.clone()))?;
-    secret.secret_string().map(ToOwned::to_owned).ok_or_else(|| absent(&action, "text value"))
+    let secret = clients
+        .secrets
+        .get_secret_value()
+        .secret_id(name.as_str())
+        .send()
+        .await
+        .map_err(failed(action.clone()))?;
+    secret
+        .secret_string()
+        .map(ToOwned::to_owned)
+        .ok_or_else(|| absent(&action, "text value"))
 }

@@ -57,14 +57,34 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
         interrupt: impl Future<Output = ()>,
         emit: &(dyn Fn(Event) + Sync),
     ) -> Result<Outcome, Halted> {
-        let untouched = |why: Halt| Halted { why, users: Whereabouts::Untouched };
+        let untouched = |why: Halt| Halted {
+            why,
+            users: Whereabouts::Untouched,
+        };
         let ttl = self.environment.lock.ttl;
-        let (lock, taken_from) = Lock::acquire(self.journal, self.clock, &intent.holder, plan.command, ttl, intent.takeover)
-            .await
-            .map_err(|error| untouched(error.into()))?;
-        emit(Event::Locked { token: lock.token(), taken_from });
+        let (lock, taken_from) = Lock::acquire(
+            self.journal,
+            self.clock,
+            &intent.holder,
+            plan.command,
+            ttl,
+            intent.takeover,
+        )
+        .await
+        .map_err(|error| untouched(error.into()))?;
+        emit(Event::Locked {
+            token: lock.token(),
+            taken_from,
+        });
 
-        let mut run = Run::new(self.environment, plan, &intent.holder, lock.token(), self.clock.now(), emit);
+        let mut run = Run::new(
+            self.environment,
+            plan,
+            &intent.holder,
+            lock.token(),
+            self.clock.now(),
+            emit,
+        );
         let walked = tokio::select! {
             walked = self.guarded_walk(&mut run, intent.until, &lock) => walked,
             by = lock.keep() => Err(Halt::Overruled { by }),
@@ -77,7 +97,10 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
         let users = walked.as_ref().err().map(|halt| whereabouts(&run, halt));
         self.close(&mut run, &walked, users).await;
         lock.release().await;
-        walked.map_err(|why| Halted { why, users: users.unwrap_or(Whereabouts::Unknown) })
+        walked.map_err(|why| Halted {
+            why,
+            users: users.unwrap_or(Whereabouts::Unknown),
+        })
     }
 
     async fn guarded_walk(&self, run: &mut Run<'_>, until: Until, lock: &Lock<'_, J, K>) -> Result<Outcome, Halt> {
@@ -102,12 +125,21 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
             }
             let number = index + 1;
             run.record.stopped_at = Some(step.name().to_owned());
-            run.emit(Event::StepStarted { number, of, step: step.clone() });
+            run.emit(Event::StepStarted {
+                number,
+                of,
+                step: step.clone(),
+            });
             let begun = self.clock.now();
             self.take(run, step).await?;
             let took = (self.clock.now() - begun).try_into().unwrap_or_default();
             run.finished(step, took);
-            run.emit(Event::StepFinished { number, of, step: step.clone(), took });
+            run.emit(Event::StepFinished {
+                number,
+                of,
+                step: step.clone(),
+                took,
+            });
         }
         run.record.stopped_at = None;
         Ok(Outcome::Done)
@@ -115,10 +147,22 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
 
     async fn take(&self, run: &mut Run<'_>, step: &Step) -> Result<(), Halt> {
         match step {
-            Step::Register { base, container, release, secrets } => self.register(run, base, container, release, secrets).await,
+            Step::Register {
+                base,
+                container,
+                release,
+                secrets,
+            } => self.register(run, base, container, release, secrets).await,
             Step::Migrate { command, timeout } => self.migrate(run, command, *timeout).await,
-            Step::Start { strategy, bake, pauses, decision_timeout, desired } => {
-                self.start(run, *strategy, *bake, pauses, *decision_timeout, *desired).await
+            Step::Start {
+                strategy,
+                bake,
+                pauses,
+                decision_timeout,
+                desired,
+            } => {
+                self.start(run, *strategy, *bake, pauses, *decision_timeout, *desired)
+                    .await
             }
             Step::Attach { deployment } => self.attach(run, deployment).await,
             Step::SmokeTest => self.smoke_test(run).await,
@@ -127,14 +171,20 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
             Step::Bake { minutes } => self.bake(run, *minutes).await,
             Step::Complete => self.complete(run).await,
             Step::Revert { deployment } => self.revert(run, deployment).await,
-            Step::Relaunch { task_definition, desired, .. } => self.relaunch(run, task_definition, *desired).await,
+            Step::Relaunch {
+                task_definition,
+                desired,
+                ..
+            } => self.relaunch(run, task_definition, *desired).await,
             Step::AwaitReturn => self.await_return(run).await,
         }
     }
 
     /// Somebody took the lock over: a rollback is followed to its end so that the exit code tells the truth; anything else is left alone.
     async fn overruled(&self, run: &mut Run<'_>, by: Holder) -> Halt {
-        let Some(deployment) = run.deployment().cloned() else { return Halt::Overruled { by } };
+        let Some(deployment) = run.deployment().cloned() else {
+            return Halt::Overruled { by };
+        };
         let rolling_back = match self.journal.lease().await {
             Ok(Some((lease, _))) => lease.command == Command::Rollback && run.plan.command == Command::Deploy,
             Ok(None) | Err(_) => false,
@@ -142,16 +192,23 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
         if !rolling_back {
             return Halt::Overruled { by };
         }
-        self.followed_back(run, &deployment, format!("rolled back by {}", by.name)).await
+        self.followed_back(run, &deployment, format!("rolled back by {}", by.name))
+            .await
     }
 
     async fn close(&self, run: &mut Run<'_>, walked: &Result<Outcome, Halt>, users: Option<Whereabouts>) {
         run.record.outcome = match walked {
             Ok(outcome) => outcome.clone(),
             Err(Halt::RolledBack { reason, .. }) => Outcome::RolledBack { reason: reason.clone() },
-            Err(Halt::Paused { .. }) => Outcome::Paused { reason: "the analysis cannot tell".to_owned() },
-            Err(halt) if users == Some(Whereabouts::Untouched) => Outcome::Failed { reason: halt.to_string() },
-            Err(halt) => Outcome::Interrupted { reason: halt.to_string() },
+            Err(Halt::Paused { .. }) => Outcome::Paused {
+                reason: "the analysis cannot tell".to_owned(),
+            },
+            Err(halt) if users == Some(Whereabouts::Untouched) => Outcome::Failed {
+                reason: halt.to_string(),
+            },
+            Err(halt) => Outcome::Interrupted {
+                reason: halt.to_string(),
+            },
         };
         run.record.ended_at = Some(self.clock.now());
         run.save(self.journal).await;

@@ -92,8 +92,16 @@ pub enum Whereabouts {
 /// Why a release is taken back, in the words of the record.
 pub(crate) fn breach_reason(breach: &Breach) -> String {
     match breach {
-        Breach::ErrorRate { errors, requests, limit_tenths } => {
-            format!("{errors} of {requests} requests failed, at most {}.{} % may", limit_tenths / 10, limit_tenths % 10)
+        Breach::ErrorRate {
+            errors,
+            requests,
+            limit_tenths,
+        } => {
+            format!(
+                "{errors} of {requests} requests failed, at most {}.{} % may",
+                limit_tenths / 10,
+                limit_tenths % 10
+            )
         }
         Breach::P95 { millis, limit_millis } => format!("p95 of {millis} ms is over the limit of {limit_millis} ms"),
     }

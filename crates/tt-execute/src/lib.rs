@@ -17,7 +17,8 @@ pub use executor::{Executor, Intent, Until};
 pub use halt::{Halt, Halted, Whereabouts};
 pub use lock::{LockError, Takeover};
 pub use ports::{
-    Answer, Clock, Cloud, Evidence, Journal, OneOff, PortError, PortErrorKind, Probe, Progress, Registration, Start, StoppedTask, TaskArn, Version,
+    Answer, Clock, Cloud, Evidence, Journal, OneOff, PortError, PortErrorKind, Probe, Progress, Registration, Start,
+    StoppedTask, TaskArn, Version,
 };
 
 #[cfg(test)]

@@ -3,10 +3,7 @@
 //! The object is never deleted, so its token only grows. A holder renews it at a third of its time to live; one that died is overtaken
 //! after that time. A rollback does not wait at all.
 
-use std::{
-    sync::Mutex,
-    time::Duration,
-};
+use std::{sync::Mutex, time::Duration};
 
 use thiserror::Error;
 use tt_plan::{Command, Holder, Lease};
@@ -66,7 +63,9 @@ impl<'a, J: Journal, C: Clock> Lock<'a, J, C> {
                 && lease.is_held(now)
                 && takeover == Takeover::Expired
             {
-                return Err(LockError::Held { lease: Box::new(lease.clone()) });
+                return Err(LockError::Held {
+                    lease: Box::new(lease.clone()),
+                });
             }
             let lease = Lease {
                 token: found.as_ref().map_or(1, |(lease, _)| lease.token + 1),
@@ -77,8 +76,19 @@ impl<'a, J: Journal, C: Clock> Lock<'a, J, C> {
             };
             let expected = found.as_ref().map(|(_, version)| version);
             if let Some(version) = journal.swap(expected, &lease).await.map_err(LockError::Storage)? {
-                let taken_from = found.map(|(lease, _)| lease).filter(|lease| !lease.released).map(|lease| lease.holder);
-                return Ok((Self { journal, clock, ttl, state: Mutex::new((lease, version)) }, taken_from));
+                let taken_from = found
+                    .map(|(lease, _)| lease)
+                    .filter(|lease| !lease.released)
+                    .map(|lease| lease.holder);
+                return Ok((
+                    Self {
+                        journal,
+                        clock,
+                        ttl,
+                        state: Mutex::new((lease, version)),
+                    },
+                    taken_from,
+                ));
             }
         }
         Err(LockError::Contended)
@@ -134,7 +144,10 @@ impl<'a, J: Journal, C: Clock> Lock<'a, J, C> {
     }
 
     fn snapshot(&self) -> (Lease, Version) {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 
     fn remember(&self, lease: Lease, version: Version) {

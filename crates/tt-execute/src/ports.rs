@@ -3,8 +3,10 @@
 use std::{collections::BTreeMap, error::Error, fmt, future::Future, time::Duration};
 
 use time::OffsetDateTime;
-use tt_environment::{ContainerName, Minutes, SecretName};
-use tt_plan::{Arn, Deployment, Desired, Lease, LifecycleStage, Observed, Record, Release, Revision, Sample, StrategyStep, TargetGroup};
+use tt_environment::{ContainerName, Minutes, SecretName, Strategy};
+use tt_plan::{
+    Arn, Deployment, Desired, Lease, LifecycleStage, Observed, Record, Release, Revision, Sample, TargetGroup,
+};
 
 /// The AWS account, in our words. Every call is safe to repeat.
 pub trait Cloud: Sync {
@@ -13,9 +15,18 @@ pub trait Cloud: Sync {
     /// Registers a task definition; one that is registered already for this release and base is returned instead.
     fn register(&self, registration: &Registration) -> impl Future<Output = Result<Revision, PortError>> + Send;
     /// Starts a one-off task.
-    fn run_task(&self, task_definition: &Arn, container: &ContainerName, command: &[String]) -> impl Future<Output = Result<TaskArn, PortError>> + Send;
+    fn run_task(
+        &self,
+        task_definition: &Arn,
+        container: &ContainerName,
+        command: &[String],
+    ) -> impl Future<Output = Result<TaskArn, PortError>> + Send;
     /// How a one-off task is doing.
-    fn one_off(&self, task: &TaskArn, container: &ContainerName) -> impl Future<Output = Result<OneOff, PortError>> + Send;
+    fn one_off(
+        &self,
+        task: &TaskArn,
+        container: &ContainerName,
+    ) -> impl Future<Output = Result<OneOff, PortError>> + Send;
     /// Ends a one-off task.
     fn stop_task(&self, task: &TaskArn, reason: &str) -> impl Future<Output = Result<(), PortError>> + Send;
     /// Starts a service deployment and names it.
@@ -23,11 +34,21 @@ pub trait Cloud: Sync {
     /// Where a deployment is.
     fn progress(&self, deployment: &Arn) -> impl Future<Output = Result<Progress, PortError>> + Send;
     /// Answers a PAUSE hook.
-    fn answer(&self, deployment: &Arn, hook: &str, answer: Answer) -> impl Future<Output = Result<(), PortError>> + Send;
+    fn answer(
+        &self,
+        deployment: &Arn,
+        hook: &str,
+        answer: Answer,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
     /// Stops a deployment with ROLLBACK.
     fn revert(&self, deployment: &Arn) -> impl Future<Output = Result<(), PortError>> + Send;
     /// What a target group did in the `window` before now, in periods of `period`.
-    fn measure(&self, target_group: &Arn, window: Duration, period: Duration) -> impl Future<Output = Result<Sample, PortError>> + Send;
+    fn measure(
+        &self,
+        target_group: &Arn,
+        window: Duration,
+        period: Duration,
+    ) -> impl Future<Output = Result<Sample, PortError>> + Send;
     /// Why a deployment failed, gathered at once because stopped tasks vanish after about an hour.
     fn evidence(&self, deployment: &Arn) -> impl Future<Output = Evidence> + Send;
 }
@@ -39,7 +60,11 @@ pub trait Journal: Sync {
     /// The lock object and its version.
     fn lease(&self) -> impl Future<Output = Result<Option<(Lease, Version)>, PortError>> + Send;
     /// Writes the lock object if it still has the version (`None`: if there still is none); `Ok(None)` when somebody was faster.
-    fn swap(&self, expected: Option<&Version>, lease: &Lease) -> impl Future<Output = Result<Option<Version>, PortError>> + Send;
+    fn swap(
+        &self,
+        expected: Option<&Version>,
+        lease: &Lease,
+    ) -> impl Future<Output = Result<Option<Version>, PortError>> + Send;
 }
 
 /// Asks the service over HTTP, as a user would.
@@ -83,7 +108,7 @@ pub struct Start {
     /// The revision it brings.
     pub task_definition: Arn,
     /// How traffic moves.
-    pub strategy: StrategyStep,
+    pub strategy: Strategy,
     /// How long both revisions stay.
     pub bake: Minutes,
     /// Where ECS waits for an answer.

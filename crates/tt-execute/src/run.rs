@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 use tt_environment::Environment;
-use tt_plan::{Arn, Holder, LifecycleStage, Outcome, Plan, RECORD_VERSION, Record, RecordId, Share, Step, StepTiming, TargetGroup};
+use tt_plan::{
+    Arn, Holder, LifecycleStage, Outcome, Plan, RECORD_VERSION, Record, RecordId, Share, Step, StepTiming, TargetGroup,
+};
 
 use crate::{
     event::Event,
@@ -56,7 +58,12 @@ impl<'a> Run<'a> {
             started_at: now,
             ended_at: None,
         };
-        Self { plan, record, emit, said: Said::default() }
+        Self {
+            plan,
+            record,
+            emit,
+            said: Said::default(),
+        }
     }
 
     pub(crate) fn emit(&self, event: Event) {
@@ -74,7 +81,9 @@ impl<'a> Run<'a> {
         }
         if self.said.share != Some(progress.live_share) {
             self.said.share = Some(progress.live_share);
-            self.emit(Event::Traffic { share: progress.live_share });
+            self.emit(Event::Traffic {
+                share: progress.live_share,
+            });
         }
         if let Some(group) = &progress.targets
             && self.said.targets.as_ref() != Some(group)
@@ -86,14 +95,21 @@ impl<'a> Run<'a> {
 
     pub(crate) fn finished(&mut self, step: &Step, took: Duration) {
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        self.record.timings.push(StepTiming { step: step.name().to_owned(), millis });
+        self.record.timings.push(StepTiming {
+            step: step.name().to_owned(),
+            millis,
+        });
     }
 
     /// Remembers the record; users come before papers, so a failure is said and the run goes on.
     pub(crate) async fn save(&self, journal: &impl Journal) {
         if let Err(error) = journal.put(&self.record).await {
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            self.emit(Event::RecordLost { reason: format!("{error}{cause}") });
+            let cause = std::error::Error::source(&error)
+                .map(|cause| format!(": {cause}"))
+                .unwrap_or_default();
+            self.emit(Event::RecordLost {
+                reason: format!("{error}{cause}"),
+            });
         }
     }
 

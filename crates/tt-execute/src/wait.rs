@@ -45,7 +45,11 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
                 if let Some(reason) = turned_back(&progress.deployment.status) {
                     return Err(Detour::TurnedBack { reason });
                 }
-                run.emit(Event::Waiting { holdup: holdup(&progress), waited, at_most: limit });
+                run.emit(Event::Waiting {
+                    holdup: holdup(&progress),
+                    waited,
+                    at_most: limit,
+                });
             }
             if waited >= limit {
                 return Err(Detour::TooLong);
@@ -56,14 +60,18 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
 
     /// One look at the deployment; nothing when the call failed in a way that passes, because ECS goes on without us.
     pub(crate) async fn look(&self, run: &mut Run<'_>) -> Result<Option<Progress>, PortError> {
-        let Some(deployment) = run.deployment().cloned() else { return Ok(None) };
+        let Some(deployment) = run.deployment().cloned() else {
+            return Ok(None);
+        };
         match self.cloud.progress(&deployment).await {
             Ok(progress) => {
                 run.say_progress(&progress);
                 Ok(Some(progress))
             }
             Err(error) if error.kind.passes() => {
-                run.emit(Event::Retrying { what: with_cause(&error) });
+                run.emit(Event::Retrying {
+                    what: with_cause(&error),
+                });
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -78,7 +86,9 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
 
     /// So many AWS minutes and never less than a real one and a half: a sandbox shortens minutes, but processes start no faster for it.
     pub(crate) fn at_most(&self, minutes: u32) -> Duration {
-        Minutes::new(minutes).lasting(self.environment.aws.minute).max(Duration::from_secs(90))
+        Minutes::new(minutes)
+            .lasting(self.environment.aws.minute)
+            .max(Duration::from_secs(90))
     }
 
     /// Turns a detour on the way forward into a halt; what has been started is taken back unless the failure is ours alone.
@@ -86,12 +96,18 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
         let Some(deployment) = run.deployment().cloned() else {
             return match detour {
                 Detour::Failed(error) => error.into(),
-                Detour::TurnedBack { .. } | Detour::TooLong => Halt::TimedOut { what: what.to_owned(), limit },
+                Detour::TurnedBack { .. } | Detour::TooLong => Halt::TimedOut {
+                    what: what.to_owned(),
+                    limit,
+                },
             };
         };
         match detour {
             Detour::TurnedBack { reason } => self.followed_back(run, &deployment, reason).await,
-            Detour::TooLong => self.taken_back(run, format!("{what} took longer than {} s", limit.as_secs())).await,
+            Detour::TooLong => {
+                self.taken_back(run, format!("{what} took longer than {} s", limit.as_secs()))
+                    .await
+            }
             Detour::Failed(error) => error.into(),
         }
     }
@@ -99,7 +115,10 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
     /// Tells ECS to take the deployment back and follows it to the end.
     pub(crate) async fn taken_back(&self, run: &mut Run<'_>, reason: String) -> Halt {
         let Some(deployment) = run.deployment().cloned() else {
-            return Halt::RolledBack { release: run.plan.brings.clone(), reason };
+            return Halt::RolledBack {
+                release: run.plan.brings.clone(),
+                reason,
+            };
         };
         run.emit(Event::RollingBack { reason: reason.clone() });
         if let Err(error) = self.cloud.revert(&deployment).await {
@@ -123,17 +142,29 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
         loop {
             match self.look(run).await {
                 Ok(Some(progress)) => match progress.deployment.status {
-                    DeploymentStatus::RolledBack { .. } | DeploymentStatus::Stopped { .. } => return Halt::RolledBack { release, reason },
+                    DeploymentStatus::RolledBack { .. } | DeploymentStatus::Stopped { .. } => {
+                        return Halt::RolledBack { release, reason };
+                    }
                     DeploymentStatus::RollbackFailed { reason } => return Halt::RollbackFailed { release, reason },
-                    DeploymentStatus::Pending | DeploymentStatus::InProgress | DeploymentStatus::RollingBack { .. } | DeploymentStatus::Successful => {}
+                    DeploymentStatus::Pending
+                    | DeploymentStatus::InProgress
+                    | DeploymentStatus::RollingBack { .. }
+                    | DeploymentStatus::Successful => {}
                 },
                 Ok(None) => {}
                 Err(error) => return error.into(),
             }
             let waited = Duration::try_from(self.clock.now() - began).unwrap_or_default();
-            run.emit(Event::Waiting { holdup: Holdup::Return, waited, at_most: limit });
+            run.emit(Event::Waiting {
+                holdup: Holdup::Return,
+                waited,
+                at_most: limit,
+            });
             if waited >= limit {
-                return Halt::TimedOut { what: format!("taking release {release} back"), limit };
+                return Halt::TimedOut {
+                    what: format!("taking release {release} back"),
+                    limit,
+                };
             }
             self.clock.sleep(self.interval()).await;
         }

@@ -21,7 +21,13 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// Folder with one YAML file per environment
-    #[arg(long, global = true, value_name = "DIR", default_value = "environments", env = "TT_OPS_ENV_DIR")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "environments",
+        env = "TT_OPS_ENV_DIR"
+    )]
     pub(crate) env_dir: PathBuf,
     /// How to report: for people, or as JSON lines
     #[arg(long, global = true, value_enum, default_value_t = Output::Human)]

@@ -23,7 +23,11 @@ impl Context {
         let environment = load(global, name)?;
         let clients = Clients::connect(&environment).await;
         let journal = S3Journal::new(&clients, &environment);
-        Ok(Self { environment, clients, journal })
+        Ok(Self {
+            environment,
+            clients,
+            journal,
+        })
     }
 
     pub(crate) fn cloud(&self) -> AwsCloud<'_> {
@@ -35,9 +39,10 @@ impl Context {
         let unreachable = error.kind == PortErrorKind::Unreachable;
         let failure = Failure::from(error);
         match &self.environment.aws.endpoint_url {
-            Some(url) if unreachable && self.environment.sandbox.is_some() => {
-                failure.hint(format!("nothing answers at {url}: start the sandbox with `tt-ops sandbox up {}` (or `make up`)", self.environment.name))
-            }
+            Some(url) if unreachable && self.environment.sandbox.is_some() => failure.hint(format!(
+                "nothing answers at {url}: start the sandbox with `tt-ops sandbox up {}` (or `make up`)",
+                self.environment.name
+            )),
             Some(_) | None => failure,
         }
     }
@@ -46,21 +51,29 @@ impl Context {
 /// Reads one environment file; variables come from the process's own environment.
 pub(crate) fn load(global: &Global, name: &str) -> Result<Environment, Failure> {
     let name = EnvironmentName::parse(name).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
-    Ok(tt_environment::load(&global.env_dir, &name, &|variable| std::env::var(variable).ok())?)
+    Ok(tt_environment::load(&global.env_dir, &name, &|variable| {
+        std::env::var(variable).ok()
+    })?)
 }
 
 /// The CI job, or the person at the keyboard.
 pub(crate) fn holder(principal: &str) -> Holder {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let person = || {
-        let user = variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
+        let user = variable("USER")
+            .or_else(|| variable("LOGNAME"))
+            .unwrap_or_else(|| "somebody".to_owned());
         format!("{user}@{} (process {})", hostname(), std::process::id())
     };
-    Holder { name: variable("CI_JOB_URL").unwrap_or_else(person), principal: principal.to_owned() }
+    Holder {
+        name: variable("CI_JOB_URL").unwrap_or_else(person),
+        principal: principal.to_owned(),
+    }
 }
 
 fn hostname() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "unknown host".to_owned(), |name| name.trim().to_owned())
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "unknown host".to_owned(), |name| name.trim().to_owned())
 }
 
 /// The machine's clock.
@@ -83,8 +96,12 @@ pub(crate) struct HttpProbe(reqwest::Client);
 
 impl HttpProbe {
     pub(crate) fn new() -> Result<Self, Failure> {
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
-        client.map(Self).map_err(|error| Failure::new(Exit::Internal, format!("could not set up an HTTP client: {error}")))
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build();
+        client
+            .map(Self)
+            .map_err(|error| Failure::new(Exit::Internal, format!("could not set up an HTTP client: {error}")))
     }
 }
 

@@ -105,9 +105,28 @@ mod tests {
 
     #[test]
     fn an_automatic_rollback_never_looks_like_success() {
-        let why = Halt::RolledBack { release: "1.2.0".to_owned(), reason: "errors".to_owned() };
-        assert_eq!(Exit::of_halt(&Halted { why, users: Whereabouts::Returned }), Exit::RolledBack);
+        let why = Halt::RolledBack {
+            release: "1.2.0".to_owned(),
+            reason: "errors".to_owned(),
+        };
+        assert_eq!(
+            Exit::of_halt(&Halted {
+                why,
+                users: Whereabouts::Returned
+            }),
+            Exit::RolledBack
+        );
         assert_ne!(Exit::RolledBack as u8, 0);
+    }
+
+    #[test]
+    fn the_documentation_has_the_same_table() {
+        let document = include_str!("../../../docs/events.md").replace('`', "");
+        for line in TABLE.lines().skip(1) {
+            let (code, meaning) = line.trim().split_once("  ").unwrap();
+            let row = format!("| {code} | {} |", meaning.replace('`', ""));
+            assert!(document.contains(&row), "docs/events.md lacks: {row}");
+        }
     }
 
     #[test]
@@ -128,7 +147,10 @@ mod tests {
         ];
         for code in codes {
             let number = format!("{:>4}  ", code as u8);
-            assert!(TABLE.lines().any(|line| line.starts_with(&number)), "{code:?} is missing");
+            assert!(
+                TABLE.lines().any(|line| line.starts_with(&number)),
+                "{code:?} is missing"
+            );
         }
     }
 }

@@ -20,7 +20,11 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, what: vec![what.into()], hints: Vec::new() }
+        Self {
+            exit,
+            what: vec![what.into()],
+            hints: Vec::new(),
+        }
     }
 
     #[must_use]
@@ -45,7 +49,11 @@ impl From<Refusals> for Failure {
                 hints.push(hint);
             }
         }
-        Self { exit: Exit::Refused, what: refusals.iter().map(ToString::to_string).collect(), hints }
+        Self {
+            exit: Exit::Refused,
+            what: refusals.iter().map(ToString::to_string).collect(),
+            hints,
+        }
     }
 }
 
@@ -62,7 +70,11 @@ impl From<PortError> for Failure {
             | PortErrorKind::Other => Exit::Failed,
         };
         let hints = error.hint.iter().cloned().collect();
-        Self { exit, what: vec![chain(&error)], hints }
+        Self {
+            exit,
+            what: vec![chain(&error)],
+            hints,
+        }
     }
 }
 

@@ -19,7 +19,9 @@ pub struct Sample {
 impl Sample {
     /// Errors in tenths of a percent of the requests, rounded up so that a breach cannot hide in rounding.
     pub fn error_tenths(&self) -> u64 {
-        (self.errors * 1000).checked_div(self.requests).map_or(0, |_| (self.errors * 1000).div_ceil(self.requests))
+        (self.errors * 1000)
+            .checked_div(self.requests)
+            .map_or(0, |_| (self.errors * 1000).div_ceil(self.requests))
     }
 }
 
@@ -86,19 +88,33 @@ pub fn judge(limits: &Analysis, sample: &Sample) -> Verdict {
     let limit_tenths = u64::from(limits.maximum_error_rate.tenths());
     let denominator = sample.requests.max(limits.minimum_requests);
     if sample.errors * 1000 > limit_tenths * denominator {
-        return Verdict::Failed { breach: Breach::ErrorRate { errors: sample.errors, requests: sample.requests, limit_tenths } };
+        return Verdict::Failed {
+            breach: Breach::ErrorRate {
+                errors: sample.errors,
+                requests: sample.requests,
+                limit_tenths,
+            },
+        };
     }
     if sample.requests == 0 {
         return Verdict::Inconclusive { gap: Gap::NoData };
     }
     if sample.requests < limits.minimum_requests {
-        return Verdict::Inconclusive { gap: Gap::TooFewRequests { requests: sample.requests, needed: limits.minimum_requests } };
+        return Verdict::Inconclusive {
+            gap: Gap::TooFewRequests {
+                requests: sample.requests,
+                needed: limits.minimum_requests,
+            },
+        };
     }
     match sample.p95 {
         None => Verdict::Inconclusive { gap: Gap::NoData },
-        Some(p95) if p95 > limits.maximum_p95 => {
-            Verdict::Failed { breach: Breach::P95 { millis: whole_millis(p95), limit_millis: whole_millis(limits.maximum_p95) } }
-        }
+        Some(p95) if p95 > limits.maximum_p95 => Verdict::Failed {
+            breach: Breach::P95 {
+                millis: whole_millis(p95),
+                limit_millis: whole_millis(limits.maximum_p95),
+            },
+        },
         Some(_) => Verdict::Passed,
     }
 }

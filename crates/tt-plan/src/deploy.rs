@@ -1,6 +1,6 @@
 //! The way of a release forward.
 
-use tt_environment::{Environment, Pinning, Strategy};
+use tt_environment::{Environment, Minutes, Pinning, Strategy};
 
 use crate::{
     fingerprint::Fingerprint,
@@ -10,7 +10,7 @@ use crate::{
     refusal::{Refusal, Refusals},
     release::{GivenBy, Release},
     share::Share,
-    step::{Desired, Plan, Step, StrategyStep},
+    step::{Desired, Plan, Step},
 };
 
 /// What the caller has looked at and takes as it is.
@@ -23,12 +23,25 @@ pub enum Consent {
 }
 
 /// Plans to give users `release`.
-pub fn deploy(environment: &Environment, release: &Release, observed: &Observed, consent: Consent) -> Result<Plan, Refusals> {
-    let in_flight = observed.service.deployment.as_ref().filter(|deployment| !deployment.status.ended());
+pub fn deploy(
+    environment: &Environment,
+    release: &Release,
+    observed: &Observed,
+    consent: Consent,
+) -> Result<Plan, Refusals> {
+    let in_flight = observed
+        .service
+        .deployment
+        .as_ref()
+        .filter(|deployment| !deployment.status.ended());
     Refusals::none_or(refusals(environment, release, observed, in_flight, consent))?;
     let steps = match in_flight {
         Some(deployment) => resumed(environment, deployment),
-        None if observed.service.live.digest.as_ref() == Some(&release.image.digest) && observed.service.running > 0 => Vec::new(),
+        None if observed.service.live.digest.as_ref() == Some(&release.image.digest)
+            && observed.service.running > 0 =>
+        {
+            Vec::new()
+        }
         None => fresh(environment, release, observed),
     };
     Ok(Plan {
@@ -37,7 +50,11 @@ pub fn deploy(environment: &Environment, release: &Release, observed: &Observed,
         image: Some(release.image.clone()),
         commit: release.commit.clone(),
         replaces: replaced(observed, in_flight),
-        previous: in_flight.and_then(|deployment| deployment.from.as_ref()).unwrap_or(&observed.service.live).task_definition.clone(),
+        previous: in_flight
+            .and_then(|deployment| deployment.from.as_ref())
+            .unwrap_or(&observed.service.live)
+            .task_definition
+            .clone(),
         task_definition: in_flight.map(|deployment| deployment.to.task_definition.clone()),
         resumes: in_flight.map(|deployment| deployment.arn.clone()),
         steps,
@@ -45,7 +62,13 @@ pub fn deploy(environment: &Environment, release: &Release, observed: &Observed,
     })
 }
 
-fn refusals(environment: &Environment, release: &Release, observed: &Observed, in_flight: Option<&Deployment>, consent: Consent) -> Vec<Refusal> {
+fn refusals(
+    environment: &Environment,
+    release: &Release,
+    observed: &Observed,
+    in_flight: Option<&Deployment>,
+    consent: Consent,
+) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for finding in preflight(environment, observed) {
         // A deployment in flight may well be what makes an alarm fire: following it is how it gets taken back.
@@ -59,7 +82,9 @@ fn refusals(environment: &Environment, release: &Release, observed: &Observed, i
         }
     }
     if let (Pinning::DigestRequired, GivenBy::Tag(tag)) = (&environment.image.pinning, &release.given_by) {
-        refusals.push(Refusal::NotPinned { image: format!("{}:{tag}", release.image.repository) });
+        refusals.push(Refusal::NotPinned {
+            image: format!("{}:{tag}", release.image.repository),
+        });
     }
     if let Some(deployment) = in_flight {
         refusals.extend(stands_in_the_way(release, deployment));
@@ -69,10 +94,16 @@ fn refusals(environment: &Environment, release: &Release, observed: &Observed, i
 
 fn stands_in_the_way(release: &Release, deployment: &Deployment) -> Option<Refusal> {
     if deployment.to.digest.as_ref() != Some(&release.image.digest) {
-        return Some(Refusal::InFlight { release: deployment.to.label(), stage: deployment.stage });
+        return Some(Refusal::InFlight {
+            release: deployment.to.label(),
+            stage: deployment.stage,
+        });
     }
     match &deployment.status {
-        DeploymentStatus::RollingBack { reason } => Some(Refusal::BeingTakenBack { release: deployment.to.label(), reason: reason.clone() }),
+        DeploymentStatus::RollingBack { reason } => Some(Refusal::BeingTakenBack {
+            release: deployment.to.label(),
+            reason: reason.clone(),
+        }),
         DeploymentStatus::Pending
         | DeploymentStatus::InProgress
         | DeploymentStatus::Successful
@@ -83,15 +114,26 @@ fn stands_in_the_way(release: &Release, deployment: &Deployment) -> Option<Refus
 }
 
 fn replaced(observed: &Observed, in_flight: Option<&Deployment>) -> String {
-    in_flight.and_then(|deployment| deployment.from.as_ref()).unwrap_or(&observed.service.live).label()
+    in_flight
+        .and_then(|deployment| deployment.from.as_ref())
+        .unwrap_or(&observed.service.live)
+        .label()
 }
 
 fn fresh(environment: &Environment, release: &Release, observed: &Observed) -> Vec<Step> {
     let service = &observed.service;
     // Without a running task there are no users to protect by small steps, and nothing to return to while baking.
     let serving = service.running > 0;
-    let strategy = if serving { environment.rollout.strategy } else { Strategy::AllAtOnce };
-    let bake = if serving { environment.rollout.bake } else { tt_environment::Minutes::ZERO };
+    let strategy = if serving {
+        environment.rollout.strategy
+    } else {
+        Strategy::AllAtOnce
+    };
+    let bake = if serving {
+        environment.rollout.bake
+    } else {
+        Minutes::ZERO
+    };
     let pauses = pauses(environment, observed, strategy);
     let minimum = environment.service.minimum_tasks;
 
@@ -102,20 +144,27 @@ fn fresh(environment: &Environment, release: &Release, observed: &Observed) -> V
         secrets: environment.secrets.clone(),
     }];
     if let Some(migrations) = &environment.migrations {
-        steps.push(Step::Migrate { command: migrations.command.clone(), timeout: migrations.timeout });
+        steps.push(Step::Migrate {
+            command: migrations.command.clone(),
+            timeout: migrations.timeout,
+        });
     }
     steps.push(Step::Start {
-        strategy: strategy.into(),
+        strategy,
         bake,
         pauses: pauses.clone(),
         decision_timeout: environment.rollout.decision_timeout,
-        desired: if service.desired < minimum { Desired::RaiseTo(minimum) } else { Desired::Unchanged },
+        desired: if service.desired < minimum {
+            Desired::RaiseTo(minimum)
+        } else {
+            Desired::Unchanged
+        },
     });
     if pauses.contains(&LifecycleStage::PostTestTrafficShift) {
         steps.push(Step::SmokeTest);
     }
-    steps.extend(shifts(strategy.into(), Share::NONE));
-    if bake != tt_environment::Minutes::ZERO {
+    steps.extend(shifts(strategy, Share::NONE));
+    if bake != Minutes::ZERO {
         steps.push(Step::Bake { minutes: bake });
     }
     steps.push(Step::Complete);
@@ -136,7 +185,7 @@ fn pauses(environment: &Environment, observed: &Observed, strategy: Strategy) ->
 }
 
 /// The steps of traffic that are left once the new revision has `from`; each one after the first stands behind an analysis of the one before.
-fn shifts(strategy: StrategyStep, from: Share) -> Vec<Step> {
+fn shifts(strategy: Strategy, from: Share) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut at = from;
     while at != Share::ALL {
@@ -150,11 +199,11 @@ fn shifts(strategy: StrategyStep, from: Share) -> Vec<Step> {
     steps
 }
 
-fn next_share(strategy: StrategyStep, at: Share) -> Share {
+fn next_share(strategy: Strategy, at: Share) -> Share {
     match strategy {
-        StrategyStep::AllAtOnce => Share::ALL,
-        StrategyStep::Linear { percent, .. } => at.plus(percent),
-        StrategyStep::Canary { percent, .. } => {
+        Strategy::AllAtOnce => Share::ALL,
+        Strategy::Linear { percent, .. } => at.plus(percent),
+        Strategy::Canary { percent, .. } => {
             if at < Share::from(percent) {
                 Share::from(percent)
             } else {
@@ -166,7 +215,9 @@ fn next_share(strategy: StrategyStep, at: Share) -> Share {
 
 /// The rest of a deployment that an earlier run began, by the settings it was started with.
 fn resumed(environment: &Environment, deployment: &Deployment) -> Vec<Step> {
-    let mut steps = vec![Step::Attach { deployment: deployment.arn.clone() }];
+    let mut steps = vec![Step::Attach {
+        deployment: deployment.arn.clone(),
+    }];
     let stage = deployment.stage.unwrap_or(LifecycleStage::PreScaleUp);
     let tested = LifecycleStage::PostTestTrafficShift;
     if stage <= tested && deployment.rollout.pauses.contains(&tested) && !environment.smoke_test.requests.is_empty() {
@@ -174,14 +225,15 @@ fn resumed(environment: &Environment, deployment: &Deployment) -> Vec<Step> {
     }
     if stage < LifecycleStage::PostProductionTrafficShift {
         let strategy = match deployment.rollout.strategy {
-            LiveStrategy::Rolling | LiveStrategy::BlueGreen => StrategyStep::AllAtOnce,
-            LiveStrategy::Linear { percent, bake } => StrategyStep::Linear { percent, bake },
-            LiveStrategy::Canary { percent, bake } => StrategyStep::Canary { percent, bake },
+            LiveStrategy::Rolling => Strategy::AllAtOnce,
+            LiveStrategy::Shifting(strategy) => strategy,
         };
         steps.extend(shifts(strategy, deployment.shifted));
     }
-    if stage <= LifecycleStage::BakeTime && deployment.rollout.bake != tt_environment::Minutes::ZERO {
-        steps.push(Step::Bake { minutes: deployment.rollout.bake });
+    if stage <= LifecycleStage::BakeTime && deployment.rollout.bake != Minutes::ZERO {
+        steps.push(Step::Bake {
+            minutes: deployment.rollout.bake,
+        });
     }
     steps.push(Step::Complete);
     steps

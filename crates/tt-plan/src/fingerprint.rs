@@ -26,7 +26,13 @@ impl Fingerprint {
         feed(observed.caller.account.as_str());
         feed(observed.service.arn.as_str());
         feed(observed.service.live.task_definition.as_str());
-        feed(observed.service.deployment.as_ref().map_or("", |deployment| deployment.arn.as_str()));
+        feed(
+            observed
+                .service
+                .deployment
+                .as_ref()
+                .map_or("", |deployment| deployment.arn.as_str()),
+        );
         feed(&format!("{:?}", observed.service.rollout));
         Self(hex::encode(&hash.finalize()[..8]))
     }

@@ -7,10 +7,10 @@ mod analysis;
 mod deploy;
 mod fingerprint;
 mod observed;
+mod preflight;
 mod record;
 mod refusal;
 mod release;
-mod preflight;
 mod rollback;
 mod share;
 mod step;
@@ -19,16 +19,16 @@ pub use analysis::{Breach, Gap, Sample, Verdict, judge};
 pub use deploy::{Consent, deploy};
 pub use fingerprint::Fingerprint;
 pub use observed::{
-    Alarm, AlarmState, Arn, Caller, Deployment, DeploymentStatus, LifecycleStage, LiveRollout, LiveStrategy, Observed, Pause, Revision, Route,
-    ServiceState, TargetGroup, TrafficSplit,
+    Alarm, AlarmState, Arn, Caller, Deployment, DeploymentStatus, LifecycleStage, LiveRollout, LiveStrategy, Observed,
+    Pause, Revision, Route, ServiceState, TargetGroup, TrafficSplit,
 };
+pub use preflight::{Check, Finding, preflight};
 pub use record::{Command, Holder, Lease, Outcome, RECORD_VERSION, Record, RecordId, StepTiming};
 pub use refusal::{Refusal, Refusals};
 pub use release::{GivenBy, PinnedImage, Release};
-pub use preflight::{Check, Finding, preflight};
 pub use rollback::{Mode, RollbackPlan, Target, rollback};
 pub use share::Share;
-pub use step::{Desired, Plan, Step, StrategyStep};
+pub use step::{Desired, Plan, Step};
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use tt_environment::{AccountId, AlarmName, ImageDigest, Minutes, Percent, ReleaseName, SecretName};
+use tt_environment::{AccountId, AlarmName, ImageDigest, Minutes, ReleaseName, SecretName, Strategy};
 
 use crate::{
     record::{Lease, Record},
@@ -57,7 +57,9 @@ impl Arn {
 
     /// What people recognise it by: the part after the first slash (`task-tracker:7`), or after the last colon where there is none.
     pub fn short(&self) -> &str {
-        self.0.split_once('/').map_or_else(|| self.0.rsplit(':').next().unwrap_or(&self.0), |(_, rest)| rest)
+        self.0
+            .split_once('/')
+            .map_or_else(|| self.0.rsplit(':').next().unwrap_or(&self.0), |(_, rest)| rest)
     }
 }
 
@@ -104,7 +106,9 @@ pub struct Revision {
 impl Revision {
     /// The release's name, or the task definition's where nobody gave one.
     pub fn label(&self) -> String {
-        self.release.as_ref().map_or_else(|| self.task_definition.short().to_owned(), ToString::to_string)
+        self.release
+            .as_ref()
+            .map_or_else(|| self.task_definition.short().to_owned(), ToString::to_string)
     }
 }
 
@@ -270,22 +274,8 @@ pub struct LiveRollout {
 pub enum LiveStrategy {
     /// Replaces tasks in place; no second target group.
     Rolling,
-    /// All traffic at once.
-    BlueGreen,
-    /// Equal steps.
-    Linear {
-        /// Of each step.
-        percent: Percent,
-        /// Between steps.
-        bake: Minutes,
-    },
-    /// One small step, then the rest.
-    Canary {
-        /// Of the first step.
-        percent: Percent,
-        /// After the first step.
-        bake: Minutes,
-    },
+    /// Moves traffic between two target groups.
+    Shifting(Strategy),
 }
 
 /// How the load balancer routes to the service.
@@ -352,8 +342,18 @@ impl Observed {
     /// The revision that users get now, or will get when a deployment under way has been taken back.
     pub fn users_are_on(&self) -> &Revision {
         match &self.service.deployment {
-            Some(Deployment { from: Some(from), status: DeploymentStatus::InProgress | DeploymentStatus::Pending | DeploymentStatus::RollingBack { .. }, shifted, to, .. }) => {
-                if shifted.is_whole() { to } else { from }
+            Some(Deployment {
+                from: Some(from),
+                status: DeploymentStatus::InProgress | DeploymentStatus::Pending | DeploymentStatus::RollingBack { .. },
+                shifted,
+                to,
+                ..
+            }) => {
+                if shifted.is_whole() {
+                    to
+                } else {
+                    from
+                }
             }
             Some(_) | None => &self.service.live,
         }

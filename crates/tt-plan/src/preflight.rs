@@ -61,8 +61,24 @@ pub fn preflight(environment: &Environment, observed: &Observed) -> Vec<Finding>
         finding(Check::Identity, identity(environment, observed)),
         finding(Check::Routes, routes(observed)),
         finding(Check::Stickiness, stickiness(observed)),
-        finding(Check::Roles, observed.service.missing_roles.iter().map(|role| Refusal::MissingRole { role }).collect()),
-        finding(Check::Secrets, observed.missing_secrets.iter().cloned().map(|secret| Refusal::UnknownSecret { secret }).collect()),
+        finding(
+            Check::Roles,
+            observed
+                .service
+                .missing_roles
+                .iter()
+                .map(|role| Refusal::MissingRole { role })
+                .collect(),
+        ),
+        finding(
+            Check::Secrets,
+            observed
+                .missing_secrets
+                .iter()
+                .cloned()
+                .map(|secret| Refusal::UnknownSecret { secret })
+                .collect(),
+        ),
         finding(Check::Alarms, alarms(observed)),
         finding(Check::Freeze, freeze(environment, observed)),
         finding(Check::Drift, drift(observed)),
@@ -71,38 +87,69 @@ pub fn preflight(environment: &Environment, observed: &Observed) -> Vec<Finding>
 
 pub(crate) fn identity(environment: &Environment, observed: &Observed) -> Vec<Refusal> {
     let (expected, actual) = (&environment.aws.account, &observed.caller.account);
-    if expected == actual { Vec::new() } else { vec![Refusal::WrongAccount { expected: expected.clone(), actual: actual.clone() }] }
+    if expected == actual {
+        Vec::new()
+    } else {
+        vec![Refusal::WrongAccount {
+            expected: expected.clone(),
+            actual: actual.clone(),
+        }]
+    }
 }
 
 fn routes(observed: &Observed) -> Vec<Refusal> {
     let traffic = &observed.service.traffic;
     let mut refusals = Vec::new();
     if traffic.production.is_none() {
-        refusals.push(Refusal::NotBlueGreen { what: "production listener rule" });
+        refusals.push(Refusal::NotBlueGreen {
+            what: "production listener rule",
+        });
     }
     if traffic.groups.len() < 2 {
-        refusals.push(Refusal::NotBlueGreen { what: "alternate target group" });
+        refusals.push(Refusal::NotBlueGreen {
+            what: "alternate target group",
+        });
     }
     refusals
 }
 
 fn stickiness(observed: &Observed) -> Vec<Refusal> {
     let traffic = &observed.service.traffic;
-    [&traffic.production, &traffic.test].into_iter().flatten().filter(|route| route.sticky).map(|route| Refusal::Sticky { rule: route.rule.clone() }).collect()
+    [&traffic.production, &traffic.test]
+        .into_iter()
+        .flatten()
+        .filter(|route| route.sticky)
+        .map(|route| Refusal::Sticky {
+            rule: route.rule.clone(),
+        })
+        .collect()
 }
 
 fn alarms(observed: &Observed) -> Vec<Refusal> {
     let refusal = |alarm: &crate::Alarm| match &alarm.state {
         AlarmState::Ok | AlarmState::InsufficientData => None,
-        AlarmState::Firing { reason } => Some(Refusal::AlarmFiring { alarm: alarm.name.clone(), reason: reason.clone() }),
-        AlarmState::Missing => Some(Refusal::AlarmMissing { alarm: alarm.name.clone() }),
+        AlarmState::Firing { reason } => Some(Refusal::AlarmFiring {
+            alarm: alarm.name.clone(),
+            reason: reason.clone(),
+        }),
+        AlarmState::Missing => Some(Refusal::AlarmMissing {
+            alarm: alarm.name.clone(),
+        }),
     };
     observed.alarms.iter().filter_map(refusal).collect()
 }
 
 fn freeze(environment: &Environment, observed: &Observed) -> Vec<Refusal> {
     let within = |freeze: &&tt_environment::Freeze| (freeze.from..freeze.until).contains(&observed.at);
-    environment.freeze.iter().filter(within).map(|freeze| Refusal::Frozen { until: freeze.until, reason: freeze.reason.clone() }).collect()
+    environment
+        .freeze
+        .iter()
+        .filter(within)
+        .map(|freeze| Refusal::Frozen {
+            until: freeze.until,
+            reason: freeze.reason.clone(),
+        })
+        .collect()
 }
 
 /// Compares what serves with what the newest run that changed it left behind. Without any record there is nothing to compare.
@@ -110,12 +157,17 @@ fn drift(observed: &Observed) -> Vec<Refusal> {
     if observed.service.deployment.is_some() {
         return Vec::new();
     }
-    let Some(last) = observed.history.iter().find_map(left_behind) else { return Vec::new() };
+    let Some(last) = observed.history.iter().find_map(left_behind) else {
+        return Vec::new();
+    };
     let live = &observed.service.live;
     if *last == live.task_definition {
         return Vec::new();
     }
-    vec![Refusal::Drift { live: live.label(), recorded: last.short().to_owned() }]
+    vec![Refusal::Drift {
+        live: live.label(),
+        recorded: last.short().to_owned(),
+    }]
 }
 
 /// The task definition that a run left users on; nothing when the record cannot tell (its process died, or ECS went on without it).

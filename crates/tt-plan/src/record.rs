@@ -6,11 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tt_environment::EnvironmentName;
 
-use crate::{
-    observed::Arn,
-    release::PinnedImage,
-    step::Step,
-};
+use crate::{observed::Arn, release::PinnedImage, step::Step};
 
 /// The version written into records; a reader refuses a higher one.
 pub const RECORD_VERSION: u32 = 1;
@@ -67,7 +63,15 @@ impl RecordId {
     /// `20260102T030405Z-42`: when it began, and its fencing token.
     pub fn new(started_at: OffsetDateTime, token: u64) -> Self {
         let t = started_at.to_offset(time::UtcOffset::UTC);
-        Self(format!("{:04}{:02}{:02}T{:02}{:02}{:02}Z-{token}", t.year(), u8::from(t.month()), t.day(), t.hour(), t.minute(), t.second()))
+        Self(format!(
+            "{:04}{:02}{:02}T{:02}{:02}{:02}Z-{token}",
+            t.year(),
+            u8::from(t.month()),
+            t.day(),
+            t.hour(),
+            t.minute(),
+            t.second()
+        ))
     }
 
     /// As text.

@@ -128,20 +128,42 @@ impl Refusal {
     /// What to do next.
     pub fn hint(&self) -> String {
         match self {
-            Self::WrongAccount { .. } => "use credentials of that account (AWS_PROFILE, the CI role), or correct `aws.account`".to_owned(),
+            Self::WrongAccount { .. } => {
+                "use credentials of that account (AWS_PROFILE, the CI role), or correct `aws.account`".to_owned()
+            }
             Self::NotPinned { .. } => "pass REPOSITORY@sha256:…; the build job prints it after the push".to_owned(),
-            Self::InFlight { .. } => "follow it with `status --watch`, or take it back with `rollback`, then deploy again".to_owned(),
-            Self::BeingTakenBack { .. } => "wait until `status` says it has ended, find out why, then deploy again".to_owned(),
-            Self::AlarmFiring { .. } => "ECS ignores alarms that fire before a deployment starts; make it quiet first".to_owned(),
-            Self::AlarmMissing { .. } => "create it (Terraform module `observability`), or take it out of `alarms`".to_owned(),
-            Self::Frozen { .. } => "wait, or shorten `freeze` in the environment file and have that reviewed; `rollback` is never frozen".to_owned(),
-            Self::UnknownSecret { .. } => "create it in this account and region, or correct `secrets` in the environment file".to_owned(),
-            Self::MissingRole { .. } => "set it on the service or its task definition (Terraform module `service`)".to_owned(),
+            Self::InFlight { .. } => {
+                "follow it with `status --watch`, or take it back with `rollback`, then deploy again".to_owned()
+            }
+            Self::BeingTakenBack { .. } => {
+                "wait until `status` says it has ended, find out why, then deploy again".to_owned()
+            }
+            Self::AlarmFiring { .. } => {
+                "ECS ignores alarms that fire before a deployment starts; make it quiet first".to_owned()
+            }
+            Self::AlarmMissing { .. } => {
+                "create it (Terraform module `observability`), or take it out of `alarms`".to_owned()
+            }
+            Self::Frozen { .. } => {
+                "wait, or shorten `freeze` in the environment file and have that reviewed; `rollback` is never frozen"
+                    .to_owned()
+            }
+            Self::UnknownSecret { .. } => {
+                "create it in this account and region, or correct `secrets` in the environment file".to_owned()
+            }
+            Self::MissingRole { .. } => {
+                "set it on the service or its task definition (Terraform module `service`)".to_owned()
+            }
             Self::Sticky { .. } => "switch off target group stickiness on that rule".to_owned(),
-            Self::NotBlueGreen { .. } => "give the service an alternate target group and a production listener rule (Terraform module `service`)".to_owned(),
+            Self::NotBlueGreen { .. } => {
+                "give the service an alternate target group and a production listener rule (Terraform module `service`)"
+                    .to_owned()
+            }
             Self::Drift { .. } => "look at `diff`; if what runs is right, deploy with --adopt".to_owned(),
             Self::NothingToReturnTo => "deploy a release that is known to be good with `deploy`".to_owned(),
-            Self::NeverDeployed { known, .. } if known.is_empty() => "no release is on record; see `history`".to_owned(),
+            Self::NeverDeployed { known, .. } if known.is_empty() => {
+                "no release is on record; see `history`".to_owned()
+            }
             Self::NeverDeployed { known, .. } => format!("on record: {}", known.join(", ")),
             Self::AlreadyThere { .. } => "see `status`".to_owned(),
             Self::TakeBackFirst { .. } => "run `rollback` without --to first".to_owned(),
@@ -156,7 +178,11 @@ pub struct Refusals(Vec<Refusal>);
 impl Refusals {
     /// All of `refusals`, or nothing to refuse.
     pub fn none_or(refusals: Vec<Refusal>) -> Result<(), Self> {
-        if refusals.is_empty() { Ok(()) } else { Err(Self(refusals)) }
+        if refusals.is_empty() {
+            Ok(())
+        } else {
+            Err(Self(refusals))
+        }
     }
 
     /// Each.
@@ -186,5 +212,7 @@ impl fmt::Display for Refusals {
 impl std::error::Error for Refusals {}
 
 fn at(stage: Option<LifecycleStage>) -> String {
-    stage.map(|stage| format!(" (at {})", stage.ecs_name())).unwrap_or_default()
+    stage
+        .map(|stage| format!(" (at {})", stage.ecs_name()))
+        .unwrap_or_default()
 }

@@ -46,7 +46,11 @@ pub enum Mode {
 /// Plans to give users what they had before.
 pub fn rollback(environment: &Environment, observed: &Observed, target: &Target) -> Result<RollbackPlan, Refusals> {
     Refusals::none_or(preflight::identity(environment, observed))?;
-    let in_flight = observed.service.deployment.as_ref().filter(|deployment| !deployment.status.ended());
+    let in_flight = observed
+        .service
+        .deployment
+        .as_ref()
+        .filter(|deployment| !deployment.status.ended());
     let plan = match in_flight {
         Some(deployment) if can_flip(deployment) => take_back(observed, deployment, target)?,
         Some(_) | None => relaunch(environment, observed, in_flight, target)?,
@@ -64,18 +68,41 @@ fn take_back(observed: &Observed, deployment: &Deployment, target: &Target) -> R
     if let Target::Release(wanted) = target
         && *wanted != from.label()
     {
-        return Err(Refusal::TakeBackFirst { in_flight: deployment.to.label(), back_to: from.label(), wanted: wanted.clone() });
+        return Err(Refusal::TakeBackFirst {
+            in_flight: deployment.to.label(),
+            back_to: from.label(),
+            wanted: wanted.clone(),
+        });
     }
     let (mode, steps) = match deployment.status {
-        DeploymentStatus::RollingBack { .. } => (Mode::Underway, vec![Step::Attach { deployment: deployment.arn.clone() }, Step::AwaitReturn]),
+        DeploymentStatus::RollingBack { .. } => (
+            Mode::Underway,
+            vec![
+                Step::Attach {
+                    deployment: deployment.arn.clone(),
+                },
+                Step::AwaitReturn,
+            ],
+        ),
         DeploymentStatus::Pending
         | DeploymentStatus::InProgress
         | DeploymentStatus::Successful
         | DeploymentStatus::Stopped { .. }
         | DeploymentStatus::RolledBack { .. }
-        | DeploymentStatus::RollbackFailed { .. } => (Mode::Instant, vec![Step::Revert { deployment: deployment.arn.clone() }, Step::AwaitReturn]),
+        | DeploymentStatus::RollbackFailed { .. } => (
+            Mode::Instant,
+            vec![
+                Step::Revert {
+                    deployment: deployment.arn.clone(),
+                },
+                Step::AwaitReturn,
+            ],
+        ),
     };
-    let known = observed.history.iter().find(|record| record.task_definition.as_ref() == Some(&from.task_definition));
+    let known = observed
+        .history
+        .iter()
+        .find(|record| record.task_definition.as_ref() == Some(&from.task_definition));
     Ok(RollbackPlan {
         plan: Plan {
             command: Command::Rollback,
@@ -94,22 +121,42 @@ fn take_back(observed: &Observed, deployment: &Deployment, target: &Target) -> R
     })
 }
 
-fn relaunch(environment: &Environment, observed: &Observed, in_flight: Option<&Deployment>, target: &Target) -> Result<RollbackPlan, Refusal> {
+fn relaunch(
+    environment: &Environment,
+    observed: &Observed,
+    in_flight: Option<&Deployment>,
+    target: &Target,
+) -> Result<RollbackPlan, Refusal> {
     // In CLEAN_UP the new revision has all users, so it is what is taken back.
     let live = in_flight.map_or(&observed.service.live, |deployment| &deployment.to);
     let record = match target {
         Target::Previous => before(&observed.history, &live.task_definition).ok_or(Refusal::NothingToReturnTo)?,
-        Target::Release(wanted) if *wanted == live.label() => return Err(Refusal::AlreadyThere { release: wanted.clone() }),
+        Target::Release(wanted) if *wanted == live.label() => {
+            return Err(Refusal::AlreadyThere {
+                release: wanted.clone(),
+            });
+        }
         Target::Release(wanted) => observed
             .history
             .iter()
             .find(|record| served(record) && record.release == *wanted)
-            .ok_or_else(|| Refusal::NeverDeployed { release: wanted.clone(), known: releases(&observed.history) })?,
+            .ok_or_else(|| Refusal::NeverDeployed {
+                release: wanted.clone(),
+                known: releases(&observed.history),
+            })?,
     };
     let task_definition = record.task_definition.clone().ok_or(Refusal::NothingToReturnTo)?;
     let minimum = environment.service.minimum_tasks;
-    let desired = if observed.service.desired < minimum { Desired::RaiseTo(minimum) } else { Desired::Unchanged };
-    let serving_since = observed.history.iter().find(|past| past.task_definition.as_ref() == Some(&live.task_definition)).and_then(|past| past.ended_at);
+    let desired = if observed.service.desired < minimum {
+        Desired::RaiseTo(minimum)
+    } else {
+        Desired::Unchanged
+    };
+    let serving_since = observed
+        .history
+        .iter()
+        .find(|past| past.task_definition.as_ref() == Some(&live.task_definition))
+        .and_then(|past| past.ended_at);
     Ok(RollbackPlan {
         plan: Plan {
             command: Command::Rollback,
@@ -120,7 +167,14 @@ fn relaunch(environment: &Environment, observed: &Observed, in_flight: Option<&D
             previous: live.task_definition.clone(),
             task_definition: Some(task_definition.clone()),
             resumes: None,
-            steps: vec![Step::Relaunch { task_definition, release: record.release.clone(), desired }, Step::AwaitReturn],
+            steps: vec![
+                Step::Relaunch {
+                    task_definition,
+                    release: record.release.clone(),
+                    desired,
+                },
+                Step::AwaitReturn,
+            ],
             fingerprint: Fingerprint::of(observed),
         },
         mode: Mode::Relaunch,
@@ -133,16 +187,23 @@ fn relaunch(environment: &Environment, observed: &Observed, in_flight: Option<&D
 /// Counting from the deploy and not from a later rollback to it keeps a second rollback from going forward to the release that was just
 /// taken back.
 fn before<'a>(history: &'a [Record], live: &crate::Arn) -> Option<&'a Record> {
-    let brought_live = |record: &Record| record.command == Command::Deploy && record.task_definition.as_ref() == Some(live);
+    let brought_live =
+        |record: &Record| record.command == Command::Deploy && record.task_definition.as_ref() == Some(live);
     let position = history.iter().position(brought_live)?;
-    history[position + 1..].iter().find(|record| served(record) && record.task_definition.is_some() && record.task_definition.as_ref() != Some(live))
+    history[position + 1..].iter().find(|record| {
+        served(record) && record.task_definition.is_some() && record.task_definition.as_ref() != Some(live)
+    })
 }
 
 /// Whether all users had it, and nobody took it back in the same run.
 fn served(record: &Record) -> bool {
     match record.outcome {
         Outcome::Done | Outcome::Shifted => true,
-        Outcome::Running | Outcome::RolledBack { .. } | Outcome::Failed { .. } | Outcome::Interrupted { .. } | Outcome::Paused { .. } => false,
+        Outcome::Running
+        | Outcome::RolledBack { .. }
+        | Outcome::Failed { .. }
+        | Outcome::Interrupted { .. }
+        | Outcome::Paused { .. } => false,
     }
 }
 

@@ -63,13 +63,21 @@ impl TryFrom<f64> for Share {
         if !(0.0..=100.0).contains(&percent) {
             return Err(format!("a share lies between 0 and 100 percent, {percent} does not"));
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above: 0 to 1000")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked above: 0 to 1000"
+        )]
         Ok(Self((percent * 10.0).round() as u16))
     }
 }
 
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_multiple_of(10) { write!(f, "{} %", self.0 / 10) } else { write!(f, "{}.{} %", self.0 / 10, self.0 % 10) }
+        if self.0.is_multiple_of(10) {
+            write!(f, "{} %", self.0 / 10)
+        } else {
+            write!(f, "{}.{} %", self.0 / 10, self.0 % 10)
+        }
     }
 }

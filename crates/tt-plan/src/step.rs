@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tt_environment::{ContainerName, Minutes, Percent, SecretName, Strategy};
+use tt_environment::{ContainerName, Minutes, SecretName, Strategy};
 
 use crate::{
     fingerprint::Fingerprint,
@@ -64,7 +64,7 @@ pub enum Step {
     /// Start the service deployment.
     Start {
         /// How traffic is to move.
-        strategy: StrategyStep,
+        strategy: Strategy,
         /// How long both revisions stay afterwards.
         bake: Minutes,
         /// Where ECS is to wait for our word.
@@ -114,38 +114,6 @@ pub enum Step {
     },
     /// Wait until users are on the target of a rollback.
     AwaitReturn,
-}
-
-/// The strategy as a step carries it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "strategy", rename_all = "kebab-case")]
-pub enum StrategyStep {
-    /// All at once, blue/green.
-    AllAtOnce,
-    /// Equal steps.
-    Linear {
-        /// Of each step.
-        percent: Percent,
-        /// Between steps.
-        bake: Minutes,
-    },
-    /// One small step, then the rest.
-    Canary {
-        /// Of the first step.
-        percent: Percent,
-        /// After the first step.
-        bake: Minutes,
-    },
-}
-
-impl From<Strategy> for StrategyStep {
-    fn from(strategy: Strategy) -> Self {
-        match strategy {
-            Strategy::AllAtOnce => Self::AllAtOnce,
-            Strategy::Linear { percent, bake } => Self::Linear { percent, bake },
-            Strategy::Canary { percent, bake } => Self::Canary { percent, bake },
-        }
-    }
 }
 
 /// What a deployment does to the service's desired count.

@@ -3,10 +3,11 @@
 use std::{collections::HashMap, sync::Mutex};
 
 use aws_sdk_ecs::types::{
-    DeploymentConfiguration, DeploymentLifecycleHookStatus, DeploymentLifecycleHookTargetType, DeploymentStrategy, ServiceDeployment, ServiceDeploymentStatus,
+    DeploymentConfiguration, DeploymentLifecycleHookStatus, DeploymentLifecycleHookTargetType, DeploymentStrategy,
+    ServiceDeployment, ServiceDeploymentStatus,
 };
 use time::OffsetDateTime;
-use tt_environment::{Environment, Minutes, Percent};
+use tt_environment::{Environment, Minutes, Percent, Strategy};
 use tt_execute::{PortError, PortErrorKind};
 use tt_plan::{Arn, Deployment, DeploymentStatus, LifecycleStage, LiveRollout, LiveStrategy, Pause, Revision, Share};
 
@@ -31,19 +32,40 @@ struct Known {
 /// The SDK's view; nothing when ECS does not know it.
 pub(crate) async fn describe(clients: &Clients, arn: &Arn) -> Result<Option<ServiceDeployment>, PortError> {
     let action = format!("describe service deployment {}", arn.short());
-    let answer = clients.ecs.describe_service_deployments().service_deployment_arns(arn.as_str()).send().await.map_err(failed(action))?;
+    let answer = clients
+        .ecs
+        .describe_service_deployments()
+        .service_deployment_arns(arn.as_str())
+        .send()
+        .await
+        .map_err(failed(action))?;
     Ok(answer.service_deployments.unwrap_or_default().into_iter().next())
 }
 
-pub(crate) async fn to_deployment(clients: &Clients, environment: &Environment, cache: &Cache, found: &ServiceDeployment) -> Result<Deployment, PortError> {
-    let target = found.target_service_revision().ok_or_else(|| absent(ACTION, "target revision"))?;
-    let to = known(clients, environment, cache, target.arn().ok_or_else(|| absent(ACTION, "target revision ARN"))?).await?;
+pub(crate) async fn to_deployment(
+    clients: &Clients,
+    environment: &Environment,
+    cache: &Cache,
+    found: &ServiceDeployment,
+) -> Result<Deployment, PortError> {
+    let target = found
+        .target_service_revision()
+        .ok_or_else(|| absent(ACTION, "target revision"))?;
+    let to = known(
+        clients,
+        environment,
+        cache,
+        target.arn().ok_or_else(|| absent(ACTION, "target revision ARN"))?,
+    )
+    .await?;
     let source = found.source_service_revisions().iter().find_map(|source| source.arn());
     let from = match source {
         Some(arn) => Some(known(clients, environment, cache, arn).await?.revision),
         None => None,
     };
-    let stage = found.lifecycle_stage().and_then(|stage| LifecycleStage::from_ecs_name(stage.as_str()));
+    let stage = found
+        .lifecycle_stage()
+        .and_then(|stage| LifecycleStage::from_ecs_name(stage.as_str()));
     Ok(Deployment {
         arn: Arn::new(found.service_deployment_arn().ok_or_else(|| absent(ACTION, "ARN"))?),
         from,
@@ -59,41 +81,76 @@ pub(crate) async fn to_deployment(clients: &Clients, environment: &Environment, 
 }
 
 async fn known(clients: &Clients, environment: &Environment, cache: &Cache, arn: &str) -> Result<Known, PortError> {
-    if let Some(known) = cache.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(arn) {
+    if let Some(known) = cache
+        .0
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .get(arn)
+    {
         return Ok(known.clone());
     }
     let action = "describe a service revision";
-    let answer = clients.ecs.describe_service_revisions().service_revision_arns(arn).send().await.map_err(failed(action))?;
-    let found = answer.service_revisions().first().ok_or_else(|| absent(action, "service revision"))?;
-    let name = found.task_definition().ok_or_else(|| absent(action, "task definition"))?;
-    let revision = definition(clients, name).await?.revision(&environment.service.container)?;
-    let resolved = found.resolved_configuration().and_then(|resolved| resolved.load_balancers().first());
+    let answer = clients
+        .ecs
+        .describe_service_revisions()
+        .service_revision_arns(arn)
+        .send()
+        .await
+        .map_err(failed(action))?;
+    let found = answer
+        .service_revisions()
+        .first()
+        .ok_or_else(|| absent(action, "service revision"))?;
+    let name = found
+        .task_definition()
+        .ok_or_else(|| absent(action, "task definition"))?;
+    let revision = definition(clients, name)
+        .await?
+        .revision(&environment.service.container)?;
+    let resolved = found
+        .resolved_configuration()
+        .and_then(|resolved| resolved.load_balancers().first());
     let target_group = resolved.and_then(|balancer| balancer.target_group_arn()).map(Arn::new);
     let known = Known { revision, target_group };
     // ECS resolves the target group only after it has accepted the revision; until then there is nothing worth keeping.
     if known.target_group.is_some() {
-        cache.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(arn.to_owned(), known.clone());
+        cache
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .insert(arn.to_owned(), known.clone());
     }
     Ok(known)
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "AWS adds statuses, and the SDK forbids naming its catch-all")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "AWS adds statuses, and the SDK forbids naming its catch-all"
+)]
 fn status(found: &ServiceDeployment) -> Result<DeploymentStatus, PortError> {
     let reason = || {
         let rollback = found.rollback().and_then(|rollback| rollback.reason());
-        found.status_reason().or(rollback).unwrap_or("ECS gave no reason").to_owned()
+        found
+            .status_reason()
+            .or(rollback)
+            .unwrap_or("ECS gave no reason")
+            .to_owned()
     };
     match found.status().ok_or_else(|| absent(ACTION, "status"))? {
         ServiceDeploymentStatus::Pending => Ok(DeploymentStatus::Pending),
         ServiceDeploymentStatus::InProgress => Ok(DeploymentStatus::InProgress),
-        ServiceDeploymentStatus::StopRequested | ServiceDeploymentStatus::RollbackRequested | ServiceDeploymentStatus::RollbackInProgress => {
-            Ok(DeploymentStatus::RollingBack { reason: reason() })
-        }
+        ServiceDeploymentStatus::StopRequested
+        | ServiceDeploymentStatus::RollbackRequested
+        | ServiceDeploymentStatus::RollbackInProgress => Ok(DeploymentStatus::RollingBack { reason: reason() }),
         ServiceDeploymentStatus::Successful => Ok(DeploymentStatus::Successful),
         ServiceDeploymentStatus::Stopped => Ok(DeploymentStatus::Stopped { reason: reason() }),
         ServiceDeploymentStatus::RollbackSuccessful => Ok(DeploymentStatus::RolledBack { reason: reason() }),
         ServiceDeploymentStatus::RollbackFailed => Ok(DeploymentStatus::RollbackFailed { reason: reason() }),
-        unknown => Err(other(ACTION, PortErrorKind::Unexpected, format!("ECS says its status is {unknown}, which this version does not know"))),
+        unknown => Err(other(
+            ACTION,
+            PortErrorKind::Unexpected,
+            format!("ECS says its status is {unknown}, which this version does not know"),
+        )),
     }
 }
 
@@ -103,11 +160,19 @@ fn pause(found: &ServiceDeployment, stage: LifecycleStage) -> Option<Pause> {
         let ours = hook.target_type() == Some(&DeploymentLifecycleHookTargetType::Pause);
         let waits = hook.status() == Some(&DeploymentLifecycleHookStatus::AwaitingAction);
         (ours && waits).then_some(())?;
-        Some(Pause { hook: hook.hook_id()?.to_owned(), stage, expires_at: hook.expires_at().and_then(|time| at(time).ok()) })
+        Some(Pause {
+            hook: hook.hook_id()?.to_owned(),
+            stage,
+            expires_at: hook.expires_at().and_then(|time| at(time).ok()),
+        })
     })
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a percentage, clamped")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a percentage, clamped"
+)]
 fn requested_share(weight: Option<f64>) -> Share {
     Share::from_tenths((weight.unwrap_or(0.0).clamp(0.0, 100.0) * 10.0).round() as u16)
 }
@@ -115,11 +180,23 @@ fn requested_share(weight: Option<f64>) -> Share {
 /// The strategy, bake and pauses that a configuration says.
 pub(crate) fn live_rollout(configuration: Option<&DeploymentConfiguration>) -> Result<LiveRollout, PortError> {
     let Some(configuration) = configuration else {
-        return Ok(LiveRollout { strategy: LiveStrategy::Rolling, bake: Minutes::ZERO, pauses: Vec::new(), decision_timeout: None });
+        return Ok(LiveRollout {
+            strategy: LiveStrategy::Rolling,
+            bake: Minutes::ZERO,
+            pauses: Vec::new(),
+            decision_timeout: None,
+        });
     };
-    let hooks = || configuration.lifecycle_hooks().iter().filter(|hook| hook.target_type() == Some(&DeploymentLifecycleHookTargetType::Pause));
-    let mut pauses: Vec<LifecycleStage> =
-        hooks().flat_map(aws_sdk_ecs::types::DeploymentLifecycleHook::lifecycle_stages).filter_map(|stage| LifecycleStage::from_ecs_name(stage.as_str())).collect();
+    let hooks = || {
+        configuration
+            .lifecycle_hooks()
+            .iter()
+            .filter(|hook| hook.target_type() == Some(&DeploymentLifecycleHookTargetType::Pause))
+    };
+    let mut pauses: Vec<LifecycleStage> = hooks()
+        .flat_map(aws_sdk_ecs::types::DeploymentLifecycleHook::lifecycle_stages)
+        .filter_map(|stage| LifecycleStage::from_ecs_name(stage.as_str()))
+        .collect();
     pauses.sort_unstable();
     pauses.dedup();
     let timeout = hooks().find_map(|hook| hook.timeout_configuration()?.timeout_in_minutes());
@@ -135,25 +212,60 @@ fn live_strategy(configuration: &DeploymentConfiguration) -> Result<LiveStrategy
     // Defaults from the Amazon ECS API Reference, "LinearConfiguration" and "CanaryConfiguration".
     match configuration.strategy() {
         None | Some(DeploymentStrategy::Rolling) => Ok(LiveStrategy::Rolling),
-        Some(DeploymentStrategy::BlueGreen) => Ok(LiveStrategy::BlueGreen),
+        Some(DeploymentStrategy::BlueGreen) => Ok(LiveStrategy::Shifting(Strategy::AllAtOnce)),
         Some(DeploymentStrategy::Linear) => {
             let linear = configuration.linear_configuration();
-            let percent = percent(linear.and_then(aws_sdk_ecs::types::LinearConfiguration::step_percent).unwrap_or(10.0))?;
-            Ok(LiveStrategy::Linear { percent, bake: minutes(linear.and_then(aws_sdk_ecs::types::LinearConfiguration::step_bake_time_in_minutes).unwrap_or(6)) })
+            let percent = percent(
+                linear
+                    .and_then(aws_sdk_ecs::types::LinearConfiguration::step_percent)
+                    .unwrap_or(10.0),
+            )?;
+            Ok(LiveStrategy::Shifting(Strategy::Linear {
+                percent,
+                bake: minutes(
+                    linear
+                        .and_then(aws_sdk_ecs::types::LinearConfiguration::step_bake_time_in_minutes)
+                        .unwrap_or(6),
+                ),
+            }))
         }
         Some(DeploymentStrategy::Canary) => {
             let canary = configuration.canary_configuration();
-            let percent = percent(canary.and_then(aws_sdk_ecs::types::CanaryConfiguration::canary_percent).unwrap_or(5.0))?;
-            Ok(LiveStrategy::Canary { percent, bake: minutes(canary.and_then(aws_sdk_ecs::types::CanaryConfiguration::canary_bake_time_in_minutes).unwrap_or(10)) })
+            let percent = percent(
+                canary
+                    .and_then(aws_sdk_ecs::types::CanaryConfiguration::canary_percent)
+                    .unwrap_or(5.0),
+            )?;
+            Ok(LiveStrategy::Shifting(Strategy::Canary {
+                percent,
+                bake: minutes(
+                    canary
+                        .and_then(aws_sdk_ecs::types::CanaryConfiguration::canary_bake_time_in_minutes)
+                        .unwrap_or(10),
+                ),
+            }))
         }
-        Some(unknown) => Err(other(ACTION, PortErrorKind::Unexpected, format!("strategy {unknown} is not known to this version"))),
+        Some(unknown) => Err(other(
+            ACTION,
+            PortErrorKind::Unexpected,
+            format!("strategy {unknown} is not known to this version"),
+        )),
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a percentage, clamped")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a percentage, clamped"
+)]
 fn percent(value: f64) -> Result<Percent, PortError> {
-    Percent::from_tenths((value.clamp(0.0, 100.0) * 10.0).round() as u16)
-        .ok_or_else(|| other(ACTION, PortErrorKind::Unexpected, format!("{value} is no step of traffic")))
+    Percent::from_tenths((value.clamp(0.0, 100.0) * 10.0).round() as u16).ok_or_else(|| {
+        other(
+            ACTION,
+            PortErrorKind::Unexpected,
+            format!("{value} is no step of traffic"),
+        )
+    })
 }
 
 fn minutes(value: i32) -> Minutes {
@@ -161,5 +273,6 @@ fn minutes(value: i32) -> Minutes {
 }
 
 pub(crate) fn at(time: &aws_smithy_types::DateTime) -> Result<OffsetDateTime, PortError> {
-    OffsetDateTime::from_unix_timestamp_nanos(time.as_nanos()).map_err(|error| other(ACTION, PortErrorKind::Unexpected, error.to_string()))
+    OffsetDateTime::from_unix_timestamp_nanos(time.as_nanos())
+        .map_err(|error| other(ACTION, PortErrorKind::Unexpected, error.to_string()))
 }

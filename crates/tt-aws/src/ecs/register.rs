@@ -16,10 +16,18 @@ const COMMIT_TAG: &str = "tt-ops:commit";
 const BASE_TAG: &str = "tt-ops:base";
 
 /// Registers it, unless the family's newest one says it is this very release on this very base: then a run that died before could say so.
-pub(crate) async fn register(clients: &Clients, environment: &Environment, registration: &Registration) -> Result<Revision, PortError> {
+pub(crate) async fn register(
+    clients: &Clients,
+    environment: &Environment,
+    registration: &Registration,
+) -> Result<Revision, PortError> {
     let base = definition(clients, registration.base.as_str()).await?;
     base.container(&registration.container)?;
-    let family = base.sdk.family().ok_or_else(|| absent("read a task definition", "family"))?.to_owned();
+    let family = base
+        .sdk
+        .family()
+        .ok_or_else(|| absent("read a task definition", "family"))?
+        .to_owned();
     let wanted = containers(clients, environment, &base, registration).await?;
     let newest = definition(clients, &family).await?;
     if same(&newest, registration, &wanted) {
@@ -50,16 +58,25 @@ async fn containers(
     let credentials = match &environment.image.credentials {
         Some(name) => {
             let arn = existing(clients, name).await?;
-            let credentials = RepositoryCredentials::builder().credentials_parameter(arn.as_str()).build();
+            let credentials = RepositoryCredentials::builder()
+                .credentials_parameter(arn.as_str())
+                .build();
             Some(credentials.map_err(|_incomplete| absent("build a container definition", "repository credentials"))?)
         }
         None => None,
     };
     let mut containers = base.sdk.container_definitions().to_vec();
-    for container in containers.iter_mut().filter(|container| container.name() == Some(registration.container.as_str())) {
+    for container in containers
+        .iter_mut()
+        .filter(|container| container.name() == Some(registration.container.as_str()))
+    {
         container.image = Some(registration.release.image.to_string());
         if !secrets.is_empty() {
-            let foreign = container.secrets().iter().filter(|secret| !registration.secrets.contains_key(secret.name())).cloned();
+            let foreign = container
+                .secrets()
+                .iter()
+                .filter(|secret| !registration.secrets.contains_key(secret.name()))
+                .cloned();
             container.secrets = Some(foreign.chain(secrets.clone()).collect());
         }
         if credentials.is_some() {
@@ -71,14 +88,21 @@ async fn containers(
 
 async fn existing(clients: &Clients, name: &SecretName) -> Result<Arn, PortError> {
     let missing = || {
-        not_found(format!("find secret `{name}`"), "Secrets Manager has none of that name in this account and region", "create it first")
+        not_found(
+            format!("find secret `{name}`"),
+            "Secrets Manager has none of that name in this account and region",
+            "create it first",
+        )
     };
     secrets::find(clients, name).await?.ok_or_else(missing)
 }
 
 fn tags(base: &Definition, registration: &Registration) -> Vec<Tag> {
     let ours = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
-    let foreign = |tag: &&Tag| tag.key().is_some_and(|key| !key.starts_with("tt-ops:") && !key.starts_with("aws:"));
+    let foreign = |tag: &&Tag| {
+        tag.key()
+            .is_some_and(|key| !key.starts_with("tt-ops:") && !key.starts_with("aws:"))
+    };
     let mut tags: Vec<Tag> = base.tags.iter().filter(foreign).cloned().collect();
     tags.push(ours(RELEASE_TAG, registration.release.name.as_str()));
     tags.push(ours(BASE_TAG, registration.base.as_str()));
@@ -121,6 +145,8 @@ async fn send(
         .send()
         .await
         .map_err(failed(action.clone()))?;
-    let sdk = answer.task_definition.ok_or_else(|| absent(&action, "task definition"))?;
+    let sdk = answer
+        .task_definition
+        .ok_or_else(|| absent(&action, "task definition"))?;
     Ok(Definition { sdk, tags })
 }

@@ -23,14 +23,20 @@ pub(crate) struct Definition {
 impl Definition {
     pub(crate) fn container(&self, name: &ContainerName) -> Result<&ContainerDefinition, PortError> {
         let containers = self.sdk.container_definitions();
-        containers.iter().find(|container| container.name() == Some(name.as_str())).ok_or_else(|| {
-            let known: Vec<&str> = containers.iter().filter_map(ContainerDefinition::name).collect();
-            not_found(
-                format!("find container `{name}` in task definition {}", self.sdk.task_definition_arn().unwrap_or("?")),
-                format!("its containers are: {}", known.join(", ")),
-                "correct `service.container` in the environment file",
-            )
-        })
+        containers
+            .iter()
+            .find(|container| container.name() == Some(name.as_str()))
+            .ok_or_else(|| {
+                let known: Vec<&str> = containers.iter().filter_map(ContainerDefinition::name).collect();
+                not_found(
+                    format!(
+                        "find container `{name}` in task definition {}",
+                        self.sdk.task_definition_arn().unwrap_or("?")
+                    ),
+                    format!("its containers are: {}", known.join(", ")),
+                    "correct `service.container` in the environment file",
+                )
+            })
     }
 
     pub(crate) fn tag(&self, key: &str) -> Option<&str> {
@@ -38,14 +44,26 @@ impl Definition {
     }
 
     pub(crate) fn arn(&self) -> Result<Arn, PortError> {
-        self.sdk.task_definition_arn().map(Arn::new).ok_or_else(|| absent("read a task definition", "ARN"))
+        self.sdk
+            .task_definition_arn()
+            .map(Arn::new)
+            .ok_or_else(|| absent("read a task definition", "ARN"))
     }
 
     pub(crate) fn revision(&self, container: &ContainerName) -> Result<Revision, PortError> {
         let image = self.container(container)?.image().unwrap_or_default().to_owned();
-        let digest = image.split_once('@').and_then(|(_, digest)| ImageDigest::parse(digest).ok());
-        let release = self.tag(RELEASE_TAG).and_then(|release| ReleaseName::parse(release).ok());
-        Ok(Revision { task_definition: self.arn()?, image, digest, release })
+        let digest = image
+            .split_once('@')
+            .and_then(|(_, digest)| ImageDigest::parse(digest).ok());
+        let release = self
+            .tag(RELEASE_TAG)
+            .and_then(|release| ReleaseName::parse(release).ok());
+        Ok(Revision {
+            task_definition: self.arn()?,
+            image,
+            digest,
+            release,
+        })
     }
 }
 
@@ -61,6 +79,8 @@ pub(crate) async fn definition(clients: &Clients, name: &str) -> Result<Definiti
         .await
         .map_err(failed(action.clone()))?;
     let tags = answer.tags().to_vec();
-    let sdk = answer.task_definition.ok_or_else(|| absent(&action, "task definition"))?;
+    let sdk = answer
+        .task_definition
+        .ok_or_else(|| absent(&action, "task definition"))?;
     Ok(Definition { sdk, tags })
 }

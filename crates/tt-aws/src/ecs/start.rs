@@ -3,14 +3,14 @@
 use std::{collections::HashSet, time::Duration};
 
 use aws_sdk_ecs::types::{
-    CanaryConfiguration, DeploymentConfiguration, DeploymentLifecycleHook, DeploymentLifecycleHookAction, DeploymentLifecycleHookStage,
-    DeploymentLifecycleHookTargetType, DeploymentLifecycleHookTimeoutConfiguration, DeploymentStrategy, LinearConfiguration,
-    StopServiceDeploymentStopType,
+    CanaryConfiguration, DeploymentConfiguration, DeploymentLifecycleHook, DeploymentLifecycleHookAction,
+    DeploymentLifecycleHookStage, DeploymentLifecycleHookTargetType, DeploymentLifecycleHookTimeoutConfiguration,
+    DeploymentStrategy, LinearConfiguration, StopServiceDeploymentStopType,
 };
 use tokio::time::{Instant, sleep};
-use tt_environment::{Environment, Minutes, Percent};
+use tt_environment::{Environment, Minutes, Percent, Strategy};
 use tt_execute::{Answer, PortError, PortErrorKind, Start};
-use tt_plan::{Arn, Desired, StrategyStep};
+use tt_plan::{Arn, Desired};
 
 use crate::{
     clients::Clients,
@@ -25,12 +25,20 @@ use crate::{
 const LISTED_WITHIN: Duration = Duration::from_mins(1);
 
 /// Sends what changes and nothing else: a load balancer or count sent again would undo alternation or autoscaling.
-pub(crate) async fn start(clients: &Clients, environment: &Environment, cache: &Cache, start: &Start) -> Result<Arn, PortError> {
+pub(crate) async fn start(
+    clients: &Clients,
+    environment: &Environment,
+    cache: &Cache,
+    start: &Start,
+) -> Result<Arn, PortError> {
     let wanted = &environment.service;
     let action = format!("start a deployment of service `{}`", wanted.name);
     let service = describe_service(clients, environment).await?;
     let before: HashSet<String> = recent(clients, environment).await?.into_iter().collect();
-    let live = service.deployment_configuration().cloned().unwrap_or_else(|| DeploymentConfiguration::builder().build());
+    let live = service
+        .deployment_configuration()
+        .cloned()
+        .unwrap_or_else(|| DeploymentConfiguration::builder().build());
     let configuration = configuration(&live, start);
     let desired = match start.desired {
         Desired::Unchanged => None,
@@ -61,15 +69,25 @@ async fn started(
 ) -> Result<Arn, PortError> {
     let deadline = Instant::now() + LISTED_WITHIN;
     loop {
-        for arn in recent(clients, environment).await?.into_iter().filter(|arn| !before.contains(arn)) {
-            let Some(found) = describe(clients, &Arn::new(arn)).await? else { continue };
+        for arn in recent(clients, environment)
+            .await?
+            .into_iter()
+            .filter(|arn| !before.contains(arn))
+        {
+            let Some(found) = describe(clients, &Arn::new(arn)).await? else {
+                continue;
+            };
             let deployment = to_deployment(clients, environment, cache, &found).await?;
             if deployment.to.task_definition == *task_definition {
                 return Ok(deployment.arn);
             }
         }
         if Instant::now() >= deadline {
-            let cause = format!("ECS accepted it and lists no deployment of {} after {} s", task_definition.short(), LISTED_WITHIN.as_secs());
+            let cause = format!(
+                "ECS accepted it and lists no deployment of {} after {} s",
+                task_definition.short(),
+                LISTED_WITHIN.as_secs()
+            );
             return Err(other(action, PortErrorKind::Unexpected, cause));
         }
         sleep(Duration::from_millis(50)).await;
@@ -87,18 +105,27 @@ async fn recent(clients: &Clients, environment: &Environment) -> Result<Vec<Stri
         .send()
         .await
         .map_err(failed(action))?;
-    let arn = |brief: &aws_sdk_ecs::types::ServiceDeploymentBrief| brief.service_deployment_arn().map(ToOwned::to_owned);
-    answer.service_deployments().iter().map(|brief| arn(brief).ok_or_else(|| absent(action, "ARN"))).collect()
+    let arn =
+        |brief: &aws_sdk_ecs::types::ServiceDeploymentBrief| brief.service_deployment_arn().map(ToOwned::to_owned);
+    answer
+        .service_deployments()
+        .iter()
+        .map(|brief| arn(brief).ok_or_else(|| absent(action, "ARN")))
+        .collect()
 }
 
 /// The live configuration with our strategy, bake and pauses; breaker, alarms, percentages and other people's hooks stay.
 fn configuration(live: &DeploymentConfiguration, start: &Start) -> DeploymentConfiguration {
     let (strategy, linear, canary) = match start.strategy {
-        StrategyStep::AllAtOnce => (DeploymentStrategy::BlueGreen, None, None),
-        StrategyStep::Linear { percent, bake } => (DeploymentStrategy::Linear, Some(linear(percent, bake)), None),
-        StrategyStep::Canary { percent, bake } => (DeploymentStrategy::Canary, None, Some(canary(percent, bake))),
+        Strategy::AllAtOnce => (DeploymentStrategy::BlueGreen, None, None),
+        Strategy::Linear { percent, bake } => (DeploymentStrategy::Linear, Some(linear(percent, bake)), None),
+        Strategy::Canary { percent, bake } => (DeploymentStrategy::Canary, None, Some(canary(percent, bake))),
     };
-    let foreign = live.lifecycle_hooks().iter().filter(|hook| hook.target_type() != Some(&DeploymentLifecycleHookTargetType::Pause)).cloned();
+    let foreign = live
+        .lifecycle_hooks()
+        .iter()
+        .filter(|hook| hook.target_type() != Some(&DeploymentLifecycleHookTargetType::Pause))
+        .cloned();
     let hooks: Vec<DeploymentLifecycleHook> = foreign.chain(pause_hook(start)).collect();
     let mut configuration = live.clone();
     configuration.strategy = Some(strategy);
@@ -117,7 +144,11 @@ fn pause_hook(start: &Start) -> Option<DeploymentLifecycleHook> {
         .timeout_in_minutes(whole(start.decision_timeout))
         .action(DeploymentLifecycleHookAction::Rollback)
         .build();
-    let stages = start.pauses.iter().map(|stage| DeploymentLifecycleHookStage::from(stage.ecs_name())).collect();
+    let stages = start
+        .pauses
+        .iter()
+        .map(|stage| DeploymentLifecycleHookStage::from(stage.ecs_name()))
+        .collect();
     Some(
         DeploymentLifecycleHook::builder()
             .target_type(DeploymentLifecycleHookTargetType::Pause)
@@ -128,11 +159,17 @@ fn pause_hook(start: &Start) -> Option<DeploymentLifecycleHook> {
 }
 
 fn linear(percent: Percent, bake: Minutes) -> LinearConfiguration {
-    LinearConfiguration::builder().step_percent(percent.as_f64()).step_bake_time_in_minutes(whole(bake)).build()
+    LinearConfiguration::builder()
+        .step_percent(percent.as_f64())
+        .step_bake_time_in_minutes(whole(bake))
+        .build()
 }
 
 fn canary(percent: Percent, bake: Minutes) -> CanaryConfiguration {
-    CanaryConfiguration::builder().canary_percent(percent.as_f64()).canary_bake_time_in_minutes(whole(bake)).build()
+    CanaryConfiguration::builder()
+        .canary_percent(percent.as_f64())
+        .canary_bake_time_in_minutes(whole(bake))
+        .build()
 }
 
 fn whole(minutes: Minutes) -> i32 {

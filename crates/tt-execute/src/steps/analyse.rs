@@ -40,7 +40,8 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
             // ECS is asked often, CloudWatch at the environment's pace, and at once when ECS begins to wait for the answer.
             if newly_waits || measured.is_none_or(|last| elapsed(last, now) >= settings.interval) {
                 measured = Some(now);
-                let patience_over = waiting_since.is_some_and(|since| elapsed(since, now) >= settings.inconclusive.wait);
+                let patience_over =
+                    waiting_since.is_some_and(|since| elapsed(since, now) >= settings.inconclusive.wait);
                 match self.verdict(run, target_group.as_ref(), began).await {
                     Verdict::Failed { breach } => return Err(self.taken_back(run, breach_reason(&breach)).await),
                     Verdict::Passed if waits => return Ok(()),
@@ -48,7 +49,11 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
                     Verdict::Passed | Verdict::Inconclusive { .. } => {}
                 }
             }
-            run.emit(Event::Waiting { holdup: Holdup::Evidence, waited: elapsed(began, now), at_most: limit });
+            run.emit(Event::Waiting {
+                holdup: Holdup::Evidence,
+                waited: elapsed(began, now),
+                at_most: limit,
+            });
             self.clock.sleep(self.interval()).await;
         }
     }
@@ -56,17 +61,24 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
     /// Judges what the target group did since `began`, over the window at most.
     pub(crate) async fn verdict(&self, run: &Run<'_>, target_group: Option<&Arn>, began: OffsetDateTime) -> Verdict {
         let limits = &self.environment.analysis;
-        let Some(target_group) = target_group else { return Verdict::Inconclusive { gap: Gap::NoData } };
+        let Some(target_group) = target_group else {
+            return Verdict::Inconclusive { gap: Gap::NoData };
+        };
         let window = elapsed(began, self.clock.now()).min(limits.window);
         match self.cloud.measure(target_group, window, limits.period).await {
             Ok(sample) => {
                 let verdict = judge(limits, &sample);
-                run.emit(Event::Measured { sample, verdict: verdict.clone() });
+                run.emit(Event::Measured {
+                    sample,
+                    verdict: verdict.clone(),
+                });
                 verdict
             }
             // Metrics that cannot be read are no data, and no data never passes.
             Err(error) => {
-                run.emit(Event::Retrying { what: with_cause(&error) });
+                run.emit(Event::Retrying {
+                    what: with_cause(&error),
+                });
                 Verdict::Inconclusive { gap: Gap::NoData }
             }
         }
@@ -75,7 +87,10 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
     async fn inconclusive(&self, run: &mut Run<'_>, gap: Gap) -> Halt {
         match self.environment.analysis.inconclusive.then {
             AfterInconclusive::Pause => Halt::Paused { gap },
-            AfterInconclusive::Rollback => self.taken_back(run, format!("the analysis could not tell: {}", gap_reason(&gap))).await,
+            AfterInconclusive::Rollback => {
+                self.taken_back(run, format!("the analysis could not tell: {}", gap_reason(&gap)))
+                    .await
+            }
         }
     }
 }

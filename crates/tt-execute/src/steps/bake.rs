@@ -30,7 +30,8 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
             let now = self.clock.now();
             if let Some(progress) = progress {
                 let status = &progress.deployment.status;
-                if *status == DeploymentStatus::Successful || progress.deployment.stage > Some(LifecycleStage::BakeTime) {
+                if *status == DeploymentStatus::Successful || progress.deployment.stage > Some(LifecycleStage::BakeTime)
+                {
                     return Ok(());
                 }
                 if let Some(reason) = turned_back(status) {
@@ -38,15 +39,25 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
                 }
                 if elapsed(measured, now) >= self.environment.analysis.interval {
                     measured = now;
-                    if let Verdict::Failed { breach } = self.verdict(run, progress.deployment.target_group.as_ref(), began).await {
+                    if let Verdict::Failed { breach } = self
+                        .verdict(run, progress.deployment.target_group.as_ref(), began)
+                        .await
+                    {
                         return Err(self.taken_back(run, breach_reason(&breach)).await);
                     }
                 }
             }
             let waited: Duration = elapsed(began, now);
-            run.emit(Event::Waiting { holdup: Holdup::Bake { until: began + bake }, waited, at_most: limit });
+            run.emit(Event::Waiting {
+                holdup: Holdup::Bake { until: began + bake },
+                waited,
+                at_most: limit,
+            });
             if waited >= limit {
-                return Err(Halt::TimedOut { what: "the bake".to_owned(), limit });
+                return Err(Halt::TimedOut {
+                    what: "the bake".to_owned(),
+                    limit,
+                });
             }
             self.clock.sleep(self.interval()).await;
         }

@@ -19,14 +19,19 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
             .follow(
                 run,
                 limit,
-                |progress| Holdup::Stage { now: progress.deployment.stage },
+                |progress| Holdup::Stage {
+                    now: progress.deployment.stage,
+                },
                 |progress| (progress.deployment.status == DeploymentStatus::Successful).then_some(()),
             )
             .await;
         match done {
             Ok(()) => Ok(()),
             // All users have the release: slow cleaning up is no reason to take it away from them.
-            Err(Detour::TooLong) => Err(Halt::TimedOut { what: "ending the old tasks".to_owned(), limit }),
+            Err(Detour::TooLong) => Err(Halt::TimedOut {
+                what: "ending the old tasks".to_owned(),
+                limit,
+            }),
             Err(detour) => Err(self.detoured(run, detour, "ending the old tasks", limit).await),
         }
     }

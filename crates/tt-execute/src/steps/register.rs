@@ -21,8 +21,12 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
         release: &Release,
         secrets: &BTreeMap<String, SecretName>,
     ) -> Result<(), Halt> {
-        let registration =
-            Registration { base: base.clone(), container: container.clone(), release: release.clone(), secrets: secrets.clone() };
+        let registration = Registration {
+            base: base.clone(),
+            container: container.clone(),
+            release: release.clone(),
+            secrets: secrets.clone(),
+        };
         let revision = self.cloud.register(&registration).await?;
         run.record.task_definition = Some(revision.task_definition);
         run.save(self.journal).await;

@@ -28,8 +28,14 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
         let home: fn(&Progress) -> Option<Result<(), String>> = if relaunched { arrived } else { returned };
         match self.follow(run, limit, |_| Holdup::Return, home).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(reason)) | Err(Detour::TurnedBack { reason }) => Err(Halt::RollbackFailed { release: run.plan.replaces.clone(), reason }),
-            Err(Detour::TooLong) => Err(Halt::TimedOut { what: "the rollback".to_owned(), limit }),
+            Ok(Err(reason)) | Err(Detour::TurnedBack { reason }) => Err(Halt::RollbackFailed {
+                release: run.plan.replaces.clone(),
+                reason,
+            }),
+            Err(Detour::TooLong) => Err(Halt::TimedOut {
+                what: "the rollback".to_owned(),
+                limit,
+            }),
             Err(Detour::Failed(error)) => Err(error.into()),
         }
     }
@@ -42,7 +48,9 @@ fn returned(progress: &Progress) -> Option<Result<(), String>> {
         DeploymentStatus::RollingBack { .. } => (share == Share::NONE).then_some(Ok(())),
         DeploymentStatus::RolledBack { .. } | DeploymentStatus::Stopped { .. } => Some(Ok(())),
         DeploymentStatus::RollbackFailed { reason } => Some(Err(reason.clone())),
-        DeploymentStatus::Successful => Some(Err("it was complete before it could be taken back; run `rollback` again".to_owned())),
+        DeploymentStatus::Successful => Some(Err(
+            "it was complete before it could be taken back; run `rollback` again".to_owned(),
+        )),
         DeploymentStatus::Pending | DeploymentStatus::InProgress => None,
     }
 }

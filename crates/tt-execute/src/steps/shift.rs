@@ -21,12 +21,18 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
                 .follow(
                     run,
                     limit,
-                    |progress| Holdup::Stage { now: progress.deployment.stage },
+                    |progress| Holdup::Stage {
+                        now: progress.deployment.stage,
+                    },
                     |progress| {
                         if progress.live_share >= to {
                             return Some(None);
                         }
-                        let pause = progress.deployment.pause.as_ref().filter(|pause| pause.stage == LifecycleStage::PreProductionTrafficShift)?;
+                        let pause = progress
+                            .deployment
+                            .pause
+                            .as_ref()
+                            .filter(|pause| pause.stage == LifecycleStage::PreProductionTrafficShift)?;
                         (answered.as_ref() != Some(&pause.hook)).then(|| Some(pause.hook.clone()))
                     },
                 )
@@ -44,14 +50,19 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
 
     /// Whether ECS waits for the step after `at`, or has gone on without a pause.
     pub(crate) async fn holds_at(&self, run: &mut Run<'_>, at: Share) -> Result<Hold, Detour> {
-        let Some(progress) = self.look(run).await.map_err(Detour::Failed)? else { return Ok(Hold::NotYet) };
+        let Some(progress) = self.look(run).await.map_err(Detour::Failed)? else {
+            return Ok(Hold::NotYet);
+        };
         if let Some(reason) = crate::wait::turned_back(&progress.deployment.status) {
             return Err(Detour::TurnedBack { reason });
         }
         if progress.live_share > at {
             return Ok(Hold::Past);
         }
-        let waits = progress.deployment.pause.is_some_and(|pause| pause.stage == LifecycleStage::PreProductionTrafficShift);
+        let waits = progress
+            .deployment
+            .pause
+            .is_some_and(|pause| pause.stage == LifecycleStage::PreProductionTrafficShift);
         Ok(match progress.deployment.target_group {
             Some(target_group) if waits => Hold::Waits { target_group },
             Some(target_group) => Hold::Runs { target_group },

@@ -19,11 +19,17 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
             .follow(
                 run,
                 limit,
-                |progress| Holdup::Stage { now: progress.deployment.stage },
+                |progress| Holdup::Stage {
+                    now: progress.deployment.stage,
+                },
                 |progress| {
                     // Past the test stages nothing waits for us any more: an earlier run gave the answer.
                     let past = progress.deployment.stage > Some(LifecycleStage::PostTestTrafficShift);
-                    let pause = progress.deployment.pause.clone().filter(|pause| pause.stage == LifecycleStage::PostTestTrafficShift);
+                    let pause = progress
+                        .deployment
+                        .pause
+                        .clone()
+                        .filter(|pause| pause.stage == LifecycleStage::PostTestTrafficShift);
                     if past { Some(None) } else { pause.map(Some) }
                 },
             )
@@ -37,7 +43,9 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
 
     async fn ask(&self, run: &mut Run<'_>, pause: &Pause) -> Result<(), Halt> {
         let Some(base) = self.smoke_base().await? else {
-            return Err(self.taken_back(run, "there is no test listener to ask the new tasks through".to_owned()).await);
+            return Err(self
+                .taken_back(run, "there is no test listener to ask the new tasks through".to_owned())
+                .await);
         };
         for request in &self.environment.smoke_test.requests {
             if let Err(reason) = self.expect(run, &base, request).await {
@@ -54,7 +62,14 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
         if let Some(url) = &self.environment.smoke_test.base_url {
             return Ok(Some(url.as_str().trim_end_matches('/').to_owned()));
         }
-        Ok(self.cloud.observe().await?.service.traffic.test.map(|route| route.base_url))
+        Ok(self
+            .cloud
+            .observe()
+            .await?
+            .service
+            .traffic
+            .test
+            .map(|route| route.base_url))
     }
 
     async fn expect(&self, run: &Run<'_>, base: &str, request: &SmokeRequest) -> Result<(), String> {
@@ -62,8 +77,17 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
         let url = format!("{base}{}", request.path);
         let mut last = String::from("never asked");
         for attempt in 1..=settings.attempts.max(1) {
-            let result = self.probe.get(&url, settings.timeout).await.map_err(|error| with_cause(&error));
-            run.emit(Event::Smoke { url: url.clone(), result: result.clone(), expected: request.expect, attempt });
+            let result = self
+                .probe
+                .get(&url, settings.timeout)
+                .await
+                .map_err(|error| with_cause(&error));
+            run.emit(Event::Smoke {
+                url: url.clone(),
+                result: result.clone(),
+                expected: request.expect,
+                attempt,
+            });
             match result {
                 Ok(status) if status == request.expect => return Ok(()),
                 Ok(status) => last = format!("GET {url} answered {status}, expected {}", request.expect),

@@ -1,7 +1,7 @@
 //! Starts a service deployment, or attaches to one that runs.
 
-use tt_environment::Minutes;
-use tt_plan::{Arn, Desired, LifecycleStage, StrategyStep};
+use tt_environment::{Minutes, Strategy};
+use tt_plan::{Arn, Desired, LifecycleStage};
 
 use crate::{
     executor::Executor,
@@ -14,14 +14,23 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
     pub(crate) async fn start(
         &self,
         run: &mut Run<'_>,
-        strategy: StrategyStep,
+        strategy: Strategy,
         bake: Minutes,
         pauses: &[LifecycleStage],
         decision_timeout: Minutes,
         desired: Desired,
     ) -> Result<(), Halt> {
-        let Some(task_definition) = run.record.task_definition.clone() else { return Err(Halt::WorldMoved) };
-        let start = Start { task_definition, strategy, bake, pauses: pauses.to_vec(), decision_timeout, desired };
+        let Some(task_definition) = run.record.task_definition.clone() else {
+            return Err(Halt::WorldMoved);
+        };
+        let start = Start {
+            task_definition,
+            strategy,
+            bake,
+            pauses: pauses.to_vec(),
+            decision_timeout,
+            desired,
+        };
         let deployment = self.cloud.start(&start).await?;
         self.attach(run, &deployment).await
     }
@@ -33,10 +42,15 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
     }
 
     /// A rollback to a revision whose tasks are gone: straight there, because every minute counts.
-    pub(crate) async fn relaunch(&self, run: &mut Run<'_>, task_definition: &Arn, desired: Desired) -> Result<(), Halt> {
+    pub(crate) async fn relaunch(
+        &self,
+        run: &mut Run<'_>,
+        task_definition: &Arn,
+        desired: Desired,
+    ) -> Result<(), Halt> {
         let start = Start {
             task_definition: task_definition.clone(),
-            strategy: StrategyStep::AllAtOnce,
+            strategy: Strategy::AllAtOnce,
             bake: Minutes::ZERO,
             pauses: Vec::new(),
             decision_timeout: self.environment.rollout.decision_timeout,

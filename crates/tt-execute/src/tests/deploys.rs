@@ -15,7 +15,16 @@ async fn a_good_release_reaches_everybody_step_by_step() {
     let (ended, events) = world.run(&environment(), &plan, Until::Done).await;
     assert_eq!(ended.unwrap(), Outcome::Done);
     assert_eq!(world.live(), 2);
-    let shares: Vec<Share> = events.iter().filter_map(|event| if let Event::Traffic { share } = event { Some(*share) } else { None }).collect();
+    let shares: Vec<Share> = events
+        .iter()
+        .filter_map(|event| {
+            if let Event::Traffic { share } = event {
+                Some(*share)
+            } else {
+                None
+            }
+        })
+        .collect();
     assert_eq!(shares, [Share::NONE, Share::from_tenths(100), Share::ALL]);
     let record = world.record();
     assert_eq!(record.outcome, Outcome::Done);
@@ -35,7 +44,10 @@ async fn until_shifted_leaves_ecs_baking() {
 
 #[tokio::test(start_paused = true)]
 async fn errors_in_the_canary_bring_users_back() {
-    let world = World::new(Script { sample: bad, ..Script::default() });
+    let world = World::new(Script {
+        sample: bad,
+        ..Script::default()
+    });
     let plan = world.plan_deploy(&environment());
     let (ended, events) = world.run(&environment(), &plan, Until::Done).await;
     let halted = ended.unwrap_err();
@@ -50,7 +62,10 @@ async fn errors_in_the_canary_bring_users_back() {
 #[tokio::test(start_paused = true)]
 async fn errors_that_show_only_under_all_traffic_are_caught_in_the_bake() {
     let sample = |share: Share| if share.is_whole() { bad(share) } else { good(share) };
-    let world = World::new(Script { sample, ..Script::default() });
+    let world = World::new(Script {
+        sample,
+        ..Script::default()
+    });
     let plan = world.plan_deploy(&environment());
     let (ended, _) = world.run(&environment(), &plan, Until::Done).await;
     assert!(matches!(ended.unwrap_err().why, Halt::RolledBack { .. }));
@@ -60,18 +75,26 @@ async fn errors_that_show_only_under_all_traffic_are_caught_in_the_bake() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_smoke_test_never_meets_a_user() {
-    let world = World::new(Script { smoke_status: 500, ..Script::default() });
+    let world = World::new(Script {
+        smoke_status: 500,
+        ..Script::default()
+    });
     let plan = world.plan_deploy(&environment());
     let (ended, events) = world.run(&environment(), &plan, Until::Done).await;
     assert!(matches!(ended.unwrap_err().why, Halt::RolledBack { .. }));
-    let moved = events.iter().any(|event| matches!(event, Event::Traffic { share } if *share != Share::NONE));
+    let moved = events
+        .iter()
+        .any(|event| matches!(event, Event::Traffic { share } if *share != Share::NONE));
     assert!(!moved, "traffic moved before the smoke test passed");
 }
 
 #[tokio::test(start_paused = true)]
 async fn failing_migrations_start_nothing() {
     for exit_code in [Some(1), None] {
-        let world = World::new(Script { migration: exit_code, ..Script::default() });
+        let world = World::new(Script {
+            migration: exit_code,
+            ..Script::default()
+        });
         let plan = world.plan_deploy(&environment());
         let (ended, _) = world.run(&environment(), &plan, Until::Done).await;
         let halted = ended.unwrap_err();
@@ -84,7 +107,10 @@ async fn failing_migrations_start_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn tasks_that_never_get_healthy_are_given_up() {
-    let world = World::new(Script { healthy: false, ..Script::default() });
+    let world = World::new(Script {
+        healthy: false,
+        ..Script::default()
+    });
     let plan = world.plan_deploy(&environment());
     let (ended, _) = world.run(&environment(), &plan, Until::Done).await;
     assert!(matches!(ended.unwrap_err().why, Halt::RolledBack { .. }));
@@ -94,12 +120,18 @@ async fn tasks_that_never_get_healthy_are_given_up() {
 #[tokio::test(start_paused = true)]
 async fn without_data_the_environment_decides() {
     let silent = |_: Share| Sample::default();
-    let world = World::new(Script { sample: silent, ..Script::default() });
+    let world = World::new(Script {
+        sample: silent,
+        ..Script::default()
+    });
     let plan = world.plan_deploy(&environment());
     let (ended, _) = world.run(&environment(), &plan, Until::Done).await;
     assert!(matches!(ended.unwrap_err().why, Halt::RolledBack { .. }));
 
-    let world = World::new(Script { sample: silent, ..Script::default() });
+    let world = World::new(Script {
+        sample: silent,
+        ..Script::default()
+    });
     let mut patient = environment();
     patient.analysis.inconclusive.then = AfterInconclusive::Pause;
     let plan = world.plan_deploy(&patient);
@@ -113,7 +145,10 @@ async fn without_data_the_environment_decides() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_fail_in_passing_do_not_end_a_run() {
-    let world = World::new(Script { flaky_every: Some(3), ..Script::default() });
+    let world = World::new(Script {
+        flaky_every: Some(3),
+        ..Script::default()
+    });
     let plan = world.plan_deploy(&environment());
     let (ended, events) = world.run(&environment(), &plan, Until::Done).await;
     assert_eq!(ended.unwrap(), Outcome::Done);
@@ -123,7 +158,10 @@ async fn calls_that_fail_in_passing_do_not_end_a_run() {
 #[tokio::test(start_paused = true)]
 async fn a_rollback_from_elsewhere_never_looks_like_success() {
     for share in [Share::NONE, Share::from_tenths(100), Share::ALL] {
-        let world = World::new(Script { taken_back_at: Some(share), ..Script::default() });
+        let world = World::new(Script {
+            taken_back_at: Some(share),
+            ..Script::default()
+        });
         let plan = world.plan_deploy(&environment());
         let (ended, _) = world.run(&environment(), &plan, Until::Done).await;
         let halted = ended.unwrap_err();
@@ -137,7 +175,14 @@ async fn an_interrupted_run_is_resumed_by_the_next() {
     let world = World::new(Script::default());
     let plan = world.plan_deploy(&environment());
     let in_the_canary = tokio::time::sleep(Duration::from_secs(70));
-    let (ended, _) = world.run_with(&environment(), &plan, &intent(Until::Done, Takeover::Expired), in_the_canary).await;
+    let (ended, _) = world
+        .run_with(
+            &environment(),
+            &plan,
+            &intent(Until::Done, Takeover::Expired),
+            in_the_canary,
+        )
+        .await;
     let halted = ended.unwrap_err();
     assert!(matches!(halted.why, Halt::Interrupted), "{halted}");
     assert_eq!(halted.users, Whereabouts::InFlight);

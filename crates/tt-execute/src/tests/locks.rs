@@ -8,7 +8,13 @@ use super::world::{BEGIN, Script, World, environment, holder, intent};
 use crate::{Event, Halt, LockError, Takeover, Until, Whereabouts};
 
 fn lease(expires_in: Duration) -> Lease {
-    Lease { token: 41, holder: holder("another job"), command: Command::Deploy, expires_at: BEGIN + expires_in, released: false }
+    Lease {
+        token: 41,
+        holder: holder("another job"),
+        command: Command::Deploy,
+        expires_at: BEGIN + expires_in,
+        released: false,
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -31,7 +37,9 @@ async fn an_expired_lock_is_taken_over_and_said_so() {
     world.set_lease(lease(Duration::ZERO));
     let (ended, events) = world.run(&environment(), &plan, Until::Done).await;
     assert!(ended.is_ok());
-    let said = events.iter().any(|event| matches!(event, Event::Locked { token: 42, taken_from: Some(by) } if by.name == "another job"));
+    let said = events
+        .iter()
+        .any(|event| matches!(event, Event::Locked { token: 42, taken_from: Some(by) } if by.name == "another job"));
     assert!(said, "{events:?}");
     assert!(world.lease().unwrap().released);
 }
@@ -44,10 +52,15 @@ async fn a_run_that_lost_its_lock_changes_nothing_more() {
     let thief = world.clone();
     let theft = async move {
         tokio::time::sleep(Duration::from_secs(50)).await;
-        thief.set_lease(Lease { token: 99, ..lease(Duration::from_hours(1)) });
+        thief.set_lease(Lease {
+            token: 99,
+            ..lease(Duration::from_hours(1))
+        });
         std::future::pending::<()>().await;
     };
-    let (ended, _) = world.run_with(&environment, &plan, &intent(Until::Done, Takeover::Expired), theft).await;
+    let (ended, _) = world
+        .run_with(&environment, &plan, &intent(Until::Done, Takeover::Expired), theft)
+        .await;
     assert!(matches!(ended.unwrap_err().why, Halt::Overruled { .. }));
     let answers = world.answers();
     assert!(answers <= 2, "{answers} pauses were answered by a run without its lock");
@@ -61,7 +74,9 @@ async fn the_token_only_grows() {
     for expected in 1..4 {
         let plan = world.plan_deploy(&environment);
         let interrupt = tokio::time::sleep(Duration::from_secs(1));
-        let (ended, _) = world.run_with(&environment, &plan, &intent(Until::Done, Takeover::Expired), interrupt).await;
+        let (ended, _) = world
+            .run_with(&environment, &plan, &intent(Until::Done, Takeover::Expired), interrupt)
+            .await;
         assert!(ended.is_err());
         assert_eq!(world.lease().unwrap().token, expected);
     }

@@ -20,12 +20,22 @@ async fn a_rollback_comes_through_during_every_stage() {
         let rollback = async {
             tokio::time::sleep(Duration::from_secs(seconds)).await;
             let plan = world.plan_rollback(&environment);
-            let (ended, _) = world.run_with(&environment, &plan, &intent(Until::Done, Takeover::Any), std::future::pending()).await;
+            let (ended, _) = world
+                .run_with(
+                    &environment,
+                    &plan,
+                    &intent(Until::Done, Takeover::Any),
+                    std::future::pending(),
+                )
+                .await;
             ended
         };
         let (deployed, rolled_back) = tokio::join!(deploy, rollback);
         assert_eq!(rolled_back.unwrap(), Outcome::Done, "after {seconds} s");
-        assert!(matches!(deployed.unwrap_err().why, Halt::RolledBack { .. }), "after {seconds} s");
+        assert!(
+            matches!(deployed.unwrap_err().why, Halt::RolledBack { .. }),
+            "after {seconds} s"
+        );
         assert_eq!((world.live(), world.share()), (1, Share::NONE), "after {seconds} s");
     }
 }

@@ -10,18 +10,19 @@ use std::{
 
 use time::{OffsetDateTime, macros::datetime};
 use tt_environment::{
-    AccountId, AfterInconclusive, Analysis, Aws, BucketName, ClusterName, ContainerName, Credentials, Environment, EnvironmentName, Image, ImageDigest,
-    Inconclusive, Lock, Migrations, Minutes, Percent, Pinning, Records, Region, ReleaseName, Repository, Rollout, Service, ServiceName, SmokeRequest,
-    SmokeTest, Strategy,
+    AccountId, AfterInconclusive, Analysis, Aws, BucketName, ClusterName, ContainerName, Credentials, Environment,
+    EnvironmentName, Image, ImageDigest, Inconclusive, Lock, Migrations, Minutes, Percent, Pinning, Records, Region,
+    ReleaseName, Repository, Rollout, Service, ServiceName, SmokeRequest, SmokeTest, Strategy,
 };
 use tt_plan::{
-    Arn, Caller, Deployment, DeploymentStatus, GivenBy, Holder, Lease, LifecycleStage as Stage, LiveRollout, LiveStrategy, Observed, Pause, PinnedImage,
-    Plan, Record, Release, Revision, Route, Sample, ServiceState, Share, TargetGroup, TrafficSplit,
+    Arn, Caller, Deployment, DeploymentStatus, GivenBy, Holder, Lease, LifecycleStage as Stage, LiveRollout,
+    LiveStrategy, Observed, Pause, PinnedImage, Plan, Record, Release, Revision, Route, Sample, ServiceState, Share,
+    TargetGroup, TrafficSplit,
 };
 
 use crate::{
-    Answer, Clock, Cloud, Event, Evidence, Executor, Halted, Intent, Journal, OneOff, PortError, PortErrorKind, Probe, Progress, Registration, Start,
-    StoppedTask, Takeover, TaskArn, Until, Version,
+    Answer, Clock, Cloud, Event, Evidence, Executor, Halted, Intent, Journal, OneOff, PortError, PortErrorKind, Probe,
+    Progress, Registration, Start, StoppedTask, Takeover, TaskArn, Until, Version,
 };
 
 pub(super) const BEGIN: OffsetDateTime = datetime!(2026-03-01 03:00 UTC);
@@ -45,16 +46,34 @@ pub(super) struct Script {
 
 impl Default for Script {
     fn default() -> Self {
-        Self { sample: good, smoke_status: 200, migration: Some(0), healthy: true, flaky_every: None, taken_back_at: None }
+        Self {
+            sample: good,
+            smoke_status: 200,
+            migration: Some(0),
+            healthy: true,
+            flaky_every: None,
+            taken_back_at: None,
+        }
     }
 }
 
 pub(super) fn good(share: Share) -> Sample {
-    if share == Share::NONE { Sample::default() } else { Sample { requests: 500, errors: 0, p95: Some(Duration::from_millis(20)) } }
+    if share == Share::NONE {
+        Sample::default()
+    } else {
+        Sample {
+            requests: 500,
+            errors: 0,
+            p95: Some(Duration::from_millis(20)),
+        }
+    }
 }
 
 pub(super) fn bad(share: Share) -> Sample {
-    Sample { errors: 100, ..good(share) }
+    Sample {
+        errors: 100,
+        ..good(share)
+    }
 }
 
 /// Everything that outlives a process.
@@ -116,7 +135,10 @@ impl World {
     }
 
     pub(super) fn share(&self) -> Share {
-        self.state().deployment.as_ref().map_or(Share::NONE, |deployment| deployment.share)
+        self.state()
+            .deployment
+            .as_ref()
+            .map_or(Share::NONE, |deployment| deployment.share)
     }
 
     pub(super) fn started(&self) -> bool {
@@ -148,12 +170,25 @@ impl World {
 
     pub(super) fn plan_rollback(&self, environment: &Environment) -> Plan {
         let observed = self.state().observed();
-        tt_plan::rollback(environment, &observed, &tt_plan::Target::Previous).unwrap().plan
+        tt_plan::rollback(environment, &observed, &tt_plan::Target::Previous)
+            .unwrap()
+            .plan
     }
 
     /// Runs a plan to its end; events come back as one word each.
-    pub(super) async fn run(&self, environment: &Environment, plan: &Plan, until: Until) -> (Result<tt_plan::Outcome, Halted>, Vec<Event>) {
-        self.run_with(environment, plan, &intent(until, Takeover::Expired), std::future::pending()).await
+    pub(super) async fn run(
+        &self,
+        environment: &Environment,
+        plan: &Plan,
+        until: Until,
+    ) -> (Result<tt_plan::Outcome, Halted>, Vec<Event>) {
+        self.run_with(
+            environment,
+            plan,
+            &intent(until, Takeover::Expired),
+            std::future::pending(),
+        )
+        .await
     }
 
     pub(super) async fn run_with(
@@ -164,24 +199,42 @@ impl World {
         interrupt: impl Future<Output = ()>,
     ) -> (Result<tt_plan::Outcome, Halted>, Vec<Event>) {
         let events = Mutex::new(Vec::new());
-        let executor = Executor { environment, cloud: self, journal: self, probe: self, clock: self };
-        let ended = executor.execute(plan, intent, interrupt, &|event| events.lock().unwrap().push(event)).await;
+        let executor = Executor {
+            environment,
+            cloud: self,
+            journal: self,
+            probe: self,
+            clock: self,
+        };
+        let ended = executor
+            .execute(plan, intent, interrupt, &|event| events.lock().unwrap().push(event))
+            .await;
         (ended, events.into_inner().unwrap())
     }
 }
 
 pub(super) fn intent(until: Until, takeover: Takeover) -> Intent {
-    Intent { holder: holder("ci"), takeover, until }
+    Intent {
+        holder: holder("ci"),
+        takeover,
+        until,
+    }
 }
 
 pub(super) fn holder(name: &str) -> Holder {
-    Holder { name: name.to_owned(), principal: "arn:aws:iam::123456789012:role/ci".to_owned() }
+    Holder {
+        name: name.to_owned(),
+        principal: "arn:aws:iam::123456789012:role/ci".to_owned(),
+    }
 }
 
 fn release(n: u32) -> Release {
     Release {
         name: ReleaseName::parse(&format!("1.{n}.0")).unwrap(),
-        image: PinnedImage { repository: repository(), digest: digest(n) },
+        image: PinnedImage {
+            repository: repository(),
+            digest: digest(n),
+        },
         given_by: GivenBy::Digest,
         commit: None,
     }
@@ -220,9 +273,16 @@ pub(super) fn environment() -> Environment {
             container: ContainerName::parse("app").unwrap(),
             minimum_tasks: 2,
         },
-        image: Image { repository: repository(), pinning: Pinning::TagsResolved, credentials: None },
+        image: Image {
+            repository: repository(),
+            pinning: Pinning::TagsResolved,
+            credentials: None,
+        },
         rollout: Rollout {
-            strategy: Strategy::Canary { percent: Percent::parse("10%").unwrap(), bake: Minutes::new(1) },
+            strategy: Strategy::Canary {
+                percent: Percent::parse("10%").unwrap(),
+                bake: Minutes::new(1),
+            },
             bake: Minutes::new(10),
             decision_timeout: Minutes::new(60),
         },
@@ -233,19 +293,33 @@ pub(super) fn environment() -> Environment {
             minimum_requests: 100,
             maximum_error_rate: Percent::parse("1%").unwrap(),
             maximum_p95: Duration::from_millis(200),
-            inconclusive: Inconclusive { wait: Duration::from_mins(5), then: AfterInconclusive::Rollback },
+            inconclusive: Inconclusive {
+                wait: Duration::from_mins(5),
+                then: AfterInconclusive::Rollback,
+            },
         },
         smoke_test: SmokeTest {
             base_url: None,
             timeout: Duration::from_secs(5),
             attempts: 3,
-            requests: vec![SmokeRequest { path: "/readyz".to_owned(), expect: 200 }],
+            requests: vec![SmokeRequest {
+                path: "/readyz".to_owned(),
+                expect: 200,
+            }],
         },
         alarms: Vec::new(),
-        migrations: Some(Migrations { command: vec!["migrate".to_owned()], timeout: Duration::from_mins(10) }),
+        migrations: Some(Migrations {
+            command: vec!["migrate".to_owned()],
+            timeout: Duration::from_mins(10),
+        }),
         secrets: BTreeMap::new(),
-        records: Records { bucket: BucketName::parse("tt-ops-staging").unwrap(), prefix: String::new() },
-        lock: Lock { ttl: Duration::from_mins(2) },
+        records: Records {
+            bucket: BucketName::parse("tt-ops-staging").unwrap(),
+            prefix: String::new(),
+        },
+        lock: Lock {
+            ttl: Duration::from_mins(2),
+        },
         database: None,
         freeze: Vec::new(),
         sandbox: None,
@@ -258,7 +332,12 @@ fn group(name: &str) -> Arn {
 }
 
 fn live_rollout() -> LiveRollout {
-    LiveRollout { strategy: LiveStrategy::BlueGreen, bake: Minutes::new(10), pauses: Vec::new(), decision_timeout: None }
+    LiveRollout {
+        strategy: LiveStrategy::Shifting(Strategy::AllAtOnce),
+        bake: Minutes::new(10),
+        pauses: Vec::new(),
+        decision_timeout: None,
+    }
 }
 
 impl State {
@@ -268,21 +347,34 @@ impl State {
 
     fn observed(&self) -> Observed {
         let route = |rule: &str| Route {
-            rule: Arn::new(format!("arn:aws:elasticloadbalancing:r:0:listener-rule/app/web/1/{rule}/1")),
+            rule: Arn::new(format!(
+                "arn:aws:elasticloadbalancing:r:0:listener-rule/app/web/1/{rule}/1"
+            )),
             base_url: format!("http://{rule}.example.com"),
             weights: vec![(group("blue"), 100), (group("green"), 0)],
             sticky: false,
         };
-        let target_group = |name: &str| TargetGroup { arn: group(name), healthy: 2, total: 2 };
+        let target_group = |name: &str| TargetGroup {
+            arn: group(name),
+            healthy: 2,
+            total: 2,
+        };
         Observed {
             at: self.now(),
-            caller: Caller { account: AccountId::parse("123456789012").unwrap(), arn: "arn:aws:iam::123456789012:role/ci".to_owned() },
+            caller: Caller {
+                account: AccountId::parse("123456789012").unwrap(),
+                arn: "arn:aws:iam::123456789012:role/ci".to_owned(),
+            },
             service: ServiceState {
                 arn: Arn::new("arn:aws:ecs:r:1:service/web/web"),
                 live: revision(self.live),
                 desired: 2,
                 running: 2,
-                deployment: self.deployment.as_ref().map(|sim| self.deployment(sim)).filter(|deployment| !deployment.status.ended()),
+                deployment: self
+                    .deployment
+                    .as_ref()
+                    .map(|sim| self.deployment(sim))
+                    .filter(|deployment| !deployment.status.ended()),
                 rollout: live_rollout(),
                 traffic: TrafficSplit {
                     production: Some(route("production")),
@@ -308,10 +400,17 @@ impl State {
             status: sim.status.clone(),
             stage: Some(sim.stage),
             shifted: sim.share,
-            pause: holds.then(|| Pause { hook: format!("hook-{}", sim.hook), stage: sim.stage, expires_at: None }),
+            pause: holds.then(|| Pause {
+                hook: format!("hook-{}", sim.hook),
+                stage: sim.stage,
+                expires_at: None,
+            }),
             created_at: BEGIN,
             rollout: LiveRollout {
-                strategy: LiveStrategy::Canary { percent: Percent::parse("10%").unwrap(), bake: Minutes::new(1) },
+                strategy: LiveStrategy::Shifting(Strategy::Canary {
+                    percent: Percent::parse("10%").unwrap(),
+                    bake: Minutes::new(1),
+                }),
                 pauses: sim.pauses.clone(),
                 ..live_rollout()
             },
@@ -323,7 +422,9 @@ impl State {
         let (now, healthy, taken_back_at) = (self.now(), self.script.healthy, self.script.taken_back_at);
         let Some(sim) = &mut self.deployment else { return };
         if sim.status == DeploymentStatus::InProgress && taken_back_at.is_some_and(|share| sim.share >= share) {
-            sim.status = DeploymentStatus::RollingBack { reason: "stopped by ada".to_owned() };
+            sim.status = DeploymentStatus::RollingBack {
+                reason: "stopped by ada".to_owned(),
+            };
         }
         if let DeploymentStatus::RollingBack { reason } = sim.status.clone() {
             sim.share = Share::NONE;
@@ -350,7 +451,14 @@ impl Sim {
             Stage::ScaleUp | Stage::CleanUp => Duration::from_secs(40),
             Stage::ProductionTrafficShift if !self.share.is_whole() => self.step_bake,
             Stage::BakeTime => self.bake,
-            _ => Duration::ZERO,
+            Stage::ReconcileService
+            | Stage::PreScaleUp
+            | Stage::PostScaleUp
+            | Stage::TestTrafficShift
+            | Stage::PostTestTrafficShift
+            | Stage::PreProductionTrafficShift
+            | Stage::ProductionTrafficShift
+            | Stage::PostProductionTrafficShift => Duration::ZERO,
         }
     }
 
@@ -371,14 +479,24 @@ impl Sim {
             self.status = DeploymentStatus::Successful;
         }
         if self.stage == Stage::ProductionTrafficShift {
-            self.share = self.schedule.iter().copied().find(|share| *share > self.share).unwrap_or(Share::ALL);
+            self.share = self
+                .schedule
+                .iter()
+                .copied()
+                .find(|share| *share > self.share)
+                .unwrap_or(Share::ALL);
         }
         true
     }
 }
 
 fn missing(action: &str) -> PortError {
-    PortError { action: action.to_owned(), kind: PortErrorKind::NotFound, hint: None, source: None }
+    PortError {
+        action: action.to_owned(),
+        kind: PortErrorKind::NotFound,
+        hint: None,
+        source: None,
+    }
 }
 
 impl Cloud for World {
@@ -391,13 +509,23 @@ impl Cloud for World {
         Ok(revision(2))
     }
 
-    async fn run_task(&self, task_definition: &Arn, _container: &ContainerName, _command: &[String]) -> Result<TaskArn, PortError> {
+    async fn run_task(
+        &self,
+        task_definition: &Arn,
+        _container: &ContainerName,
+        _command: &[String],
+    ) -> Result<TaskArn, PortError> {
         Ok(TaskArn(task_definition.clone()))
     }
 
     async fn one_off(&self, task: &TaskArn, _container: &ContainerName) -> Result<OneOff, PortError> {
         let exit_code = self.state().script.migration;
-        Ok(OneOff::Stopped(StoppedTask { task: task.0.clone(), exit_code, reason: "Essential container in task exited".to_owned(), last_lines: Vec::new() }))
+        Ok(OneOff::Stopped(StoppedTask {
+            task: task.0.clone(),
+            exit_code,
+            reason: "Essential container in task exited".to_owned(),
+            last_lines: Vec::new(),
+        }))
     }
 
     async fn stop_task(&self, _task: &TaskArn, _reason: &str) -> Result<(), PortError> {
@@ -408,12 +536,19 @@ impl Cloud for World {
         let mut state = self.state();
         let minute = Duration::from_mins(1);
         let (schedule, step_bake) = match start.strategy {
-            tt_plan::StrategyStep::AllAtOnce => (vec![Share::ALL], Duration::ZERO),
-            tt_plan::StrategyStep::Linear { percent, bake } | tt_plan::StrategyStep::Canary { percent, bake } => {
+            Strategy::AllAtOnce => (vec![Share::ALL], Duration::ZERO),
+            Strategy::Linear { percent, bake } | Strategy::Canary { percent, bake } => {
                 (vec![Share::from(percent), Share::ALL], bake.lasting(minute))
             }
         };
-        let to = start.task_definition.as_str().rsplit(':').next().unwrap().parse().unwrap();
+        let to = start
+            .task_definition
+            .as_str()
+            .rsplit(':')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
         let sim = Sim {
             to,
             stage: Stage::ReconcileService,
@@ -435,12 +570,25 @@ impl Cloud for World {
     async fn progress(&self, _deployment: &Arn) -> Result<Progress, PortError> {
         let mut state = self.state();
         state.reads += 1;
-        if state.script.flaky_every.is_some_and(|every| state.reads.is_multiple_of(every)) {
-            return Err(PortError { action: "describe".to_owned(), kind: PortErrorKind::Throttled, hint: None, source: None });
+        if state
+            .script
+            .flaky_every
+            .is_some_and(|every| state.reads.is_multiple_of(every))
+        {
+            return Err(PortError {
+                action: "describe".to_owned(),
+                kind: PortErrorKind::Throttled,
+                hint: None,
+                source: None,
+            });
         }
         state.advance();
         let sim = state.deployment.clone().ok_or_else(|| missing("describe"))?;
-        Ok(Progress { deployment: state.deployment(&sim), targets: None, live_share: sim.share })
+        Ok(Progress {
+            deployment: state.deployment(&sim),
+            targets: None,
+            live_share: sim.share,
+        })
     }
 
     async fn answer(&self, _deployment: &Arn, hook: &str, answer: Answer) -> Result<(), PortError> {
@@ -450,7 +598,11 @@ impl Cloud for World {
         assert_eq!(hook, format!("hook-{}", sim.hook), "an answer to a pause that is over");
         match answer {
             Answer::Continue => sim.answered = true,
-            Answer::Rollback => sim.status = DeploymentStatus::RollingBack { reason: "pause answered with ROLLBACK".to_owned() },
+            Answer::Rollback => {
+                sim.status = DeploymentStatus::RollingBack {
+                    reason: "pause answered with ROLLBACK".to_owned(),
+                }
+            }
         }
         Ok(())
     }
@@ -458,7 +610,9 @@ impl Cloud for World {
     async fn revert(&self, _deployment: &Arn) -> Result<(), PortError> {
         let mut state = self.state();
         let sim = state.deployment.as_mut().ok_or_else(|| missing("revert"))?;
-        sim.status = DeploymentStatus::RollingBack { reason: "stop requested".to_owned() };
+        sim.status = DeploymentStatus::RollingBack {
+            reason: "stop requested".to_owned(),
+        };
         Ok(())
     }
 
@@ -469,7 +623,10 @@ impl Cloud for World {
     }
 
     async fn evidence(&self, _deployment: &Arn) -> Evidence {
-        Evidence { events: vec!["(service web) has stopped 1 running task".to_owned()], ..Evidence::default() }
+        Evidence {
+            events: vec!["(service web) has stopped 1 running task".to_owned()],
+            ..Evidence::default()
+        }
     }
 }
 
@@ -480,7 +637,11 @@ impl Journal for World {
     }
 
     async fn lease(&self) -> Result<Option<(Lease, Version)>, PortError> {
-        Ok(self.state().lease.clone().map(|(lease, version)| (lease, Version(version.to_string()))))
+        Ok(self
+            .state()
+            .lease
+            .clone()
+            .map(|(lease, version)| (lease, Version(version.to_string()))))
     }
 
     async fn swap(&self, expected: Option<&Version>, lease: &Lease) -> Result<Option<Version>, PortError> {

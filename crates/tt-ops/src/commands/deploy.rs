@@ -28,13 +28,22 @@ pub(crate) async fn run(global: &Global, args: &cli::Deploy, reporter: &Reporter
         return Ok(Exit::Refused);
     }
 
-    let executor =
-        Executor { environment: &context.environment, cloud: &cloud, journal: &context.journal, probe: &HttpProbe::new()?, clock: &SystemClock };
+    let executor = Executor {
+        environment: &context.environment,
+        cloud: &cloud,
+        journal: &context.journal,
+        probe: &HttpProbe::new()?,
+        clock: &SystemClock,
+    };
     let until = match args.until {
         cli::Until::Shifted => Until::Shifted,
         cli::Until::Done => Until::Done,
     };
-    let intent = Intent { holder: holder(&observed.caller.arn), takeover: Takeover::Expired, until };
+    let intent = Intent {
+        holder: holder(&observed.caller.arn),
+        takeover: Takeover::Expired,
+        until,
+    };
     let ended = Box::pin(executor.execute(&plan, &intent, interrupted(), &|event| reporter.event(&event))).await;
     Ok(reporter.ended(&context.environment, &plan, &ended))
 }

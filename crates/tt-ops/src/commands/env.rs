@@ -11,7 +11,7 @@ use crate::{
 pub(crate) fn run(global: &Global, args: &cli::Env, reporter: &Reporter) -> Result<Exit, Failure> {
     match &args.command {
         EnvCommand::Schema => {
-            reporter.text(&format!("{:#}", tt_environment::schema()));
+            Reporter::text(&format!("{:#}", tt_environment::schema()));
             Ok(Exit::Done)
         }
         EnvCommand::Check { environments } => check(global, environments, reporter),

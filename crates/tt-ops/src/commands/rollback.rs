@@ -24,9 +24,19 @@ pub(crate) async fn run(global: &Global, args: &cli::Rollback, reporter: &Report
         return Ok(Exit::Done);
     }
 
-    let executor =
-        Executor { environment: &context.environment, cloud: &cloud, journal: &context.journal, probe: &HttpProbe::new()?, clock: &SystemClock };
-    let intent = Intent { holder: holder(&observed.caller.arn), takeover: Takeover::Any, until: Until::Done };
-    let ended = Box::pin(executor.execute(&rollback.plan, &intent, interrupted(), &|event| reporter.event(&event))).await;
+    let executor = Executor {
+        environment: &context.environment,
+        cloud: &cloud,
+        journal: &context.journal,
+        probe: &HttpProbe::new()?,
+        clock: &SystemClock,
+    };
+    let intent = Intent {
+        holder: holder(&observed.caller.arn),
+        takeover: Takeover::Any,
+        until: Until::Done,
+    };
+    let ended =
+        Box::pin(executor.execute(&rollback.plan, &intent, interrupted(), &|event| reporter.event(&event))).await;
     Ok(reporter.ended(&context.environment, &rollback.plan, &ended))
 }

@@ -20,7 +20,12 @@ pub(crate) async fn run(global: &Global, args: &cli::Status, reporter: &Reporter
         let observed = cloud.observe().await.map_err(|error| context.failure(error))?;
         let in_flight = observed.service.deployment.as_ref();
         let progress = match in_flight {
-            Some(deployment) => Some(cloud.progress(&deployment.arn).await.map_err(|error| context.failure(error))?),
+            Some(deployment) => Some(
+                cloud
+                    .progress(&deployment.arn)
+                    .await
+                    .map_err(|error| context.failure(error))?,
+            ),
             None => None,
         };
         reporter.status(&context.environment, &observed, progress.as_ref());

@@ -39,7 +39,9 @@ pub(super) fn plan(environment: &Environment, plan: &Plan, mode: Option<Mode>) {
 
 pub(super) fn ended(environment: &Environment, plan: &Plan, ended: &Result<Outcome, Halted>, exit: Exit) {
     let body = match ended {
-        Ok(outcome) => json!({ "environment": environment.name, "release": plan.brings, "result": outcome, "exit_code": exit as u8 }),
+        Ok(outcome) => {
+            json!({ "environment": environment.name, "release": plan.brings, "result": outcome, "exit_code": exit as u8 })
+        }
         Err(halted) => {
             let said = words::halted(environment, plan, halted);
             let users = match halted.users {
@@ -59,7 +61,11 @@ pub(super) fn ended(environment: &Environment, plan: &Plan, ended: &Result<Outco
 
 pub(super) fn status(environment: &Environment, observed: &Observed, progress: Option<&Progress>) {
     let service = &observed.service;
-    let alarms: Vec<Value> = observed.alarms.iter().map(|alarm| json!({ "name": alarm.name, "state": alarm_state(&alarm.state) })).collect();
+    let alarms: Vec<Value> = observed
+        .alarms
+        .iter()
+        .map(|alarm| json!({ "name": alarm.name, "state": alarm_state(&alarm.state) }))
+        .collect();
     let in_flight = service.deployment.as_ref().map(|deployment| {
         json!({
             "deployment": deployment.arn, "from": deployment.from.as_ref().map(tt_plan::Revision::label), "to": deployment.to.label(),
@@ -89,7 +95,9 @@ pub(super) fn history(records: &[Record]) {
 pub(super) fn verified(environment: &Environment, lines: &[Line]) {
     for checked in lines {
         let body = match &checked.judgement {
-            Judgement::Good { found } => json!({ "environment": environment.name, "check": checked.name, "ok": true, "found": found }),
+            Judgement::Good { found } => {
+                json!({ "environment": environment.name, "check": checked.name, "ok": true, "found": found })
+            }
             Judgement::Bad { wrong, hint } => {
                 json!({ "environment": environment.name, "check": checked.name, "ok": false, "wrong": wrong, "hint": hint })
             }
@@ -100,34 +108,55 @@ pub(super) fn verified(environment: &Environment, lines: &[Line]) {
 
 pub(super) fn diff(environment: &Environment, changes: &[Change]) {
     for change in changes {
-        line("change", json!({ "environment": environment.name, "what": change.what, "now": change.now, "then": change.then }));
+        line(
+            "change",
+            json!({ "environment": environment.name, "what": change.what, "now": change.now, "then": change.then }),
+        );
     }
 }
 
 pub(super) fn checked(environment: &Environment) {
-    line("environment", json!({ "environment": environment.name, "file": environment.file, "ok": true }));
+    line(
+        "environment",
+        json!({ "environment": environment.name, "file": environment.file, "ok": true }),
+    );
 }
 
 pub(super) fn failure(failure: &Failure) {
-    line("failed", json!({ "errors": failure.what, "hints": failure.hints, "exit_code": failure.exit as u8 }));
+    line(
+        "failed",
+        json!({ "errors": failure.what, "hints": failure.hints, "exit_code": failure.exit as u8 }),
+    );
 }
 
 /// Matched without a wildcard: a new fact must find its place in the contract.
 fn body(event: &Event) -> (&'static str, Value) {
     match event {
         Event::Locked { token, taken_from } => ("locked", json!({ "token": token, "taken_from": taken_from })),
-        Event::StepStarted { number, of, step } => ("step-started", json!({ "number": number, "of": of, "step": step })),
-        Event::StepFinished { number, of, step, took } => {
-            ("step-finished", json!({ "number": number, "of": of, "step": step.name(), "seconds": took.as_secs_f64() }))
+        Event::StepStarted { number, of, step } => {
+            ("step-started", json!({ "number": number, "of": of, "step": step }))
         }
-        Event::Waiting { holdup, waited, at_most } => (
+        Event::StepFinished { number, of, step, took } => (
+            "step-finished",
+            json!({ "number": number, "of": of, "step": step.name(), "seconds": took.as_secs_f64() }),
+        ),
+        Event::Waiting {
+            holdup,
+            waited,
+            at_most,
+        } => (
             "waiting",
             json!({ "for": holdup_name(holdup), "detail": words::holdup(holdup), "seconds": waited.as_secs_f64(), "at_most_seconds": at_most.as_secs_f64() }),
         ),
         Event::Traffic { share } => ("traffic", json!({ "share_percent": share })),
         Event::Targets { group: targets } => ("targets", group(targets)),
         Event::Stage { stage } => ("stage", json!({ "stage": stage.ecs_name() })),
-        Event::Smoke { url, result, expected, attempt } => (
+        Event::Smoke {
+            url,
+            result,
+            expected,
+            attempt,
+        } => (
             "smoke",
             json!({ "url": url, "status": result.as_ref().ok(), "error": result.as_ref().err(), "expected": expected, "attempt": attempt }),
         ),
@@ -141,11 +170,12 @@ fn body(event: &Event) -> (&'static str, Value) {
         Event::Retrying { what } => ("retrying", json!({ "what": what })),
         Event::RollingBack { reason } => ("rolling-back", json!({ "reason": reason })),
         Event::Evidence { evidence } => {
-            let stopped = |task: &tt_execute::StoppedTask| {
-                json!({ "task": task.task, "exit_code": task.exit_code, "reason": task.reason, "last_lines": task.last_lines })
-            };
+            let stopped = |task: &tt_execute::StoppedTask| json!({ "task": task.task, "exit_code": task.exit_code, "reason": task.reason, "last_lines": task.last_lines });
             let stopped: Vec<Value> = evidence.stopped.iter().map(stopped).collect();
-            ("evidence", json!({ "stopped": stopped, "unhealthy": evidence.unhealthy, "events": evidence.events, "missing": evidence.missing }))
+            (
+                "evidence",
+                json!({ "stopped": stopped, "unhealthy": evidence.unhealthy, "events": evidence.events, "missing": evidence.missing }),
+            )
         }
         Event::RecordLost { reason } => ("record-lost", json!({ "reason": reason })),
     }

@@ -27,8 +27,16 @@ enum Sections {
 
 impl Lines {
     pub(super) fn new(in_gitlab: bool) -> Self {
-        let sections = if in_gitlab { Sections::GitLab { open: None } } else { Sections::None };
-        Self { sections, waited: Duration::ZERO, measured: None }
+        let sections = if in_gitlab {
+            Sections::GitLab { open: None }
+        } else {
+            Sections::None
+        };
+        Self {
+            sections,
+            waited: Duration::ZERO,
+            measured: None,
+        }
     }
 
     pub(super) fn event(&mut self, event: &Event, loudness: Loudness) {
@@ -36,16 +44,32 @@ impl Lines {
             Event::StepStarted { number, of, step } => {
                 self.waited = Duration::ZERO;
                 self.measured = None;
-                self.open(&format!("step_{number}_{}", step.name().replace('-', "_")), &format!("[{number}/{of}] {}", words::step(step)));
+                self.open(
+                    &format!("step_{number}_{}", step.name().replace('-', "_")),
+                    &format!("[{number}/{of}] {}", words::step(step)),
+                );
             }
             Event::StepFinished { number, of, step, took } => {
-                print_line(&format!("[{number}/{of}] {}: done in {}", step.name(), words::span(*took)));
+                print_line(&format!(
+                    "[{number}/{of}] {}: done in {}",
+                    step.name(),
+                    words::span(*took)
+                ));
                 self.close();
             }
-            Event::Waiting { holdup, waited, at_most } => {
+            Event::Waiting {
+                holdup,
+                waited,
+                at_most,
+            } => {
                 if *waited >= self.waited + AGAIN {
                     self.waited = *waited;
-                    print_line(&format!("      {} for {}, at most {}", words::holdup(holdup), words::span(*waited), words::span(*at_most)));
+                    print_line(&format!(
+                        "      {} for {}, at most {}",
+                        words::holdup(holdup),
+                        words::span(*waited),
+                        words::span(*at_most)
+                    ));
                 }
             }
             Event::Measured { sample, verdict } => {
@@ -98,14 +122,30 @@ impl Lines {
 /// Facts that read the same in a log and above a progress bar.
 pub(super) fn facts(event: &Event) -> Vec<String> {
     match event {
-        Event::Locked { taken_from: Some(holder), .. } => vec![format!("the deploy lock was taken over from {}", holder.name)],
+        Event::Locked {
+            taken_from: Some(holder),
+            ..
+        } => vec![format!("the deploy lock was taken over from {}", holder.name)],
         Event::Stage { stage } => vec![format!("ECS: {}", stage.ecs_name())],
         Event::Traffic { share } => vec![format!("production traffic on the new tasks: {share}")],
         Event::Targets { group } => vec![format!("new targets healthy: {} of {}", group.healthy, group.total)],
-        Event::Smoke { url, result: Ok(status), expected, attempt } => {
-            vec![if status == expected { format!("GET {url}: {status}") } else { format!("GET {url}: {status}, expected {expected} (try {attempt})") }]
+        Event::Smoke {
+            url,
+            result: Ok(status),
+            expected,
+            attempt,
+        } => {
+            vec![if status == expected {
+                format!("GET {url}: {status}")
+            } else {
+                format!("GET {url}: {status}, expected {expected} (try {attempt})")
+            }]
         }
-        Event::Smoke { result: Err(reason), attempt, .. } => vec![format!("{reason} (try {attempt})")],
+        Event::Smoke {
+            result: Err(reason),
+            attempt,
+            ..
+        } => vec![format!("{reason} (try {attempt})")],
         Event::TaskOutput { lines } => lines.iter().map(|line| format!("| {line}")).collect(),
         Event::Retrying { what } => vec![format!("{what}; trying again")],
         Event::RollingBack { reason } => vec![format!("rolling back: {reason}")],
@@ -125,5 +165,7 @@ fn mark(section: &str, title: &str) {
 }
 
 fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }

@@ -152,12 +152,14 @@ impl Reporter {
     pub(crate) fn checked(&self, environment: &Environment) {
         match &self.sink {
             Sink::Json => json::checked(environment),
-            Sink::Bars(_) | Sink::Lines(_) => self.say(&format!("{} {}", style("ok").green(), environment.file.display())),
+            Sink::Bars(_) | Sink::Lines(_) => {
+                self.say(&format!("{} {}", style("ok").green(), environment.file.display()))
+            }
         }
     }
 
     /// Text that is the result itself.
-    pub(crate) fn text(&self, text: &str) {
+    pub(crate) fn text(text: &str) {
         print_line(text);
     }
 
@@ -186,7 +188,9 @@ impl Reporter {
         let asked = write!(out, "{question} [y/N] ").and_then(|()| out.flush());
         drop(out);
         let mut answer = String::new();
-        asked.is_ok() && std::io::stdin().lock().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+        asked.is_ok()
+            && std::io::stdin().lock().read_line(&mut answer).is_ok()
+            && matches!(answer.trim(), "y" | "Y" | "yes")
     }
 }
 

@@ -21,7 +21,14 @@ pub(super) struct Bars {
 impl Bars {
     pub(super) fn new() -> Self {
         let (title, targets, measured) = Default::default();
-        Self { all: MultiProgress::new(), step: None, traffic: None, title, targets, measured }
+        Self {
+            all: MultiProgress::new(),
+            step: None,
+            traffic: None,
+            title,
+            targets,
+            measured,
+        }
     }
 
     pub(super) fn event(&mut self, event: &Event, loudness: Loudness) {
@@ -39,8 +46,16 @@ impl Bars {
                     self.say(&done);
                 }
             }
-            Event::Waiting { holdup, waited, at_most } => {
-                let rest = if self.measured.is_empty() { words::holdup(holdup) } else { self.measured.clone() };
+            Event::Waiting {
+                holdup,
+                waited,
+                at_most,
+            } => {
+                let rest = if self.measured.is_empty() {
+                    words::holdup(holdup)
+                } else {
+                    self.measured.clone()
+                };
                 let limit = format!("{} of at most {}", words::span(*waited), words::span(*at_most));
                 let message = format!("{}\n      {rest}, {limit}", self.title);
                 self.spinner().set_message(message);
@@ -92,7 +107,8 @@ impl Bars {
     fn spinner(&mut self) -> &ProgressBar {
         let all = &self.all;
         self.step.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("  {spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let style = ProgressStyle::with_template("  {spinner} {wide_msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
             let bar = all.insert(0, ProgressBar::new_spinner().with_style(style));
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
@@ -102,7 +118,8 @@ impl Bars {
     fn bar(&mut self) -> &ProgressBar {
         let all = &self.all;
         self.traffic.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("    new [{bar:24}] {percent:>3} %  {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style = ProgressStyle::with_template("    new [{bar:24}] {percent:>3} %  {wide_msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
             all.add(ProgressBar::new(1000).with_style(style.progress_chars("█▌░")))
         })
     }

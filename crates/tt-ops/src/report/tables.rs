@@ -1,8 +1,8 @@
 //! Tables that fit 80 columns.
 
 use console::style;
-use tt_environment::{Environment, Minutes};
-use tt_plan::{Command, LifecycleStage, LiveRollout, Observed, Outcome, Record, StrategyStep};
+use tt_environment::{Environment, Minutes, Strategy};
+use tt_plan::{Command, LifecycleStage, LiveRollout, Observed, Outcome, Record};
 
 use super::words;
 
@@ -21,11 +21,20 @@ pub(super) enum Judgement {
 
 impl Line {
     pub(crate) fn good(name: &'static str, found: impl Into<String>) -> Self {
-        Self { name, judgement: Judgement::Good { found: found.into() } }
+        Self {
+            name,
+            judgement: Judgement::Good { found: found.into() },
+        }
     }
 
     pub(crate) fn bad(name: &'static str, wrong: impl Into<String>, hint: String) -> Self {
-        Self { name, judgement: Judgement::Bad { wrong: wrong.into(), hint } }
+        Self {
+            name,
+            judgement: Judgement::Bad {
+                wrong: wrong.into(),
+                hint,
+            },
+        }
     }
 
     pub(crate) fn is_bad(&self) -> bool {
@@ -34,7 +43,11 @@ impl Line {
 }
 
 pub(super) fn verified(environment: &Environment, observed: &Observed, lines: &[Line]) -> String {
-    let mut text = vec![format!("{}  as {}", style(&environment.name).bold(), observed.caller.arn)];
+    let mut text = vec![format!(
+        "{}  as {}",
+        style(&environment.name).bold(),
+        observed.caller.arn
+    )];
     for line in lines {
         match &line.judgement {
             Judgement::Good { found } => text.push(format!("  {} {:<11} {found}", style("ok ").green(), line.name)),
@@ -57,13 +70,28 @@ pub(crate) struct Change {
 
 impl Change {
     pub(crate) fn new(what: &'static str, now: &str, then: &str) -> Self {
-        Self { what, now: now.to_owned(), then: then.to_owned() }
+        Self {
+            what,
+            now: now.to_owned(),
+            then: then.to_owned(),
+        }
     }
 
-    pub(crate) fn of_rollout(live: &LiveRollout, strategy: StrategyStep, bake: Minutes, pauses: &[LifecycleStage]) -> Vec<Self> {
-        let stages = |stages: &[LifecycleStage]| stages.iter().map(|stage| stage.ecs_name()).collect::<Vec<_>>().join(", ");
+    pub(crate) fn of_rollout(
+        live: &LiveRollout,
+        strategy: Strategy,
+        bake: Minutes,
+        pauses: &[LifecycleStage],
+    ) -> Vec<Self> {
+        let stages = |stages: &[LifecycleStage]| {
+            stages
+                .iter()
+                .map(|stage| stage.ecs_name())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         vec![
-            Self::new("strategy", &words::live_rollout(live), &words::planned_rollout(strategy)),
+            Self::new("strategy", &words::live_rollout(live), &words::strategy(strategy)),
             Self::new("bake", &live.bake.to_string(), &bake.to_string()),
             Self::new("pauses", &stages(&live.pauses), &stages(pauses)),
         ]
@@ -91,12 +119,28 @@ pub(super) fn history(environment: &Environment, records: &[Record]) -> String {
     if records.is_empty() {
         return format!("{}: no deploy is on record.", environment.name);
     }
-    let mut text = vec![format!("{:<20} {:<9} {:<14} {:<8} {}", "when (UTC)", "command", "release", "took", "outcome")];
+    let mut text = vec![format!(
+        "{:<20} {:<9} {:<14} {:<8} {}",
+        "when (UTC)", "command", "release", "took", "outcome"
+    )];
     for record in records {
         let started = record.started_at.to_offset(time::UtcOffset::UTC);
-        let when = format!("{} {:02}:{:02}:{:02}", started.date(), started.hour(), started.minute(), started.second());
-        let took = record.ended_at.map_or_else(|| "-".to_owned(), |ended| words::age(record.started_at, ended));
-        text.push(format!("{when:<20} {:<9} {:<14} {took:<8} {}", command(record.command), record.release, outcome(&record.outcome)));
+        let when = format!(
+            "{} {:02}:{:02}:{:02}",
+            started.date(),
+            started.hour(),
+            started.minute(),
+            started.second()
+        );
+        let took = record
+            .ended_at
+            .map_or_else(|| "-".to_owned(), |ended| words::age(record.started_at, ended));
+        text.push(format!(
+            "{when:<20} {:<9} {:<14} {took:<8} {}",
+            command(record.command),
+            record.release,
+            outcome(&record.outcome)
+        ));
         text.push(format!("{:<20} {}", "", style(format!("by {}", record.who.name)).dim()));
     }
     text.join("\n")

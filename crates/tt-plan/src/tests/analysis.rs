@@ -8,13 +8,33 @@ use super::world::environment;
 use crate::{Sample, Verdict, judge};
 
 fn verdict(requests: u64, errors: u64, p95_millis: Option<u64>) -> Verdict {
-    judge(&environment().analysis, &Sample { requests, errors, p95: p95_millis.map(Duration::from_millis) })
+    judge(
+        &environment().analysis,
+        &Sample {
+            requests,
+            errors,
+            p95: p95_millis.map(Duration::from_millis),
+        },
+    )
 }
 
 #[test]
 fn table() {
-    let rows = [(1000, 0, Some(50)), (1000, 10, Some(50)), (1000, 11, Some(50)), (1000, 0, Some(201)), (1000, 0, None), (99, 0, Some(50)), (0, 0, None), (5, 1, Some(50)), (5, 2, Some(50))];
-    let lines: Vec<String> = rows.iter().map(|(requests, errors, p95)| format!("{requests} {errors} {p95:?}: {:?}", verdict(*requests, *errors, *p95))).collect();
+    let rows = [
+        (1000, 0, Some(50)),
+        (1000, 10, Some(50)),
+        (1000, 11, Some(50)),
+        (1000, 0, Some(201)),
+        (1000, 0, None),
+        (99, 0, Some(50)),
+        (0, 0, None),
+        (5, 1, Some(50)),
+        (5, 2, Some(50)),
+    ];
+    let lines: Vec<String> = rows
+        .iter()
+        .map(|(requests, errors, p95)| format!("{requests} {errors} {p95:?}: {:?}", verdict(*requests, *errors, *p95)))
+        .collect();
     expect![[r"
         1000 0 Some(50): Passed
         1000 10 Some(50): Passed

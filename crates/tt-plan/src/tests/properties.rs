@@ -12,28 +12,42 @@ fn rollouts() -> impl Strategy<Value = Rollout> {
     let percents = (30_u16..=1000).prop_filter_map("a percentage", Percent::from_tenths);
     prop_oneof![
         Just(Rollout::AllAtOnce),
-        percents.clone().prop_map(|percent| Rollout::Linear { percent, bake: Minutes::new(1) }),
-        percents.prop_map(|percent| Rollout::Canary { percent, bake: Minutes::new(1) }),
+        percents.clone().prop_map(|percent| Rollout::Linear {
+            percent,
+            bake: Minutes::new(1)
+        }),
+        percents.prop_map(|percent| Rollout::Canary {
+            percent,
+            bake: Minutes::new(1)
+        }),
     ]
 }
 
 fn worlds() -> impl Strategy<Value = (Environment, Observed)> {
-    (rollouts(), any::<bool>(), any::<bool>(), 0_u32..4, 0_usize..12, 0_u16..=1000).prop_map(|(rollout, test_route, migrations, running, stage, shifted)| {
-        let mut environment = environment();
-        environment.rollout.strategy = rollout;
-        if !migrations {
-            environment.migrations = None;
-        }
-        let mut observed = match LifecycleStage::ALL.get(stage) {
-            Some(stage) => in_flight(2, *stage, Share::from_tenths(shifted)),
-            None => quiet(),
-        };
-        observed.service.running = running;
-        if !test_route {
-            observed.service.traffic.test = None;
-        }
-        (environment, observed)
-    })
+    (
+        rollouts(),
+        any::<bool>(),
+        any::<bool>(),
+        0_u32..4,
+        0_usize..12,
+        0_u16..=1000,
+    )
+        .prop_map(|(rollout, test_route, migrations, running, stage, shifted)| {
+            let mut environment = environment();
+            environment.rollout.strategy = rollout;
+            if !migrations {
+                environment.migrations = None;
+            }
+            let mut observed = match LifecycleStage::ALL.get(stage) {
+                Some(stage) => in_flight(2, *stage, Share::from_tenths(shifted)),
+                None => quiet(),
+            };
+            observed.service.running = running;
+            if !test_route {
+                observed.service.traffic.test = None;
+            }
+            (environment, observed)
+        })
 }
 
 fn position(steps: &[Step], wanted: impl Fn(&Step) -> bool) -> Option<usize> {

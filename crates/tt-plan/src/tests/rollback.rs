@@ -7,7 +7,12 @@ use crate::{Command, DeploymentStatus, LifecycleStage, Observed, Outcome, Share,
 
 fn check(observed: &Observed, target: &Target, expected: &Expect) {
     let planned = match rollback(&environment(), observed, target) {
-        Ok(rollback) => format!("{:?} to {}: {}", rollback.mode, rollback.plan.brings, line(&rollback.plan.steps)),
+        Ok(rollback) => format!(
+            "{:?} to {}: {}",
+            rollback.mode,
+            rollback.plan.brings,
+            line(&rollback.plan.steps)
+        ),
         Err(refusals) => format!("refused: {refusals}"),
     };
     expected.assert_eq(&planned);
@@ -39,29 +44,57 @@ fn until_clean_up_it_is_one_change_of_weights() {
 
 #[test]
 fn after_the_bake_the_old_tasks_start_again() {
-    check(&three_releases(), &Target::Previous, &expect!["Relaunch to 1.2.0: relaunch web:2; await-return"]);
+    check(
+        &three_releases(),
+        &Target::Previous,
+        &expect!["Relaunch to 1.2.0: relaunch web:2; await-return"],
+    );
 }
 
 #[test]
 fn a_release_by_name() {
-    check(&three_releases(), &Target::Release("1.1.0".to_owned()), &expect!["Relaunch to 1.1.0: relaunch web:1; await-return"]);
-    check(&three_releases(), &Target::Release("1.3.0".to_owned()), &expect!["refused: release 1.3.0 already serves all users"]);
-    check(&three_releases(), &Target::Release("0.9.0".to_owned()), &expect!["refused: release 0.9.0 was never deployed here with success"]);
+    check(
+        &three_releases(),
+        &Target::Release("1.1.0".to_owned()),
+        &expect!["Relaunch to 1.1.0: relaunch web:1; await-return"],
+    );
+    check(
+        &three_releases(),
+        &Target::Release("1.3.0".to_owned()),
+        &expect!["refused: release 1.3.0 already serves all users"],
+    );
+    check(
+        &three_releases(),
+        &Target::Release("0.9.0".to_owned()),
+        &expect!["refused: release 0.9.0 was never deployed here with success"],
+    );
 }
 
 #[test]
 fn twice_in_a_row_goes_further_back_and_never_forward_again() {
     let mut observed = three_releases();
     observed.service.live = revision(2);
-    observed.history.insert(0, record(0, Command::Rollback, 2, Outcome::Done));
-    check(&observed, &Target::Previous, &expect!["Relaunch to 1.1.0: relaunch web:1; await-return"]);
+    observed
+        .history
+        .insert(0, record(0, Command::Rollback, 2, Outcome::Done));
+    check(
+        &observed,
+        &Target::Previous,
+        &expect!["Relaunch to 1.1.0: relaunch web:1; await-return"],
+    );
 }
 
 #[test]
 fn a_release_that_never_reached_all_users_is_no_place_to_return_to() {
     let mut observed = three_releases();
-    observed.history[1].outcome = Outcome::RolledBack { reason: "errors".to_owned() };
-    check(&observed, &Target::Previous, &expect!["Relaunch to 1.1.0: relaunch web:1; await-return"]);
+    observed.history[1].outcome = Outcome::RolledBack {
+        reason: "errors".to_owned(),
+    };
+    check(
+        &observed,
+        &Target::Previous,
+        &expect!["Relaunch to 1.1.0: relaunch web:1; await-return"],
+    );
 }
 
 #[test]
@@ -72,19 +105,33 @@ fn a_third_release_has_to_wait_until_the_one_in_flight_is_back() {
         &Target::Release("1.0.0".to_owned()),
         &expect!["refused: release 1.2.0 is in flight and can only be taken back to 1.1.0, not to 1.0.0"],
     );
-    check(&observed, &Target::Release("1.1.0".to_owned()), &expect!["Instant to 1.1.0: revert; await-return"]);
+    check(
+        &observed,
+        &Target::Release("1.1.0".to_owned()),
+        &expect!["Instant to 1.1.0: revert; await-return"],
+    );
 }
 
 #[test]
 fn one_that_is_underway_is_followed() {
     let mut observed = in_flight(2, LifecycleStage::BakeTime, Share::ALL);
     if let Some(deployment) = &mut observed.service.deployment {
-        deployment.status = DeploymentStatus::RollingBack { reason: "alarm".to_owned() };
+        deployment.status = DeploymentStatus::RollingBack {
+            reason: "alarm".to_owned(),
+        };
     }
-    check(&observed, &Target::Previous, &expect!["Underway to 1.1.0: attach; await-return"]);
+    check(
+        &observed,
+        &Target::Previous,
+        &expect!["Underway to 1.1.0: attach; await-return"],
+    );
 }
 
 #[test]
 fn without_records_there_is_nothing_to_return_to() {
-    check(&quiet(), &Target::Previous, &expect!["refused: no earlier release is on record for this environment"]);
+    check(
+        &quiet(),
+        &Target::Previous,
+        &expect!["refused: no earlier release is on record for this environment"],
+    );
 }

@@ -4,14 +4,16 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use time::{OffsetDateTime, macros::datetime};
 use tt_environment::{
-    AccountId, AfterInconclusive, AlarmName, Analysis, Aws, BucketName, ClusterName, ContainerName, Credentials, Environment, EnvironmentName, Image,
-    ImageDigest, Inconclusive, Lock, Migrations, Minutes, Percent, Pinning, Records, Region, ReleaseName, Repository, Rollout, SecretName, Service,
-    ServiceName, SmokeRequest, SmokeTest, Strategy,
+    AccountId, AfterInconclusive, AlarmName, Analysis, Aws, BucketName, ClusterName, ContainerName, Credentials,
+    Environment, EnvironmentName, Image, ImageDigest, Inconclusive, Lock, Migrations, Minutes, Percent, Pinning,
+    Records, Region, ReleaseName, Repository, Rollout, SecretName, Service, ServiceName, SmokeRequest, SmokeTest,
+    Strategy,
 };
 
 use crate::{
-    Alarm, AlarmState, Arn, Caller, Command, Deployment, DeploymentStatus, GivenBy, Holder, LifecycleStage, LiveRollout, LiveStrategy, Observed, Outcome,
-    PinnedImage, RECORD_VERSION, Record, RecordId, Release, Revision, Route, ServiceState, Share, Step, TargetGroup, TrafficSplit,
+    Alarm, AlarmState, Arn, Caller, Command, Deployment, DeploymentStatus, GivenBy, Holder, LifecycleStage,
+    LiveRollout, LiveStrategy, Observed, Outcome, PinnedImage, RECORD_VERSION, Record, RecordId, Release, Revision,
+    Route, ServiceState, Share, Step, TargetGroup, TrafficSplit,
 };
 
 pub(super) const NOW: OffsetDateTime = datetime!(2026-03-01 03:00 UTC);
@@ -33,9 +35,16 @@ pub(super) fn environment() -> Environment {
             container: ContainerName::parse("app").unwrap(),
             minimum_tasks: 2,
         },
-        image: Image { repository: repository(), pinning: Pinning::TagsResolved, credentials: None },
+        image: Image {
+            repository: repository(),
+            pinning: Pinning::TagsResolved,
+            credentials: None,
+        },
         rollout: Rollout {
-            strategy: Strategy::Canary { percent: percent("10%"), bake: Minutes::new(1) },
+            strategy: Strategy::Canary {
+                percent: percent("10%"),
+                bake: Minutes::new(1),
+            },
             bake: Minutes::new(10),
             decision_timeout: Minutes::new(60),
         },
@@ -46,19 +55,33 @@ pub(super) fn environment() -> Environment {
             minimum_requests: 100,
             maximum_error_rate: percent("1%"),
             maximum_p95: Duration::from_millis(200),
-            inconclusive: Inconclusive { wait: Duration::from_mins(10), then: AfterInconclusive::Rollback },
+            inconclusive: Inconclusive {
+                wait: Duration::from_mins(10),
+                then: AfterInconclusive::Rollback,
+            },
         },
         smoke_test: SmokeTest {
             base_url: None,
             timeout: Duration::from_secs(5),
             attempts: 3,
-            requests: vec![SmokeRequest { path: "/readyz".to_owned(), expect: 200 }],
+            requests: vec![SmokeRequest {
+                path: "/readyz".to_owned(),
+                expect: 200,
+            }],
         },
         alarms: vec![AlarmName::parse("errors").unwrap()],
-        migrations: Some(Migrations { command: vec!["migrate".to_owned()], timeout: Duration::from_mins(10) }),
+        migrations: Some(Migrations {
+            command: vec!["migrate".to_owned()],
+            timeout: Duration::from_mins(10),
+        }),
         secrets: BTreeMap::from([("DATABASE_URL".to_owned(), secret)]),
-        records: Records { bucket: BucketName::parse("tt-ops-staging").unwrap(), prefix: String::new() },
-        lock: Lock { ttl: Duration::from_mins(2) },
+        records: Records {
+            bucket: BucketName::parse("tt-ops-staging").unwrap(),
+            prefix: String::new(),
+        },
+        lock: Lock {
+            ttl: Duration::from_mins(2),
+        },
         database: None,
         freeze: Vec::new(),
         sandbox: None,
@@ -83,7 +106,10 @@ pub(super) fn digest(n: u8) -> ImageDigest {
 pub(super) fn release(n: u8) -> Release {
     Release {
         name: ReleaseName::parse(&format!("1.{n}.0")).unwrap(),
-        image: PinnedImage { repository: repository(), digest: digest(n) },
+        image: PinnedImage {
+            repository: repository(),
+            digest: digest(n),
+        },
         given_by: GivenBy::Digest,
         commit: None,
     }
@@ -94,32 +120,58 @@ pub(super) fn task_definition(n: u8) -> Arn {
 }
 
 pub(super) fn revision(n: u8) -> Revision {
-    Revision { task_definition: task_definition(n), image: release(n).image.to_string(), digest: Some(digest(n)), release: Some(release(n).name) }
+    Revision {
+        task_definition: task_definition(n),
+        image: release(n).image.to_string(),
+        digest: Some(digest(n)),
+        release: Some(release(n).name),
+    }
 }
 
 /// Release 1.1.0 serves; nothing is in flight; nothing is on record.
 pub(super) fn quiet() -> Observed {
-    let group = |name: &str| TargetGroup { arn: Arn::new(format!("arn:aws:elasticloadbalancing:r:0:targetgroup/{name}/1")), healthy: 2, total: 2 };
+    let group = |name: &str| TargetGroup {
+        arn: Arn::new(format!("arn:aws:elasticloadbalancing:r:0:targetgroup/{name}/1")),
+        healthy: 2,
+        total: 2,
+    };
     let route = |rule: &str, port: u16| Route {
-        rule: Arn::new(format!("arn:aws:elasticloadbalancing:r:0:listener-rule/app/web/1/{rule}/1")),
+        rule: Arn::new(format!(
+            "arn:aws:elasticloadbalancing:r:0:listener-rule/app/web/1/{rule}/1"
+        )),
         base_url: format!("http://lb.example.com:{port}"),
         weights: vec![(group("blue").arn, 100), (group("green").arn, 0)],
         sticky: false,
     };
     Observed {
         at: NOW,
-        caller: Caller { account: AccountId::parse("123456789012").unwrap(), arn: "arn:aws:iam::123456789012:role/ci".to_owned() },
+        caller: Caller {
+            account: AccountId::parse("123456789012").unwrap(),
+            arn: "arn:aws:iam::123456789012:role/ci".to_owned(),
+        },
         service: ServiceState {
             arn: Arn::new("arn:aws:ecs:eu-central-1:123456789012:service/web/web"),
             live: revision(1),
             desired: 2,
             running: 2,
             deployment: None,
-            rollout: LiveRollout { strategy: LiveStrategy::BlueGreen, bake: Minutes::new(10), pauses: Vec::new(), decision_timeout: None },
-            traffic: TrafficSplit { production: Some(route("prod", 443)), test: Some(route("test", 8443)), groups: vec![group("blue"), group("green")] },
+            rollout: LiveRollout {
+                strategy: LiveStrategy::Shifting(Strategy::AllAtOnce),
+                bake: Minutes::new(10),
+                pauses: Vec::new(),
+                decision_timeout: None,
+            },
+            traffic: TrafficSplit {
+                production: Some(route("prod", 443)),
+                test: Some(route("test", 8443)),
+                groups: vec![group("blue"), group("green")],
+            },
             missing_roles: Vec::new(),
         },
-        alarms: vec![Alarm { name: AlarmName::parse("errors").unwrap(), state: AlarmState::Ok }],
+        alarms: vec![Alarm {
+            name: AlarmName::parse("errors").unwrap(),
+            state: AlarmState::Ok,
+        }],
         missing_secrets: Vec::new(),
         history: Vec::new(),
         lease: None,
@@ -130,7 +182,9 @@ pub(super) fn quiet() -> Observed {
 pub(super) fn in_flight(n: u8, stage: LifecycleStage, shifted: Share) -> Observed {
     let mut observed = quiet();
     observed.service.deployment = Some(Deployment {
-        arn: Arn::new(format!("arn:aws:ecs:eu-central-1:123456789012:service-deployment/web/web/{n}")),
+        arn: Arn::new(format!(
+            "arn:aws:ecs:eu-central-1:123456789012:service-deployment/web/web/{n}"
+        )),
         from: Some(revision(1)),
         to: revision(n),
         target_group: None,
@@ -140,9 +194,15 @@ pub(super) fn in_flight(n: u8, stage: LifecycleStage, shifted: Share) -> Observe
         pause: None,
         created_at: NOW - Duration::from_mins(5),
         rollout: LiveRollout {
-            strategy: LiveStrategy::Canary { percent: percent("10%"), bake: Minutes::new(1) },
+            strategy: LiveStrategy::Shifting(Strategy::Canary {
+                percent: percent("10%"),
+                bake: Minutes::new(1),
+            }),
             bake: Minutes::new(10),
-            pauses: vec![LifecycleStage::PostTestTrafficShift, LifecycleStage::PreProductionTrafficShift],
+            pauses: vec![
+                LifecycleStage::PostTestTrafficShift,
+                LifecycleStage::PreProductionTrafficShift,
+            ],
             decision_timeout: Some(Minutes::new(60)),
         },
     });
@@ -157,7 +217,10 @@ pub(super) fn record(hours: u64, command: Command, n: u8, outcome: Outcome) -> R
         id: RecordId::new(started_at, hours),
         environment: EnvironmentName::parse("staging").unwrap(),
         command,
-        who: Holder { name: "ada@laptop".to_owned(), principal: "arn:aws:iam::123456789012:user/ada".to_owned() },
+        who: Holder {
+            name: "ada@laptop".to_owned(),
+            principal: "arn:aws:iam::123456789012:user/ada".to_owned(),
+        },
         release: release(n).name.to_string(),
         image: Some(release(n).image),
         commit: None,
