@@ -6,6 +6,7 @@
 
 mod clock;
 mod cloudwatch;
+mod config;
 mod ecr;
 mod ecs;
 mod elb;
@@ -13,8 +14,19 @@ mod front;
 mod logs;
 #[cfg(test)]
 mod loopback;
+mod pending;
+mod privileges;
 mod runtime;
 mod s3;
+mod sandbox;
 mod secrets;
+mod services;
+mod stack;
 mod sts;
 mod wire;
+
+pub use config::Config;
+pub use pending::Image;
+pub use privileges::unprivileged;
+pub use sandbox::{Sandbox, StartError};
+pub use stack::{Stack, StackError, StackFileError};
