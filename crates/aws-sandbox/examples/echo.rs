@@ -96,7 +96,7 @@ async fn answer(request: Request<Incoming>, behaviour: String) -> Result<Respons
             StatusCode::OK
         }
         ("/readyz", _) => StatusCode::OK,
-        (_, "errors") if number % 2 == 0 => StatusCode::INTERNAL_SERVER_ERROR,
+        (_, "errors") if number.is_multiple_of(2) => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::OK,
     };
     let mut response = Response::new(Full::new(Bytes::from(variable("RELEASE", "none"))));

@@ -28,7 +28,7 @@ impl Config {
             state_dir: state_dir.into(),
             listen: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 4566),
             task_network: 64,
-            minute: Duration::from_secs(60),
+            minute: Duration::from_mins(1),
             account: "000000000000".to_owned(),
             as_user: None,
         }

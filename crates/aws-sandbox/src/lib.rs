@@ -14,8 +14,9 @@ mod front;
 mod logs;
 #[cfg(test)]
 mod loopback;
-mod pending;
 mod privileges;
+mod rds;
+mod registry;
 mod runtime;
 mod s3;
 mod sandbox;
@@ -26,7 +27,13 @@ mod sts;
 mod wire;
 
 pub use config::Config;
-pub use pending::Image;
 pub use privileges::unprivileged;
-pub use sandbox::{Sandbox, StartError};
+pub use sandbox::{Cause, Sandbox, StartError};
 pub use stack::{Stack, StackError, StackFileError};
+
+/// Programs as container images, packed and pushed to this sandbox's registry or any other.
+pub mod image {
+    pub use crate::registry::{
+        Credentials, Destination, Digest, NotADigest, PackError, PackedImage, Program, PushError, pack, push,
+    };
+}

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aws_sandbox::{Config, Image, Sandbox, Stack, unprivileged};
+use aws_sandbox::image::{self, Credentials, Destination, Program};
+use aws_sandbox::{Config, Sandbox, Stack, unprivileged};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -60,7 +61,10 @@ struct Serve {
 
 #[derive(Debug, Subcommand)]
 enum ImageCommand {
-    /// Pack one program into a one-layer image and push it to any registry; the same input gives the same digest
+    /// Pack one program into a one-layer image, push it to any registry and print its digest
+    ///
+    /// The same program, variables and labels always give the same digest. REGISTRY_USER and REGISTRY_PASSWORD log in to
+    /// a registry that asks for it.
     Push(Push),
 }
 
@@ -73,6 +77,9 @@ struct Push {
     /// A variable of the image; may be given several times
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = pair)]
     environment: Vec<(String, String)>,
+    /// A TCP port the program listens on; may be given several times
+    #[arg(long = "port", value_name = "PORT")]
+    ports: Vec<u16>,
     /// A label of the image; may be given several times
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = pair)]
     labels: Vec<(String, String)>,
@@ -108,11 +115,11 @@ async fn run(serve: Serve) -> Result<(), String> {
         as_user,
     };
     let sandbox = Sandbox::start(config).await.map_err(|error| chain(&error))?;
-    if let Some(stack) = &stack {
-        if let Err(error) = sandbox.apply_stack(stack).await {
-            sandbox.shutdown().await;
-            return Err(chain(&error));
-        }
+    if let Some(stack) = &stack
+        && let Err(error) = sandbox.apply_stack(stack).await
+    {
+        sandbox.shutdown().await;
+        return Err(chain(&error));
     }
     say(&format!("aws-sandbox listens on http://{}", sandbox.address()))?;
     let asked = sandbox.asked_to_stop().await.map_err(|error| chain(&error));
@@ -121,9 +128,29 @@ async fn run(serve: Serve) -> Result<(), String> {
 }
 
 async fn push_image(push: Push) -> Result<(), String> {
-    let image = Image { program: push.program, reference: push.reference, environment: push.environment, labels: push.labels };
-    let digest = image.push().await.map_err(|error| chain(&error))?;
-    say(&digest)
+    let destination: Destination = push.reference.parse().map_err(|error| chain(&error))?;
+    let program = Program {
+        file: push.program,
+        arguments: Vec::new(),
+        environment: push.environment.into_iter().collect(),
+        labels: push.labels.into_iter().collect(),
+        ports: push.ports,
+    };
+    // A large program takes a moment to hash; nothing else runs here that it could hold up.
+    let image = image::pack(&program).map_err(|error| chain(&error))?;
+    let digest = image::push(&image, &destination, credentials()?.as_ref()).await.map_err(|error| chain(&error))?;
+    say(&digest.to_string())
+}
+
+/// From the environment: what is given as an argument is in everybody's process list.
+fn credentials() -> Result<Option<Credentials>, String> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    match (variable("REGISTRY_USER"), variable("REGISTRY_PASSWORD")) {
+        (Some(user), Some(password)) => Ok(Some(Credentials { user, password })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err("REGISTRY_USER is set but REGISTRY_PASSWORD is not".to_owned()),
+        (None, Some(_)) => Err("REGISTRY_PASSWORD is set but REGISTRY_USER is not".to_owned()),
+    }
 }
 
 /// The one line on standard output that scripts read.

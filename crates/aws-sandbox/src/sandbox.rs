@@ -1,5 +1,6 @@
 //! One running sandbox: started, seeded from a stack, stopped.
 
+use std::error::Error;
 use std::fs::File;
 use std::io;
 use std::net::SocketAddrV4;
@@ -12,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::elb::ListenError;
 use crate::front::persist::{PersistError, StateDir};
 use crate::front::{self, Counts, Faults, Front};
-use crate::pending::RegistryError;
-use crate::s3::StoreError;
 use crate::services::Services;
 use crate::stack::{self, Stack, StackError};
+
+/// Why something failed underneath. Its type is the sandbox's own business; `source` chains and Display are not.
+pub type Cause = Box<dyn Error + Send + Sync>;
 
 /// A sandbox could not start.
 #[derive(Debug, thiserror::Error)]
@@ -46,19 +47,22 @@ pub enum StartError {
     },
     /// The state folder cannot be used.
     #[error("could not open the state")]
-    State(#[source] PersistError),
+    State(#[source] Cause),
     /// Processes cannot be started.
     #[error("could not start the process runtime")]
     Runtime(#[source] io::Error),
     /// The images cannot be opened.
     #[error("could not open the image registry")]
-    Registry(#[source] RegistryError),
+    Registry(#[source] Cause),
     /// The buckets cannot be opened.
     #[error("could not open the buckets")]
-    S3(#[source] StoreError),
+    S3(#[source] Cause),
+    /// The database instances cannot be opened.
+    #[error("could not open the database instances")]
+    Databases(#[source] Cause),
     /// A load balancer's port is taken.
     #[error("could not open the listeners of the load balancers again")]
-    LoadBalancer(#[source] ListenError),
+    LoadBalancer(#[source] Cause),
 }
 
 /// A running sandbox. Dropping it without [`Sandbox::shutdown`] leaves its tasks running until the process ends.
@@ -76,12 +80,12 @@ impl Sandbox {
     /// Starts with what the state folder holds: listeners listen again, services start their tasks, a deployment in
     /// flight goes on. The API answers when this returns.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let state = StateDir::open(&config.state_dir).map_err(StartError::State)?;
+        let state = StateDir::open(&config.state_dir).map_err(|cause| StartError::State(cause.into()))?;
         let lock = lock_state(&state)?;
         let listener = front::bind(config.listen).await.map_err(|cause| refused(config.listen, cause))?;
         let services = Services::open(&config, &state)?;
-        services.rds.start().await;
-        services.elb.start().await.map_err(StartError::LoadBalancer)?;
+        services.rds.start();
+        services.elb.start().await.map_err(|cause| StartError::LoadBalancer(cause.into()))?;
         let background = vec![
             tokio::spawn(Arc::clone(&services.ecs).run()),
             tokio::spawn({
@@ -111,7 +115,7 @@ impl Sandbox {
     /// Creates what the stack names and does not exist yet. Applying it twice changes nothing.
     pub async fn apply_stack(&self, stack: &Stack) -> Result<(), StackError> {
         stack::apply(&self.front.services, stack).await?;
-        self.front.state.save().map_err(StackError::State)
+        self.front.state.save().map_err(|cause| StackError::State(cause.into()))
     }
 
     /// Waits until somebody asks it to stop: SIGTERM, SIGINT or a POST to `/_sandbox/stop`.
@@ -148,7 +152,7 @@ impl Sandbox {
 /// Two sandboxes on one state would overwrite each other's.
 fn lock_state(state: &StateDir) -> Result<File, StartError> {
     let path = state.join("lock");
-    let failed = |cause| StartError::State(PersistError::Write { path: path.clone(), cause });
+    let failed = |cause| StartError::State(PersistError::Write { path: path.clone(), cause }.into());
     let file = File::create(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),

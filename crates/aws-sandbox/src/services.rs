@@ -7,9 +7,10 @@ use crate::cloudwatch::{CloudWatch, Metrics};
 use crate::config::Config;
 use crate::ecs::{Engine, Plane};
 use crate::elb::Elb;
-use crate::front::persist::StateDir;
+use crate::front::persist::{PersistError, StateDir};
 use crate::logs::Logs;
-use crate::pending::{Rds, Registry};
+use crate::rds::Rds;
+use crate::registry::Registry;
 use crate::runtime::Runtime;
 use crate::s3::S3;
 use crate::sandbox::StartError;
@@ -37,13 +38,14 @@ impl Services {
         let endpoint = format!("http://{}", config.listen);
         let metrics = Arc::new(Metrics::default());
         let runtime = Runtime::start(config.task_network, config.as_user).map_err(StartError::Runtime)?;
-        let elb = Elb::open(state, account, *config.listen.ip(), Arc::clone(&metrics)).map_err(StartError::State)?;
-        let cloudwatch = Arc::new(CloudWatch::open(state, account, Arc::clone(&metrics)).map_err(StartError::State)?);
-        let logs = Arc::new(Logs::open(state, account).map_err(StartError::State)?);
-        let secrets = Arc::new(Secrets::open(state, account).map_err(StartError::State)?);
-        let registry = Registry::open(&state.join("registry")).map_err(StartError::Registry)?;
-        let s3 = S3::open(state).map_err(StartError::S3)?;
-        let rds = Rds::open(state, account, config.task_network, Arc::clone(&metrics)).map_err(StartError::State)?;
+        let elb = Elb::open(state, account, *config.listen.ip(), Arc::clone(&metrics)).map_err(state_error)?;
+        let cloudwatch = Arc::new(CloudWatch::open(state, account, Arc::clone(&metrics)).map_err(state_error)?);
+        let logs = Arc::new(Logs::open(state, account).map_err(state_error)?);
+        let secrets = Arc::new(Secrets::open(state, account).map_err(state_error)?);
+        let registry = Registry::open(state).map_err(|cause| StartError::Registry(cause.into()))?;
+        let s3 = S3::open(state).map_err(|cause| StartError::S3(cause.into()))?;
+        let rds = Rds::open(state, account, config.task_network, config.as_user, Arc::clone(&metrics))
+            .map_err(|cause| StartError::Databases(cause.into()))?;
         let plane = Plane {
             runtime,
             registry: Arc::clone(&registry),
@@ -54,7 +56,11 @@ impl Services {
             cloudwatch: Arc::clone(&cloudwatch),
             endpoint: endpoint.clone(),
         };
-        let ecs = Engine::open(state, account, Clock::new(config.minute), plane).map_err(StartError::State)?;
+        let ecs = Engine::open(state, account, Clock::new(config.minute), plane).map_err(state_error)?;
         Ok(Self { ecs, elb, cloudwatch, logs, s3, secrets, rds, registry, endpoint })
     }
+}
+
+fn state_error(cause: PersistError) -> StartError {
+    StartError::State(cause.into())
 }

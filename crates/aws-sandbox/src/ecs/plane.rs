@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::cloudwatch::{AlarmState, CloudWatch, Metrics};
 use crate::logs::Logs;
-use crate::pending::Registry;
-use crate::elb::{Elb, TargetState};
+use crate::registry::Registry;
+use crate::elb::{Elb, Target, TargetState};
 use crate::runtime::Runtime;
 use crate::secrets::Secrets;
 
@@ -27,7 +27,7 @@ pub(crate) struct Plane {
 
 /// The states of the targets of some groups, read once a turn.
 #[derive(Debug, Default)]
-pub(crate) struct TargetStates(HashMap<String, Vec<((Ipv4Addr, u16), TargetState)>>);
+pub(crate) struct TargetStates(HashMap<String, Vec<(Target, TargetState)>>);
 
 impl Plane {
     pub(crate) fn firing(&self, region: &str, alarms: &[String]) -> Vec<String> {
@@ -39,8 +39,8 @@ impl Plane {
 impl TargetStates {
     /// The state of one target; nothing when the group does not know it.
     pub(crate) fn of(&mut self, elb: &Elb, group: &str, ip: Ipv4Addr, port: u16) -> Option<&TargetState> {
-        let read = || elb.health(group).into_iter().map(|(target, state)| ((target.ip, target.port), state)).collect();
+        let read = || elb.health(group);
         let group = self.0.entry(group.to_owned()).or_insert_with(read);
-        group.iter().find(|(target, _)| *target == (ip, port)).map(|(_, state)| state)
+        group.iter().find(|(target, _)| *target == Target { ip, port }).map(|(_, state)| state)
     }
 }

@@ -4,8 +4,9 @@
 //! `CanaryConfiguration`, `DeploymentLifecycleHook` and `DeploymentCircuitBreaker`.
 
 use aws_sdk_ecs::types::{
-    DeploymentAlarms, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentLifecycleHook,
-    DeploymentLifecycleHookAction, DeploymentLifecycleHookTargetType, DeploymentStrategy, ThresholdType,
+    CanaryConfiguration, DeploymentAlarms, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentLifecycleHook,
+    DeploymentLifecycleHookAction, DeploymentLifecycleHookTargetType, DeploymentLifecycleHookTimeoutConfiguration,
+    DeploymentStrategy, LinearConfiguration,
 };
 
 use super::error::EcsError;
@@ -68,47 +69,47 @@ pub(crate) fn merged(old: &DeploymentConfiguration, new: Option<DeploymentConfig
 }
 
 fn strategy(configuration: &DeploymentConfiguration, clock: Clock) -> Result<Strategy, EcsError> {
-    match configuration.strategy() {
-        None | Some(DeploymentStrategy::Rolling) => {
+    match configuration.strategy().map(DeploymentStrategy::as_str) {
+        None | Some("ROLLING") => {
             let minimum = within("minimumHealthyPercent", configuration.minimum_healthy_percent().unwrap_or(100), 0, 100)?;
             let maximum = within("maximumPercent", configuration.maximum_percent().unwrap_or(200), 100, 200)?;
             Ok(Strategy::rolling(minimum, maximum))
         }
-        Some(DeploymentStrategy::BlueGreen) => Ok(Strategy::all_at_once()),
-        Some(DeploymentStrategy::Canary) => {
+        Some("BLUE_GREEN") => Ok(Strategy::all_at_once()),
+        Some("CANARY") => {
             let canary = configuration.canary_configuration();
-            let percent = canary.and_then(|canary| canary.canary_percent()).unwrap_or(5.0);
-            let bake = canary.and_then(|canary| canary.canary_bake_time_in_minutes()).unwrap_or(10);
+            let percent = canary.and_then(CanaryConfiguration::canary_percent).unwrap_or(5.0);
+            let bake = canary.and_then(CanaryConfiguration::canary_bake_time_in_minutes).unwrap_or(10);
             let bake = within("canaryBakeTimeInMinutes", bake, 0, 1440)?;
             Ok(Strategy::canary(percentage("canaryPercent", percent, 0.1)?, clock.minutes(f64::from(bake))))
         }
-        Some(DeploymentStrategy::Linear) => {
+        Some("LINEAR") => {
             let linear = configuration.linear_configuration();
-            let percent = linear.and_then(|linear| linear.step_percent()).unwrap_or(10.0);
-            let bake = linear.and_then(|linear| linear.step_bake_time_in_minutes()).unwrap_or(6);
+            let percent = linear.and_then(LinearConfiguration::step_percent).unwrap_or(10.0);
+            let bake = linear.and_then(LinearConfiguration::step_bake_time_in_minutes).unwrap_or(6);
             let bake = within("stepBakeTimeInMinutes", bake, 0, 1440)?;
             Ok(Strategy::linear(percentage("stepPercent", percent, 3.0)?, clock.minutes(f64::from(bake))))
         }
-        Some(other) => Err(EcsError::invalid(format!("{} is not a deployment strategy.", other.as_str()))),
+        Some(other) => Err(EcsError::invalid(format!("{other} is not a deployment strategy."))),
     }
 }
 
 fn pause(hook: &DeploymentLifecycleHook, clock: Clock) -> Result<PauseHook, EcsError> {
-    match hook.target_type() {
-        Some(DeploymentLifecycleHookTargetType::Pause) => {}
-        Some(DeploymentLifecycleHookTargetType::AwsLambda) | None => {
+    match hook.target_type().map(DeploymentLifecycleHookTargetType::as_str) {
+        Some("PAUSE") => {}
+        Some("AWS_LAMBDA") | None => {
             return Err(EcsError::unsupported("The sandbox has no AWS Lambda; a lifecycle hook has the targetType PAUSE."));
         }
-        Some(other) => return Err(EcsError::invalid(format!("{} is not a lifecycle hook target type.", other.as_str()))),
+        Some(other) => return Err(EcsError::invalid(format!("{other} is not a lifecycle hook target type."))),
     }
     if hook.lifecycle_stages().is_empty() {
         return Err(EcsError::missing("lifecycleStages"));
     }
     let stages = hook.lifecycle_stages().iter().map(|stage| pausable(stage.as_str())).collect::<Result<_, _>>()?;
     let timeout = hook.timeout_configuration();
-    let minutes = timeout.and_then(|timeout| timeout.timeout_in_minutes()).unwrap_or(1440);
+    let minutes = timeout.and_then(DeploymentLifecycleHookTimeoutConfiguration::timeout_in_minutes).unwrap_or(1440);
     let minutes = within("timeoutInMinutes", minutes, 1, 20160)?;
-    let on_timeout = timeout.and_then(|timeout| timeout.action()).map_or(Ok(HookAction::Rollback), action)?;
+    let on_timeout = timeout.and_then(DeploymentLifecycleHookTimeoutConfiguration::action).map_or(Ok(HookAction::Rollback), action)?;
     Ok(PauseHook { stages, timeout: clock.minutes(f64::from(minutes)), on_timeout })
 }
 
@@ -120,10 +121,10 @@ fn pausable(stage: &str) -> Result<Stage, EcsError> {
 
 /// The answer to a pause.
 pub(crate) fn action(action: &DeploymentLifecycleHookAction) -> Result<HookAction, EcsError> {
-    match action {
-        DeploymentLifecycleHookAction::Continue => Ok(HookAction::Continue),
-        DeploymentLifecycleHookAction::Rollback => Ok(HookAction::Rollback),
-        other => Err(EcsError::invalid(format!("{} is not an action: use CONTINUE or ROLLBACK.", other.as_str()))),
+    match action.as_str() {
+        "CONTINUE" => Ok(HookAction::Continue),
+        "ROLLBACK" => Ok(HookAction::Rollback),
+        other => Err(EcsError::invalid(format!("{other} is not an action: use CONTINUE or ROLLBACK."))),
     }
 }
 
@@ -135,11 +136,11 @@ fn breaker(breaker: &DeploymentCircuitBreaker) -> Result<Breaker, EcsError> {
         None => Threshold::DEFAULT,
         Some(configured) => {
             let value = within("threshold value", configured.value(), 1, 1000)?;
-            match configured.r#type() {
-                ThresholdType::Count => Threshold::Count(value),
-                ThresholdType::BoundedPercent => Threshold::BoundedPercent(value),
-                ThresholdType::UnboundedPercent => Threshold::UnboundedPercent(value),
-                other => return Err(EcsError::invalid(format!("{} is not a threshold type.", other.as_str()))),
+            match configured.r#type().as_str() {
+                "COUNT" => Threshold::Count(value),
+                "BOUNDED_PERCENT" => Threshold::BoundedPercent(value),
+                "UNBOUNDED_PERCENT" => Threshold::UnboundedPercent(value),
+                other => return Err(EcsError::invalid(format!("{other} is not a threshold type."))),
             }
         }
     };
@@ -178,13 +179,13 @@ fn percentage(field: &str, value: f64, least: f64) -> Result<f64, EcsError> {
 mod tests {
     use std::time::Duration;
 
-    use aws_sdk_ecs::types::{CanaryConfiguration, DeploymentLifecycleHookStage, LinearConfiguration};
+    use aws_sdk_ecs::types::DeploymentLifecycleHookStage;
 
     use super::*;
 
-    fn check(configuration: DeploymentConfiguration) -> Result<Plan, EcsError> {
+    fn check(configuration: &DeploymentConfiguration) -> Result<Plan, EcsError> {
         let clock = Clock::new(Duration::from_secs(1));
-        plan(&configuration, Circumstances { deployment_id: "d".to_owned(), source: SourceScale::Desired, firing: Vec::new(), clock })
+        plan(configuration, Circumstances { deployment_id: "d".to_owned(), source: SourceScale::Desired, firing: Vec::new(), clock })
     }
 
     #[test]
@@ -195,7 +196,7 @@ mod tests {
             .canary_configuration(canary)
             .bake_time_in_minutes(10)
             .build();
-        let plan = check(configuration).unwrap();
+        let plan = check(&configuration).unwrap();
         assert_eq!(plan.strategy, Strategy::canary(10.0, Duration::from_secs(2)));
         assert_eq!(plan.bake, Duration::from_secs(10));
     }
@@ -204,14 +205,14 @@ mod tests {
     fn what_aws_refuses_is_refused() {
         let linear = LinearConfiguration::builder().step_percent(1.0).build();
         let small = DeploymentConfiguration::builder().strategy(DeploymentStrategy::Linear).linear_configuration(linear).build();
-        assert_eq!(check(small).unwrap_err().message, "stepPercent must be between 3 and 100, but is 1.");
+        assert_eq!(check(&small).unwrap_err().message, "stepPercent must be between 3 and 100, but is 1.");
         let long = DeploymentConfiguration::builder().bake_time_in_minutes(1441).build();
-        assert_eq!(check(long).unwrap_err().code, "InvalidParameterException");
+        assert_eq!(check(&long).unwrap_err().code, "InvalidParameterException");
         let hook = DeploymentLifecycleHook::builder()
             .target_type(DeploymentLifecycleHookTargetType::Pause)
             .lifecycle_stages(DeploymentLifecycleHookStage::ProductionTrafficShift)
             .build();
         let paused = DeploymentConfiguration::builder().lifecycle_hooks(hook).build();
-        assert_eq!(check(paused).unwrap_err().message, "A PAUSE lifecycle hook cannot be configured at PRODUCTION_TRAFFIC_SHIFT.");
+        assert_eq!(check(&paused).unwrap_err().message, "A PAUSE lifecycle hook cannot be configured at PRODUCTION_TRAFFIC_SHIFT.");
     }
 }

@@ -20,12 +20,12 @@ pub(crate) struct Timeline {
     created: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     updated: OffsetDateTime,
-    stages: Vec<Stage>,
+    stages: Vec<Visit>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Stage {
+struct Visit {
     stage: &'static str,
     direction: super::rollout::Direction,
     #[serde(with = "time::serde::rfc3339")]
@@ -50,14 +50,14 @@ pub(crate) fn timelines(engine: &Engine) -> Vec<Timeline> {
                     status: view::deployment_status(&deployment.rollout).as_str().to_owned(),
                     created: deployment.created,
                     updated: deployment.updated,
-                    stages: deployment.rollout.stages.iter().map(Stage::of).collect(),
+                    stages: deployment.rollout.stages.iter().map(Visit::of).collect(),
                 })
             })
             .collect()
     })
 }
 
-impl Stage {
+impl Visit {
     fn of(record: &StageRecord) -> Self {
         Self {
             stage: record.stage.as_str(),

@@ -6,7 +6,7 @@
 pub(crate) fn weights(percent: f64) -> (u32, u32) {
     let percent = percent.clamp(0.0, 100.0);
     let tenths = (percent * 10.0).round() as u32;
-    if tenths % 10 == 0 { (tenths / 10, 100 - tenths / 10) } else { (tenths, 1000 - tenths) }
+    if tenths.is_multiple_of(10) { (tenths / 10, 100 - tenths / 10) } else { (tenths, 1000 - tenths) }
 }
 
 #[cfg(test)]

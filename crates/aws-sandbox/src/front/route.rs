@@ -38,10 +38,8 @@ pub(crate) fn route(parts: &Parts, body: &Bytes, scope: &Scope) -> Option<Route>
         let (service, operation) = target.rsplit_once('.')?;
         return Some(Route { service: Service::of_target(service)?, operation: operation.to_owned(), protocol });
     }
-    if let ["", "service", service, "operation", operation] = parts.uri.path().split('/').collect::<Vec<_>>()[..] {
-        if protocol == Protocol::Cbor {
-            return Some(Route { service: Service::of_target(service)?, operation: operation.to_owned(), protocol });
-        }
+    if let (Protocol::Cbor, ["", "service", service, "operation", operation]) = (protocol, &parts.uri.path().split('/').collect::<Vec<_>>()[..]) {
+        return Some(Route { service: Service::of_target(service)?, operation: (*operation).to_owned(), protocol });
     }
     let service = Service::of_scope(&scope.service)?;
     if service == Service::S3 {

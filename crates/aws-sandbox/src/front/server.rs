@@ -112,7 +112,7 @@ impl Front {
         let scope = Scope::of(&parts);
         let path = parts.uri.path();
         if scope.is_none() && (path == "/v2" || path.starts_with("/v2/")) {
-            return Ok(self.services.registry.answer(parts, body).await.map(|body| body.map_err(io::Error::other).boxed()));
+            return Ok(self.services.registry.answer(parts, body).await);
         }
         let body = match Limited::new(body, LARGEST_BODY).collect().await {
             Ok(body) => body.to_bytes(),
@@ -181,7 +181,7 @@ impl Front {
             Service::SecretsManager => services.secrets.answer(call),
             Service::Sts => crate::sts::reply(call),
             Service::Ecr => crate::ecr::reply(call, &services.endpoint),
-            Service::Rds => services.rds.answer(call).await,
+            Service::Rds => services.rds.answer(call),
         }
     }
 

@@ -67,12 +67,12 @@ impl Logs {
     }
 
     /// Adds a line, and its group and stream when they are new, as the `awslogs` driver of ECS does.
-    pub(crate) fn append(&self, region: &str, group: &str, stream: &str, at: OffsetDateTime, text: &str) {
+    pub(crate) fn append(&self, region: &str, group: &str, stream: &str, at: OffsetDateTime, text: String) {
         let file = self.ensure(region, group, stream);
         let event = Event {
             at: milliseconds(at),
             ingested: milliseconds(OffsetDateTime::now_utc()),
-            text: text.to_owned(),
+            text,
         };
         self.with(&file, |stream| stream.push(event));
     }

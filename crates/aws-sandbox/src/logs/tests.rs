@@ -36,7 +36,7 @@ async fn what_a_task_printed_can_be_read_paged_and_filtered() {
             "/ecs/web",
             "web/app/1",
             start + time::Duration::seconds(n),
-            &format!("{level} line {n}"),
+            format!("{level} line {n}"),
         );
     }
     logs.append(
@@ -44,7 +44,7 @@ async fn what_a_task_printed_can_be_read_paged_and_filtered() {
         "/ecs/web",
         "web/app/2",
         start + time::Duration::milliseconds(2500),
-        "INFO other task",
+        "INFO other task".to_owned(),
     );
 
     let get = || {

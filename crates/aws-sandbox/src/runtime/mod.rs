@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 pub(crate) use process::{Exit, LogLine, Process, Stream, Usage};
-pub(crate) use program::NoProgram;
+pub(crate) use program::{NoProgram, inside};
 pub(crate) use spawner::SpawnError;
 
 use address::Addresses;

@@ -1,5 +1,6 @@
 //! Creates what a stack names, in the order its parts need each other. What exists already stays as it is.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_ecs::error::BuildError;
@@ -12,12 +13,11 @@ use aws_sdk_ecs::types::{
 };
 
 use super::file::{self, Database, Service, Stack, Strategy};
-use crate::cloudwatch::{AlarmSpec, CloudWatchError, Dimension, Metric};
+use crate::cloudwatch::{AlarmSpec, Dimension, Metric};
 use crate::ecs::{self, EcsError};
 use crate::elb::{ElbError, HealthCheck, Matcher, Stickiness, TargetGroupSpec};
-use crate::front::persist::PersistError;
-use crate::pending::{DatabaseSpec, RdsError};
-use crate::s3::S3Error;
+use crate::rds::{InstanceSpec, RdsError};
+use crate::sandbox::Cause;
 use crate::services::Services;
 
 /// A part of a stack could not be created.
@@ -30,7 +30,7 @@ pub enum StackError {
         name: String,
         /// What Elastic Load Balancing said.
         #[source]
-        cause: ElbError,
+        cause: Cause,
     },
     /// The cluster, the task definition or the service.
     #[error("could not create the service `{name}`")]
@@ -39,7 +39,7 @@ pub enum StackError {
         name: String,
         /// What ECS said.
         #[source]
-        cause: EcsError,
+        cause: Cause,
     },
     /// A required field of a shape is missing.
     #[error("could not describe the service to ECS")]
@@ -51,7 +51,7 @@ pub enum StackError {
         identifier: String,
         /// What RDS said.
         #[source]
-        cause: RdsError,
+        cause: Cause,
     },
     /// A bucket.
     #[error("could not create the bucket `{name}`")]
@@ -60,7 +60,7 @@ pub enum StackError {
         name: String,
         /// What S3 said.
         #[source]
-        cause: S3Error,
+        cause: Cause,
     },
     /// An alarm.
     #[error("could not create the alarm `{name}`")]
@@ -69,11 +69,11 @@ pub enum StackError {
         name: String,
         /// What CloudWatch said.
         #[source]
-        cause: CloudWatchError,
+        cause: Cause,
     },
     /// The new state cannot be written.
     #[error("could not write the state")]
-    State(#[source] PersistError),
+    State(#[source] Cause),
 }
 
 pub(crate) async fn apply(services: &Services, stack: &Stack) -> Result<(), StackError> {
@@ -81,10 +81,10 @@ pub(crate) async fn apply(services: &Services, stack: &Stack) -> Result<(), Stac
         create_database(services, &stack.region, database).await?;
     }
     for name in &stack.buckets {
-        services.s3.ensure_bucket(&stack.region, name).map_err(|cause| StackError::Bucket { name: name.clone(), cause })?;
+        services.s3.ensure_bucket(&stack.region, name).map_err(|cause| StackError::Bucket { name: name.clone(), cause: cause.into() })?;
     }
     let name = stack.load_balancer.name.clone();
-    let balancer = create_load_balancer(services, stack).await.map_err(|cause| StackError::LoadBalancer { name, cause })?;
+    let balancer = create_load_balancer(services, stack).await.map_err(|cause| StackError::LoadBalancer { name, cause: cause.into() })?;
     create_service(services, stack, &balancer)?;
     for alarm in &stack.alarms {
         create_alarm(services, stack, &balancer, alarm)?;
@@ -98,13 +98,17 @@ async fn create_database(services: &Services, region: &str, database: &Database)
         return Ok(());
     }
     let password = uuid::Uuid::new_v4().simple().to_string();
-    let spec = DatabaseSpec {
+    let spec = InstanceSpec {
         identifier: database.identifier.clone(),
-        db_name: database.name.clone(),
+        db_name: Some(database.name.clone()),
         username: database.username.clone(),
         password: password.clone(),
+        port: 5432,
+        class: "db.t4g.micro".to_owned(),
+        allocated_gigabytes: 20,
+        tags: BTreeMap::new(),
     };
-    let failed = |cause| StackError::Database { identifier: database.identifier.clone(), cause };
+    let failed = |cause: RdsError| StackError::Database { identifier: database.identifier.clone(), cause: cause.into() };
     let endpoint = services.rds.create(region, spec).await.map_err(failed)?;
     let url = format!("postgres://{}:{password}@{}:{}/{}", database.username, endpoint.host, endpoint.port, database.name);
     services.secrets.create(region, &database.url_secret, &url);
@@ -162,17 +166,17 @@ fn group(stack: &Stack, colour: &str) -> TargetGroupSpec {
 fn create_service(services: &Services, stack: &Stack, balancer: &Balancer) -> Result<(), StackError> {
     let region = &stack.region;
     let spec = &stack.service;
-    let failed = |cause| StackError::Service { name: spec.name.clone(), cause };
+    let failed = |cause: EcsError| StackError::Service { name: spec.name.clone(), cause: cause.into() };
     if ecs::service_exists(&services.ecs, region, &stack.cluster, &spec.name) {
         return Ok(());
     }
     let cluster = CreateClusterInput::builder().cluster_name(&stack.cluster).build().map_err(StackError::Shape)?;
-    ecs::clusters::create(&services.ecs, region, cluster).map_err(failed)?;
+    ecs::clusters::create(&services.ecs, region, &cluster).map_err(failed)?;
     let definition = task_definition(region, spec).map_err(StackError::Shape)?;
-    let registered = ecs::definitions::register(&services.ecs, region, definition).map_err(failed)?;
+    let registered = ecs::definitions::register(&services.ecs, region, &definition).map_err(failed)?;
     let arn = registered.task_definition().and_then(|definition| definition.task_definition_arn()).unwrap_or_default();
     let service = service(stack, balancer, arn).map_err(StackError::Shape)?;
-    ecs::services::create(&services.ecs, region, service).map_err(failed)?;
+    ecs::services::create(&services.ecs, region, &service).map_err(failed)?;
     Ok(())
 }
 
@@ -260,5 +264,5 @@ fn create_alarm(services: &Services, stack: &Stack, balancer: &Balancer, alarm: 
         alarm.evaluation_periods.get(),
         alarm.threshold,
     );
-    services.cloudwatch.put_alarm(&stack.region, spec).map_err(|cause| StackError::Alarm { name: alarm.name.clone(), cause })
+    services.cloudwatch.put_alarm(&stack.region, spec).map_err(|cause| StackError::Alarm { name: alarm.name.clone(), cause: cause.into() })
 }

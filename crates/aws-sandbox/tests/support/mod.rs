@@ -3,13 +3,14 @@
 #![allow(dead_code, reason = "every test binary uses another part")]
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aws_sandbox::{Config, Image, Sandbox, Stack, StartError};
+use aws_sandbox::image::{self, Destination, Program};
+use aws_sandbox::{Config, Sandbox, Stack, StartError};
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ecs::types::{
     CanaryConfiguration, Deployment, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentLifecycleHook,
@@ -23,10 +24,10 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tempfile::TempDir;
 
-pub const CLUSTER: &str = "demo";
-pub const SERVICE: &str = "web";
+pub(crate) const CLUSTER: &str = "demo";
+pub(crate) const SERVICE: &str = "web";
 /// Nothing here takes this long unless it is broken.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 const TICK: Duration = Duration::from_millis(20);
 
 const STACK: &str = "
@@ -52,21 +53,20 @@ service:
 ";
 
 /// A sandbox with its folder; both are gone when it is dropped or shut down.
-pub struct Bench {
-    pub sandbox: Sandbox,
-    pub ecs: aws_sdk_ecs::Client,
-    pub address: SocketAddrV4,
-    pub network: u8,
-    pub folder: TempDir,
+pub(crate) struct Bench {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) ecs: aws_sdk_ecs::Client,
+    pub(crate) address: SocketAddrV4,
+    pub(crate) network: u8,
+    pub(crate) folder: TempDir,
 }
 
 /// Tests run side by side, in one process or in many: the API's port is the lock on a network of 127.0.0.0/8.
-pub async fn start() -> Bench {
-    static NEXT: AtomicU8 = AtomicU8::new(0);
+pub(crate) async fn start() -> Bench {
     let folder = tempfile::tempdir().unwrap();
-    let first = u8::try_from(std::process::id() % 150).unwrap();
     loop {
-        let network = 70 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 150;
+        let (network, reserved) = network();
+        drop(reserved);
         match Sandbox::start(config(folder.path(), network)).await {
             Ok(sandbox) => {
                 sandbox.apply_stack(&stack()).await.unwrap();
@@ -79,7 +79,19 @@ pub async fn start() -> Bench {
     }
 }
 
-pub fn config(folder: &Path, network: u8) -> Config {
+/// A network that nobody uses, and the socket that holds its API port.
+pub(crate) fn network() -> (u8, TcpListener) {
+    static NEXT: AtomicU8 = AtomicU8::new(0);
+    let first = u8::try_from(std::process::id() % 150).unwrap();
+    loop {
+        let network = 70 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 150;
+        if let Ok(reserved) = TcpListener::bind((Ipv4Addr::new(127, network, 0, 1), 4566)) {
+            return (network, reserved);
+        }
+    }
+}
+
+pub(crate) fn config(folder: &Path, network: u8) -> Config {
     Config {
         listen: SocketAddrV4::new(Ipv4Addr::new(127, network, 0, 1), 4566),
         task_network: network,
@@ -88,24 +100,37 @@ pub fn config(folder: &Path, network: u8) -> Config {
     }
 }
 
-pub fn stack() -> Stack {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), STACK).unwrap();
-    Stack::read(file.path()).unwrap()
+pub(crate) fn stack() -> Stack {
+    let folder = tempfile::tempdir().unwrap();
+    Stack::read(&stack_file(folder.path())).unwrap()
 }
 
-pub fn ecs(address: SocketAddrV4) -> aws_sdk_ecs::Client {
+pub(crate) fn stack_file(folder: &Path) -> PathBuf {
+    let path = folder.join("stack.yaml");
+    std::fs::write(&path, STACK).unwrap();
+    path
+}
+
+pub(crate) fn region() -> Region {
+    Region::new("eu-central-1")
+}
+
+pub(crate) fn credentials() -> Credentials {
+    Credentials::new("AKIATEST", "secret", None, None, "test")
+}
+
+pub(crate) fn ecs(address: SocketAddrV4) -> aws_sdk_ecs::Client {
     let config = aws_sdk_ecs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
+        .region(region())
         .endpoint_url(format!("http://{address}"))
-        .credentials_provider(Credentials::new("AKIATEST", "secret", None, None, "test"))
+        .credentials_provider(credentials())
         .build();
     aws_sdk_ecs::Client::from_conf(config)
 }
 
 /// The program of `examples/echo.rs`.
-pub fn echo() -> PathBuf {
+pub(crate) fn echo() -> PathBuf {
     let program = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("examples/echo");
     assert!(program.exists(), "build the examples first: cargo build --examples -p aws-sandbox");
     program
@@ -113,46 +138,46 @@ pub fn echo() -> PathBuf {
 
 impl Bench {
     /// Pushes a release of the test program.
-    pub async fn push(&self, tag: &str, variables: &[(&str, &str)]) {
+    pub(crate) async fn push(&self, tag: &str, variables: &[(&str, &str)]) {
         push(self.address, tag, variables).await;
     }
 
     /// Registers a task definition for a release and starts deploying it.
-    pub async fn deploy(&self, tag: &str, configuration: DeploymentConfiguration) -> String {
+    pub(crate) async fn deploy(&self, tag: &str, configuration: DeploymentConfiguration) -> String {
         deploy(&self.ecs, tag, configuration).await
     }
 
-    pub async fn service(&self) -> Service {
+    pub(crate) async fn service(&self) -> Service {
         service(&self.ecs).await
     }
 
-    pub async fn deployment(&self, arn: &str) -> ServiceDeployment {
+    pub(crate) async fn deployment(&self, arn: &str) -> ServiceDeployment {
         deployment(&self.ecs, arn).await
     }
 
     /// Deploys and waits until it is over.
-    pub async fn settle(&self, tag: &str) -> ServiceDeployment {
+    pub(crate) async fn settle(&self, tag: &str) -> ServiceDeployment {
         let arn = self.deploy(tag, blue_green(0)).await;
         self.ended(&arn).await
     }
 
-    pub async fn ended(&self, arn: &str) -> ServiceDeployment {
+    pub(crate) async fn ended(&self, arn: &str) -> ServiceDeployment {
         let ends = [ServiceDeploymentStatus::Successful, ServiceDeploymentStatus::RollbackSuccessful, ServiceDeploymentStatus::Stopped, ServiceDeploymentStatus::RollbackFailed];
         self.until(arn, "the end", |deployment| deployment.status().is_some_and(|status| ends.contains(status))).await
     }
 
     /// Waits for a deployment to be in a state.
-    pub async fn until(&self, arn: &str, what: &str, is: impl Fn(&ServiceDeployment) -> bool) -> ServiceDeployment {
+    pub(crate) async fn until(&self, arn: &str, what: &str, is: impl Fn(&ServiceDeployment) -> bool) -> ServiceDeployment {
         until(&self.ecs, arn, what, is).await
     }
 
     /// Waits for the next pause and gives its id.
-    pub async fn pause(&self, arn: &str) -> String {
+    pub(crate) async fn pause(&self, arn: &str) -> String {
         let paused = self.until(arn, "a pause", |deployment| waiting(deployment).is_some()).await;
         waiting(&paused).unwrap()
     }
 
-    pub async fn go_on(&self, arn: &str, hook: &str) {
+    pub(crate) async fn go_on(&self, arn: &str, hook: &str) {
         self.ecs
             .continue_service_deployment()
             .service_deployment_arn(arn)
@@ -163,24 +188,26 @@ impl Bench {
             .unwrap();
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}:8080{path}", self.address.ip())
     }
 
     /// Somebody who keeps asking.
-    pub fn users(&self) -> Users {
-        Users::start(self.url("/"))
+    pub(crate) fn users(&self) -> Users {
+        Users::start(&self.url("/"))
     }
 }
 
-pub async fn push(address: SocketAddrV4, tag: &str, variables: &[(&str, &str)]) {
-    let mut environment = vec![("RELEASE".to_owned(), tag.to_owned())];
+pub(crate) async fn push(address: SocketAddrV4, tag: &str, variables: &[(&str, &str)]) {
+    let mut environment = BTreeMap::from([("RELEASE".to_owned(), tag.to_owned())]);
     environment.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    let image = Image { program: echo(), reference: format!("{address}/web:{tag}"), environment, labels: Vec::new() };
-    image.push().await.unwrap();
+    let program = Program { file: echo(), arguments: Vec::new(), environment, labels: BTreeMap::new(), ports: vec![3000] };
+    let image = tokio::task::spawn_blocking(move || image::pack(&program).unwrap()).await.unwrap();
+    let destination: Destination = format!("{address}/web:{tag}").parse().unwrap();
+    image::push(&image, &destination, None).await.unwrap();
 }
 
-pub async fn deploy(ecs: &aws_sdk_ecs::Client, tag: &str, configuration: DeploymentConfiguration) -> String {
+pub(crate) async fn deploy(ecs: &aws_sdk_ecs::Client, tag: &str, configuration: DeploymentConfiguration) -> String {
     let known = ecs.describe_task_definition().task_definition("web").send().await.unwrap().task_definition.unwrap();
     let mut container = known.container_definitions()[0].clone();
     container.image = Some(format!("web:{tag}"));
@@ -199,24 +226,22 @@ pub async fn deploy(ecs: &aws_sdk_ecs::Client, tag: &str, configuration: Deploym
     updated.service.unwrap().current_service_deployment.unwrap()
 }
 
-pub async fn service(ecs: &aws_sdk_ecs::Client) -> Service {
+pub(crate) async fn service(ecs: &aws_sdk_ecs::Client) -> Service {
     ecs.describe_services().cluster(CLUSTER).services(SERVICE).send().await.unwrap().services.unwrap().remove(0)
 }
 
-pub async fn deployment(ecs: &aws_sdk_ecs::Client, arn: &str) -> ServiceDeployment {
+pub(crate) async fn deployment(ecs: &aws_sdk_ecs::Client, arn: &str) -> ServiceDeployment {
     ecs.describe_service_deployments().service_deployment_arns(arn).send().await.unwrap().service_deployments.unwrap().remove(0)
 }
 
-pub async fn until(ecs: &aws_sdk_ecs::Client, arn: &str, what: &str, is: impl Fn(&ServiceDeployment) -> bool) -> ServiceDeployment {
+pub(crate) async fn until(ecs: &aws_sdk_ecs::Client, arn: &str, what: &str, is: impl Fn(&ServiceDeployment) -> bool) -> ServiceDeployment {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let deployment = deployment(ecs, arn).await;
         if is(&deployment) {
             return deployment;
         }
-        if Instant::now() > deadline {
-            panic!("{what} did not come: {deployment:#?}\n{:#?}", service(ecs).await.events());
-        }
+        assert!(Instant::now() < deadline, "{what} did not come: {deployment:#?}\n{:#?}", service(ecs).await.events());
         tokio::time::sleep(TICK).await;
     }
 }
@@ -226,12 +251,12 @@ fn waiting(deployment: &ServiceDeployment) -> Option<String> {
     deployment.lifecycle_hook_details().iter().find(|hook| waits(hook.status())).and_then(|hook| hook.hook_id.clone())
 }
 
-pub fn blue_green(bake_minutes: i32) -> DeploymentConfiguration {
+pub(crate) fn blue_green(bake_minutes: i32) -> DeploymentConfiguration {
     DeploymentConfiguration::builder().strategy(DeploymentStrategy::BlueGreen).bake_time_in_minutes(bake_minutes).deployment_circuit_breaker(breaker()).set_lifecycle_hooks(Some(Vec::new())).build()
 }
 
 /// 10 %, then everything, each after somebody said so.
-pub fn canary() -> DeploymentConfiguration {
+pub(crate) fn canary() -> DeploymentConfiguration {
     let hook = DeploymentLifecycleHook::builder()
         .target_type(DeploymentLifecycleHookTargetType::Pause)
         .lifecycle_stages(DeploymentLifecycleHookStage::PreProductionTrafficShift)
@@ -250,7 +275,7 @@ fn breaker() -> DeploymentCircuitBreaker {
 }
 
 /// Waits for something that no API call tells directly.
-pub async fn eventually(what: &str, is: impl AsyncFn() -> bool) {
+pub(crate) async fn eventually(what: &str, is: impl AsyncFn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is().await {
         assert!(Instant::now() < deadline, "{what} did not happen");
@@ -258,38 +283,38 @@ pub async fn eventually(what: &str, is: impl AsyncFn() -> bool) {
     }
 }
 
-pub fn primary(service: &Service) -> &Deployment {
+pub(crate) fn primary(service: &Service) -> &Deployment {
     service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY")).unwrap()
 }
 
 /// What users saw: how often each release or failure.
-pub type Seen = BTreeMap<String, u64>;
+pub(crate) type Seen = BTreeMap<String, u64>;
 
 /// Eight users who ask again and again until they are stopped.
-pub struct Users {
+pub(crate) struct Users {
     seen: Arc<Mutex<Seen>>,
     over: Arc<AtomicBool>,
     asking: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Users {
-    fn start(url: String) -> Self {
+    fn start(url: &str) -> Self {
         let (seen, over) = (Arc::new(Mutex::new(Seen::new())), Arc::new(AtomicBool::new(false)));
         let client: Client<HttpConnector, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-        let asking = (0..8).map(|_| tokio::spawn(keep_asking(client.clone(), url.clone(), Arc::clone(&seen), Arc::clone(&over)))).collect();
+        let asking = (0..8).map(|_| tokio::spawn(keep_asking(client.clone(), url.to_owned(), Arc::clone(&seen), Arc::clone(&over)))).collect();
         Self { seen, over, asking }
     }
 
     /// What was seen since the last look.
-    pub fn take(&self) -> Seen {
+    pub(crate) fn take(&self) -> Seen {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
 
-    pub fn look(&self) -> Seen {
+    pub(crate) fn look(&self) -> Seen {
         self.seen.lock().unwrap().clone()
     }
 
-    pub async fn stop(self) -> Seen {
+    pub(crate) async fn stop(self) -> Seen {
         self.over.store(true, Ordering::Relaxed);
         for asking in self.asking {
             asking.await.unwrap();
@@ -321,7 +346,7 @@ async fn get(client: &Client<HttpConnector, Empty<Bytes>>, url: &str) -> String 
 }
 
 /// Only these answers were seen, and each of them was.
-pub fn assert_only(seen: &Seen, expected: &[&str]) {
+pub(crate) fn assert_only(seen: &Seen, expected: &[&str]) {
     let answers: Vec<&str> = seen.keys().map(String::as_str).collect();
     assert_eq!(answers, expected, "{seen:#?}");
 }

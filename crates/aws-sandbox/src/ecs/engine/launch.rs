@@ -72,8 +72,8 @@ impl Engine {
     pub(super) async fn launch(&self, region: &str, task: &Task, address: Ipv4Addr) -> Result<Vec<Running>, LaunchError> {
         let definition = self
             .world
-            .read(|world| world.region(region).definition(&task.task_definition).ok().cloned())
-            .ok_or_else(|| LaunchError::NoDefinition(task.task_definition.clone()))?;
+            .read(|world| world.region(region).definition(&task.definition).ok().cloned())
+            .ok_or_else(|| LaunchError::NoDefinition(task.definition.clone()))?;
         let mut prepared = Vec::new();
         for container in definition.shape.0.container_definitions() {
             prepared.push(self.prepare(region, task, container, address).await?);
@@ -157,7 +157,7 @@ impl Engine {
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
-        let given = definition.environment().iter().chain(changed.map(|changed| changed.environment()).unwrap_or_default());
+        let given = definition.environment().iter().chain(changed.map(ContainerOverride::environment).unwrap_or_default());
         environment.extend(given.filter_map(|pair| Some((pair.name()?.to_owned(), pair.value().unwrap_or_default().to_owned()))));
         for secret in definition.secrets() {
             let value = self.plane.secrets.value(region, secret.value_from()).ok_or_else(|| LaunchError::Secret {
@@ -181,7 +181,7 @@ impl Engine {
         tokio::spawn(async move {
             while let Some(line) = lines.recv().await {
                 if let Some(group) = &group {
-                    logs.append(&region, group, &stream, line.at, &line.text);
+                    logs.append(&region, group, &stream, line.at, line.text);
                 }
             }
         });
@@ -196,7 +196,7 @@ fn stop_timeout(definition: &ContainerDefinition) -> Duration {
 fn command(definition: &ContainerDefinition, changed: Option<&ContainerOverride>, entrypoint: &[String], cmd: &[String]) -> Vec<String> {
     let own_entry_point = definition.entry_point();
     let entry = if own_entry_point.is_empty() { entrypoint } else { own_entry_point };
-    let overridden = changed.map(|changed| changed.command()).filter(|command| !command.is_empty());
+    let overridden = changed.map(ContainerOverride::command).filter(|command| !command.is_empty());
     let own = Some(definition.command()).filter(|command| !command.is_empty());
     let fallback = if own_entry_point.is_empty() { cmd } else { &[] };
     entry.iter().chain(overridden.or(own).unwrap_or(fallback)).cloned().collect()

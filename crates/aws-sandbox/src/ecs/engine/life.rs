@@ -15,13 +15,13 @@ use super::Engine;
 use crate::clock;
 use crate::ecs::events;
 use crate::ecs::plane::TargetStates;
-use crate::ecs::world::{Region, Service, StopCode, Target, Task, TaskStatus};
+use crate::ecs::world::{Region, Revision, Service, StopCode, Target, Task, TaskStatus};
 use crate::elb;
 
 /// How often a draining target is looked at.
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 /// The longest deregistration delay there is (Elastic Load Balancing, "Target group attributes").
-const LONGEST_DRAIN: Duration = Duration::from_secs(3600);
+const LONGEST_DRAIN: Duration = Duration::from_hours(1);
 
 /// Why a running task came to its end.
 enum End {
@@ -79,7 +79,7 @@ impl Engine {
 
     fn came_up(&self, region: &str, id: &str, address: Ipv4Addr) {
         let registered = self.with_service(region, id, |task, service| {
-            let ports = service.and_then(|service| service.revision(task.owner.revision()?)).map(|revision| revision.ports()).unwrap_or_default();
+            let ports = service.and_then(|service| service.revision(task.owner.revision()?)).map(Revision::ports).unwrap_or_default();
             task.targets = ports.into_iter().map(|port| Target { target_group: port.target_group, port: port.port }).collect();
             for container in &mut task.containers {
                 container.status = TaskStatus::Running;

@@ -146,13 +146,14 @@ impl Turn<'_> {
             .map(|task| task.id.clone())
             .collect();
         let surplus: Vec<String> = plans.iter().flat_map(|(revision, _, wanted)| scheduler::to_stop(&tasks, revision, *wanted)).collect();
-        self.stop(service, strays.into_iter().chain(surplus).collect());
+        let excess: Vec<String> = strays.into_iter().chain(surplus).collect();
+        self.stop(service, &excess);
         for (revision, active, wanted) in plans {
             self.start(service, &revision, active, wanted);
         }
     }
 
-    fn stop(&mut self, service: &mut Service, ids: Vec<String>) {
+    fn stop(&mut self, service: &mut Service, ids: &[String]) {
         if ids.is_empty() {
             return;
         }
@@ -163,13 +164,13 @@ impl Turn<'_> {
             }
             Some(_) | None => "The service was deleted.".to_owned(),
         };
-        for id in &ids {
+        for id in ids {
             if let Some(task) = self.region.tasks.get_mut(id) {
                 task.ask_to_stop(StopCode::ServiceSchedulerInitiated, reason.clone(), self.now);
                 self.orders.push(Order::Stop { task: id.clone() });
             }
         }
-        service.say(self.now, events::stopped(&service.name, &ids));
+        service.say(self.now, events::stopped(&service.name, ids));
         service.steadiness = Steadiness::Moving;
         self.touched = true;
     }

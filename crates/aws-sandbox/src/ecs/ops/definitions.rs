@@ -20,7 +20,7 @@ use crate::ecs::error::EcsError;
 use crate::ecs::world::{Definition, Family};
 use crate::ecs::{names, view};
 
-pub(crate) fn register(engine: &Arc<Engine>, region: &str, input: RegisterTaskDefinitionInput) -> Result<RegisterTaskDefinitionOutput, EcsError> {
+pub(crate) fn register(engine: &Arc<Engine>, region: &str, input: &RegisterTaskDefinitionInput) -> Result<RegisterTaskDefinitionOutput, EcsError> {
     let family = required("family", input.family())?.to_owned();
     if !names::is_valid(&family) {
         return Err(EcsError::client("Family must match ^[a-zA-Z0-9_-]{1,255}$."));
@@ -30,21 +30,21 @@ pub(crate) fn register(engine: &Arc<Engine>, region: &str, input: RegisterTaskDe
     let place = engine.place(region);
     let shape = TaskDefinition::builder()
         .family(&family)
-        .set_container_definitions(input.container_definitions)
-        .set_task_role_arn(input.task_role_arn)
-        .set_execution_role_arn(input.execution_role_arn)
-        .set_network_mode(input.network_mode)
-        .set_volumes(Some(input.volumes.unwrap_or_default()))
-        .set_placement_constraints(Some(input.placement_constraints.unwrap_or_default()))
-        .set_requires_compatibilities(input.requires_compatibilities)
+        .set_container_definitions(input.container_definitions.clone())
+        .set_task_role_arn(input.task_role_arn.clone())
+        .set_execution_role_arn(input.execution_role_arn.clone())
+        .set_network_mode(input.network_mode.clone())
+        .set_volumes(Some(input.volumes.clone().unwrap_or_default()))
+        .set_placement_constraints(Some(input.placement_constraints.clone().unwrap_or_default()))
+        .set_requires_compatibilities(input.requires_compatibilities.clone())
         .set_compatibilities(Some(vec![Compatibility::Ec2, Compatibility::Fargate]))
-        .set_cpu(input.cpu)
-        .set_memory(input.memory)
-        .set_pid_mode(input.pid_mode)
-        .set_ipc_mode(input.ipc_mode)
-        .set_proxy_configuration(input.proxy_configuration)
-        .set_ephemeral_storage(input.ephemeral_storage)
-        .set_runtime_platform(input.runtime_platform)
+        .set_cpu(input.cpu.clone())
+        .set_memory(input.memory.clone())
+        .set_pid_mode(input.pid_mode.clone())
+        .set_ipc_mode(input.ipc_mode.clone())
+        .set_proxy_configuration(input.proxy_configuration.clone())
+        .set_ephemeral_storage(input.ephemeral_storage.clone())
+        .set_runtime_platform(input.runtime_platform.clone())
         .set_enable_fault_injection(input.enable_fault_injection)
         .status(TaskDefinitionStatus::Active)
         .registered_at(view::at(clock::now()))
@@ -79,14 +79,14 @@ fn check_containers(containers: &[ContainerDefinition]) -> Result<(), EcsError> 
     Ok(())
 }
 
-pub(crate) fn describe(engine: &Arc<Engine>, region: &str, input: DescribeTaskDefinitionInput) -> Result<DescribeTaskDefinitionOutput, EcsError> {
+pub(crate) fn describe(engine: &Arc<Engine>, region: &str, input: &DescribeTaskDefinitionInput) -> Result<DescribeTaskDefinitionOutput, EcsError> {
     let name = required("taskDefinition", input.task_definition())?;
     let definition = engine.world.read(|world| world.region(region).definition(name).cloned())?;
     let tags = input.include().contains(&TaskDefinitionField::Tags).then(|| view::tags(&definition.tags));
     Ok(DescribeTaskDefinitionOutput::builder().set_tags(tags).task_definition(definition.shape.0).build())
 }
 
-pub(crate) fn deregister(engine: &Arc<Engine>, region: &str, input: DeregisterTaskDefinitionInput) -> Result<DeregisterTaskDefinitionOutput, EcsError> {
+pub(crate) fn deregister(engine: &Arc<Engine>, region: &str, input: &DeregisterTaskDefinitionInput) -> Result<DeregisterTaskDefinitionOutput, EcsError> {
     let name = required("taskDefinition", input.task_definition())?;
     let (family, number) = names::task_definition_parts(name);
     let number = number.ok_or_else(|| EcsError::client("Invalid revision number. Number: null"))?;
@@ -102,7 +102,7 @@ pub(crate) fn deregister(engine: &Arc<Engine>, region: &str, input: DeregisterTa
     })
 }
 
-pub(crate) fn list(engine: &Arc<Engine>, region: &str, input: ListTaskDefinitionsInput) -> Result<ListTaskDefinitionsOutput, EcsError> {
+pub(crate) fn list(engine: &Arc<Engine>, region: &str, input: &ListTaskDefinitionsInput) -> Result<ListTaskDefinitionsOutput, EcsError> {
     let status = input.status().cloned().unwrap_or(TaskDefinitionStatus::Active);
     let mut arns: Vec<String> = engine.world.read(|world| {
         let families = world.region(region).families.iter();
@@ -118,7 +118,7 @@ pub(crate) fn list(engine: &Arc<Engine>, region: &str, input: ListTaskDefinition
     Ok(ListTaskDefinitionsOutput::builder().set_task_definition_arns(Some(arns)).set_next_token(token).build())
 }
 
-pub(crate) fn list_families(engine: &Arc<Engine>, region: &str, input: ListTaskDefinitionFamiliesInput) -> Result<ListTaskDefinitionFamiliesOutput, EcsError> {
+pub(crate) fn list_families(engine: &Arc<Engine>, region: &str, input: &ListTaskDefinitionFamiliesInput) -> Result<ListTaskDefinitionFamiliesOutput, EcsError> {
     let active = |family: &Family| family.revisions.iter().any(Definition::is_active);
     let shown = |family: &Family| match input.status() {
         None | Some(TaskDefinitionFamilyStatus::All) => true,

@@ -23,7 +23,7 @@ use crate::ecs::{strategy, view};
 const MOST_DESCRIBED: usize = 20;
 
 /// Newest first.
-pub(super) fn list(engine: &Arc<Engine>, region: &str, input: ListServiceDeploymentsInput) -> Result<ListServiceDeploymentsOutput, EcsError> {
+pub(super) fn list(engine: &Arc<Engine>, region: &str, input: &ListServiceDeploymentsInput) -> Result<ListServiceDeploymentsOutput, EcsError> {
     let name = required("service", input.service())?;
     let place = engine.place(region);
     let briefs = engine.world.read(|world| {
@@ -46,7 +46,7 @@ pub(super) fn list(engine: &Arc<Engine>, region: &str, input: ListServiceDeploym
     Ok(ListServiceDeploymentsOutput::builder().set_service_deployments(Some(briefs)).set_next_token(token).build())
 }
 
-pub(super) fn describe(engine: &Arc<Engine>, region: &str, input: DescribeServiceDeploymentsInput) -> Result<DescribeServiceDeploymentsOutput, EcsError> {
+pub(super) fn describe(engine: &Arc<Engine>, region: &str, input: &DescribeServiceDeploymentsInput) -> Result<DescribeServiceDeploymentsOutput, EcsError> {
     let arns = input.service_deployment_arns();
     check_number("serviceDeploymentArns", arns.len())?;
     let place = engine.place(region);
@@ -63,7 +63,7 @@ pub(super) fn describe(engine: &Arc<Engine>, region: &str, input: DescribeServic
     }))
 }
 
-pub(super) fn describe_revisions(engine: &Arc<Engine>, region: &str, input: DescribeServiceRevisionsInput) -> Result<DescribeServiceRevisionsOutput, EcsError> {
+pub(super) fn describe_revisions(engine: &Arc<Engine>, region: &str, input: &DescribeServiceRevisionsInput) -> Result<DescribeServiceRevisionsOutput, EcsError> {
     let arns = input.service_revision_arns();
     check_number("serviceRevisionArns", arns.len())?;
     let place = engine.place(region);
@@ -82,7 +82,7 @@ pub(super) fn describe_revisions(engine: &Arc<Engine>, region: &str, input: Desc
 }
 
 /// Answers a pause.
-pub(super) fn go_on(engine: &Arc<Engine>, region: &str, input: ContinueServiceDeploymentInput) -> Result<ContinueServiceDeploymentOutput, EcsError> {
+pub(super) fn go_on(engine: &Arc<Engine>, region: &str, input: &ContinueServiceDeploymentInput) -> Result<ContinueServiceDeploymentOutput, EcsError> {
     let arn = required("serviceDeploymentArn", input.service_deployment_arn())?;
     let hook = required("hookId", input.hook_id())?;
     let action = strategy::action(input.action().unwrap_or(&DeploymentLifecycleHookAction::Continue))?;
@@ -96,12 +96,12 @@ fn answer(rollout: &mut Rollout, hook: &str, action: HookAction, now: OffsetDate
     })
 }
 
-pub(super) fn stop(engine: &Arc<Engine>, region: &str, input: StopServiceDeploymentInput) -> Result<StopServiceDeploymentOutput, EcsError> {
+pub(super) fn stop(engine: &Arc<Engine>, region: &str, input: &StopServiceDeploymentInput) -> Result<StopServiceDeploymentOutput, EcsError> {
     let arn = required("serviceDeploymentArn", input.service_deployment_arn())?;
-    let how = match input.stop_type() {
-        None | Some(StopServiceDeploymentStopType::Rollback) => Stop::Rollback,
-        Some(StopServiceDeploymentStopType::Abort) => Stop::Abort,
-        Some(other) => return Err(EcsError::invalid(format!("{} is not a stop type: use ROLLBACK or ABORT.", other.as_str()))),
+    let how = match input.stop_type().map(StopServiceDeploymentStopType::as_str) {
+        None | Some("ROLLBACK") => Stop::Rollback,
+        Some("ABORT") => Stop::Abort,
+        Some(other) => return Err(EcsError::invalid(format!("{other} is not a stop type: use ROLLBACK or ABORT."))),
     };
     change(engine, region, arn, |rollout, now| {
         rollout.stop(how, now).map_err(|error| EcsError::conflict(format!("The deployment {arn} cannot be stopped: {error}.")))

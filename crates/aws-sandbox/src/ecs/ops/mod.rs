@@ -52,10 +52,10 @@ pub(crate) fn answer(engine: &Arc<Engine>, call: &Call) -> Reply {
 }
 
 /// An operation: the engine, the region, the input.
-type Operation<I, O> = fn(&Arc<Engine>, &str, I) -> Result<O, EcsError>;
+type Operation<I, O> = fn(&Arc<Engine>, &str, &I) -> Result<O, EcsError>;
 
 fn perform<I: Shape, O: SerializableStruct>(engine: &Arc<Engine>, call: &Call, operation: Operation<I, O>) -> Reply {
-    match codec::parse(call).and_then(|input| operation(engine, &call.region, input)) {
+    match codec::parse(call).and_then(|input| operation(engine, &call.region, &input)) {
         Ok(output) => codec::reply(call, &output),
         Err(error) => codec::refuse(call, &error),
     }

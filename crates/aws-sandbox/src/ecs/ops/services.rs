@@ -22,7 +22,7 @@ use crate::ecs::{names, strategy, view};
 /// Amazon ECS API Reference, `DescribeServices`.
 const MOST_DESCRIBED: usize = 10;
 
-pub(crate) fn create(engine: &Arc<Engine>, region: &str, input: CreateServiceInput) -> Result<CreateServiceOutput, EcsError> {
+pub(crate) fn create(engine: &Arc<Engine>, region: &str, input: &CreateServiceInput) -> Result<CreateServiceOutput, EcsError> {
     let name = required("serviceName", input.service_name())?.to_owned();
     if !names::is_valid(&name) {
         return Err(EcsError::invalid("Invalid service name."));
@@ -105,7 +105,7 @@ pub(super) fn count(field: &str, value: i32) -> Result<u32, EcsError> {
     u32::try_from(value).map_err(|_| EcsError::invalid(format!("{field} cannot be negative.")))
 }
 
-pub(crate) fn describe(engine: &Arc<Engine>, region: &str, input: DescribeServicesInput) -> Result<DescribeServicesOutput, EcsError> {
+pub(crate) fn describe(engine: &Arc<Engine>, region: &str, input: &DescribeServicesInput) -> Result<DescribeServicesOutput, EcsError> {
     if input.services().is_empty() {
         return Err(EcsError::invalid("Services cannot be empty."));
     }
@@ -133,7 +133,7 @@ pub(crate) fn describe(engine: &Arc<Engine>, region: &str, input: DescribeServic
     })
 }
 
-pub(crate) fn list(engine: &Arc<Engine>, region: &str, input: ListServicesInput) -> Result<ListServicesOutput, EcsError> {
+pub(crate) fn list(engine: &Arc<Engine>, region: &str, input: &ListServicesInput) -> Result<ListServicesOutput, EcsError> {
     let arns = engine.world.read(|world| {
         let state = world.region(region);
         let cluster = state.cluster(input.cluster())?;
@@ -144,7 +144,7 @@ pub(crate) fn list(engine: &Arc<Engine>, region: &str, input: ListServicesInput)
     Ok(ListServicesOutput::builder().set_service_arns(Some(arns)).set_next_token(token).build())
 }
 
-pub(crate) fn delete(engine: &Arc<Engine>, region: &str, input: DeleteServiceInput) -> Result<DeleteServiceOutput, EcsError> {
+pub(crate) fn delete(engine: &Arc<Engine>, region: &str, input: &DeleteServiceInput) -> Result<DeleteServiceOutput, EcsError> {
     let name = required("service", input.service())?;
     let place = engine.place(region);
     let shown = engine.world.write(|world| {

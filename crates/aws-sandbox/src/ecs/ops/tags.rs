@@ -31,7 +31,7 @@ pub(super) fn parse(tags: &[Tag]) -> Result<Tags, EcsError> {
         .collect()
 }
 
-pub(super) fn tag(engine: &Arc<Engine>, region: &str, input: TagResourceInput) -> Result<TagResourceOutput, EcsError> {
+pub(super) fn tag(engine: &Arc<Engine>, region: &str, input: &TagResourceInput) -> Result<TagResourceOutput, EcsError> {
     let arn = required("resourceArn", input.resource_arn())?;
     let tags = parse(input.tags())?;
     engine.world.write(|world| {
@@ -44,7 +44,7 @@ pub(super) fn tag(engine: &Arc<Engine>, region: &str, input: TagResourceInput) -
     })
 }
 
-pub(super) fn untag(engine: &Arc<Engine>, region: &str, input: UntagResourceInput) -> Result<UntagResourceOutput, EcsError> {
+pub(super) fn untag(engine: &Arc<Engine>, region: &str, input: &UntagResourceInput) -> Result<UntagResourceOutput, EcsError> {
     let arn = required("resourceArn", input.resource_arn())?;
     engine.world.write(|world| {
         let known = tags_of(world.region_mut(region), arn)?;
@@ -55,7 +55,7 @@ pub(super) fn untag(engine: &Arc<Engine>, region: &str, input: UntagResourceInpu
     })
 }
 
-pub(super) fn list(engine: &Arc<Engine>, region: &str, input: ListTagsForResourceInput) -> Result<ListTagsForResourceOutput, EcsError> {
+pub(super) fn list(engine: &Arc<Engine>, region: &str, input: &ListTagsForResourceInput) -> Result<ListTagsForResourceOutput, EcsError> {
     let arn = required("resourceArn", input.resource_arn())?;
     let tags = engine.world.write(|world| tags_of(world.region_mut(region), arn).map(|tags| view::tags(tags)))?;
     Ok(ListTagsForResourceOutput::builder().set_tags(Some(tags)).build())

@@ -22,7 +22,7 @@ const MOST_RUN: i32 = 10;
 /// Amazon ECS API Reference, `DescribeTasks`.
 const MOST_DESCRIBED: usize = 100;
 
-pub(super) fn run(engine: &Arc<Engine>, region: &str, input: RunTaskInput) -> Result<RunTaskOutput, EcsError> {
+pub(super) fn run(engine: &Arc<Engine>, region: &str, input: &RunTaskInput) -> Result<RunTaskOutput, EcsError> {
     let name = required("taskDefinition", input.task_definition())?;
     let count = input.count().unwrap_or(1);
     if !(1..=MOST_RUN).contains(&count) {
@@ -68,7 +68,7 @@ fn check_overrides(overrides: &TaskOverride, definition: &Definition) -> Result<
     Ok(())
 }
 
-pub(super) fn stop(engine: &Arc<Engine>, region: &str, input: StopTaskInput) -> Result<StopTaskOutput, EcsError> {
+pub(super) fn stop(engine: &Arc<Engine>, region: &str, input: &StopTaskInput) -> Result<StopTaskOutput, EcsError> {
     let id = names::last(required("task", input.task())?).to_owned();
     let place = engine.place(region);
     let shown = engine.world.write(|world| {
@@ -86,7 +86,7 @@ pub(super) fn stop(engine: &Arc<Engine>, region: &str, input: StopTaskInput) -> 
     Ok(StopTaskOutput::builder().task(shown).build())
 }
 
-pub(super) fn describe(engine: &Arc<Engine>, region: &str, input: DescribeTasksInput) -> Result<DescribeTasksOutput, EcsError> {
+pub(super) fn describe(engine: &Arc<Engine>, region: &str, input: &DescribeTasksInput) -> Result<DescribeTasksOutput, EcsError> {
     let asked = input.tasks();
     if asked.is_empty() {
         return Err(EcsError::invalid("Tasks cannot be empty."));
@@ -117,7 +117,7 @@ pub(super) fn describe(engine: &Arc<Engine>, region: &str, input: DescribeTasksI
 }
 
 /// Running tasks unless the caller asks for stopped ones.
-pub(super) fn list(engine: &Arc<Engine>, region: &str, input: ListTasksInput) -> Result<ListTasksOutput, EcsError> {
+pub(super) fn list(engine: &Arc<Engine>, region: &str, input: &ListTasksInput) -> Result<ListTasksOutput, EcsError> {
     let stopped = input.desired_status() == Some(&DesiredStatus::Stopped);
     let arns = engine.world.read(|world| {
         let state = world.region(region);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_ecs::operation::update_service::{UpdateServiceInput, UpdateServiceOutput};
+use aws_sdk_ecs::types::{ContainerDefinition, DeploymentAlarms};
 use time::OffsetDateTime;
 
 use super::required;
@@ -21,6 +22,7 @@ use crate::ecs::world::{Definition, Deployment, Image, Revision, Service, Slot, 
 const HISTORY: usize = 500;
 
 /// What a deployment begins with.
+#[derive(Clone, Copy)]
 pub(super) struct NewDeployment<'a> {
     /// The service's tasks.
     pub(super) tasks: &'a [Task],
@@ -29,7 +31,7 @@ pub(super) struct NewDeployment<'a> {
 
 /// Changes what the caller names and leaves the rest. A new deployment begins when the revision changes or is forced to;
 /// another count or another deployment configuration alone needs none (Amazon ECS API Reference, `UpdateService`).
-pub(super) fn update(engine: &Arc<Engine>, region: &str, input: UpdateServiceInput) -> Result<UpdateServiceOutput, EcsError> {
+pub(super) fn update(engine: &Arc<Engine>, region: &str, input: &UpdateServiceInput) -> Result<UpdateServiceOutput, EcsError> {
     let name = required("service", input.service())?.to_owned();
     let desired = input.desired_count().map(|desired| count("desiredCount", desired)).transpose()?;
     let place = engine.place(region);
@@ -41,7 +43,7 @@ pub(super) fn update(engine: &Arc<Engine>, region: &str, input: UpdateServiceInp
         let tasks: Vec<Task> = state.tasks_of(&service.key()).cloned().collect();
         let definition = state.definition(input.task_definition().unwrap_or(&service.task_definition))?.clone();
         service.configuration = Wire(strategy::merged(&service.configuration.0, input.deployment_configuration.clone()));
-        let redeploys = changes_revision(&mut service, &definition, &input);
+        let redeploys = changes_revision(&mut service, &definition, input);
         let balancers: Vec<_> = service.load_balancers.iter().map(|balancer| balancer.0.clone()).collect();
         check_load_balancers(&balancers, &definition, &service.configuration.0)?;
         if let Some(grace) = input.health_check_grace_period_seconds() {
@@ -89,7 +91,7 @@ fn changes_revision(service: &mut Service, definition: &Definition, input: &Upda
 }
 
 /// Adds a revision and starts rolling it out. A deployment in flight gives way: the revision that users meet stays the
-/// source, whatever else had been started goes (RECONCILE_SERVICE).
+/// source, whatever else had been started goes (`RECONCILE_SERVICE`).
 pub(super) fn begin_deployment(engine: &Engine, region: &str, service: &mut Service, definition: &Definition, new: NewDeployment<'_>) -> Result<(), EcsError> {
     let NewDeployment { tasks, now } = new;
     let place = engine.place(region);
@@ -138,18 +140,18 @@ pub(super) fn begin_deployment(engine: &Engine, region: &str, service: &mut Serv
 
 fn planned(engine: &Engine, region: &str, service: &Service, source: SourceScale, deployment_id: String) -> Result<crate::ecs::rollout::Plan, EcsError> {
     let configuration = &service.configuration.0;
-    let names = configuration.alarms().map(|alarms| alarms.alarm_names()).unwrap_or_default();
+    let names = configuration.alarms().map(DeploymentAlarms::alarm_names).unwrap_or_default();
     let firing = engine.plane.firing(region, names);
     strategy::plan(configuration, Circumstances { deployment_id, source, firing, clock: engine.clock })
 }
 
 /// The digests that the tags mean now; an image that is not there yet gets its digest when a task pulls it.
 fn images(engine: &Engine, definition: &Definition) -> Vec<Image> {
-    let image = |container: &aws_sdk_ecs::types::ContainerDefinition| {
+    let image = |container: &ContainerDefinition| {
         let image = container.image().unwrap_or_default();
         let (repository, reference) = split_image(image);
         let digest = engine.plane.registry.resolve(&repository, &reference).map(|digest| digest.to_string());
-        Image { container: container.name().unwrap_or_default().to_owned(), image: image.to_owned(), digest }
+        Image { container: container.name().unwrap_or_default().to_owned(), reference: image.to_owned(), digest }
     };
     definition.shape.0.container_definitions().iter().map(image).collect()
 }

@@ -72,7 +72,7 @@ pub(crate) fn brief(place: Place<'_>, service: &Service, deployment: &world::Dep
 
 pub(crate) fn revision(place: Place<'_>, service: &Service, revision: &Revision) -> ServiceRevision {
     let images = revision.images.iter().map(|image| {
-        ContainerImage::builder().container_name(&image.container).image(&image.image).set_image_digest(image.digest.clone()).build()
+        ContainerImage::builder().container_name(&image.container).image(&image.reference).set_image_digest(image.digest.clone()).build()
     });
     let rules = revision.load_balancers.iter().filter_map(|balancer| balancer.0.advanced_configuration()?.production_listener_rule());
     let resolved = revision.ports().into_iter().zip(rules.map(Some).chain(std::iter::repeat(None))).map(|(port, rule)| {

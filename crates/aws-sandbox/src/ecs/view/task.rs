@@ -15,7 +15,7 @@ pub(crate) fn task(place: Place<'_>, task: &world::Task) -> Task {
     Task::builder()
         .task_arn(&task.arn)
         .cluster_arn(place.cluster(&task.cluster))
-        .task_definition_arn(&task.task_definition)
+        .task_definition_arn(&task.definition)
         .set_group(group)
         .set_started_by(started_by)
         .last_status(task.status.as_str())
