@@ -79,8 +79,13 @@ pub(crate) async fn state(
 
 /// What the service settled on. Its own `taskDefinition` is what was last asked for, which after a rollback need not be the same.
 fn primary(service: &Service) -> Option<&str> {
-    let primary = service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));
-    primary.and_then(|deployment| deployment.task_definition()).or_else(|| service.task_definition())
+    let primary = service
+        .deployments()
+        .iter()
+        .find(|deployment| deployment.status() == Some("PRIMARY"));
+    primary
+        .and_then(|deployment| deployment.task_definition())
+        .or_else(|| service.task_definition())
 }
 
 async fn in_flight(
