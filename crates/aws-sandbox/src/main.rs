@@ -1,6 +1,6 @@
 //! The binary: `serve` runs a sandbox, `image push` packs a program into an image and pushes it.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -89,7 +89,7 @@ struct Push {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).init();
     let done = match arguments.command {
         Command::Serve(serve) => run(serve).await,
         Command::Image(ImageCommand::Push(push)) => push_image(push).await,

@@ -5,7 +5,7 @@
 mod support;
 
 use aws_sdk_ecs::types::{ServiceDeploymentStatus, StopServiceDeploymentStopType};
-use support::{assert_only, blue_green, canary, eventually, start};
+use support::{assert_only, blue_green, canary, eventually, rolling, start};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_goes_blue_green_and_users_notice_nothing() {
@@ -84,5 +84,77 @@ async fn a_release_that_crashes_is_taken_back_by_the_circuit_breaker() {
     assert!(ended.deployment_circuit_breaker().unwrap().failure_count() >= 3);
     eventually("users meet a", async || users.look().contains_key("a")).await;
     assert_only(&users.stop().await, &["a"]);
+    bench.sandbox.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_never_gets_healthy_meets_no_user() {
+    let bench = start().await;
+    bench.push("a", &[]).await;
+    bench.push("bad", &[("BEHAVIOUR", "sick")]).await;
+    bench.settle("a").await;
+    let users = bench.users();
+    let arn = bench.deploy("bad", blue_green(0)).await;
+    let ended = bench.ended(&arn).await;
+    assert_eq!(ended.status(), Some(&ServiceDeploymentStatus::RollbackSuccessful), "{ended:#?}");
+    let events = bench.service().await;
+    let said = |part: &str| events.events().iter().any(|event| event.message().is_some_and(|message| message.contains(part)));
+    assert!(said("is unhealthy in (target-group"), "{:#?}", events.events());
+    eventually("users meet a", async || users.look().contains_key("a")).await;
+    assert_only(&users.stop().await, &["a"]);
+    bench.sandbox.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hotfix_may_start_during_a_bake() {
+    let bench = start().await;
+    for tag in ["a", "b", "c"] {
+        bench.push(tag, &[]).await;
+    }
+    bench.settle("a").await;
+    let users = bench.users();
+    let given_up = bench.deploy("b", blue_green(60)).await;
+    eventually("users meet b", async || users.look().contains_key("b")).await;
+    let arn = bench.deploy("c", blue_green(0)).await;
+    let ended = bench.ended(&arn).await;
+    assert_eq!(ended.status(), Some(&ServiceDeploymentStatus::Successful), "{ended:#?}");
+    assert_eq!(bench.deployment(&given_up).await.status(), Some(&ServiceDeploymentStatus::Stopped));
+    eventually("users meet c", async || users.look().contains_key("c")).await;
+    assert_only(&users.stop().await, &["a", "b", "c"]);
+    assert_eq!(bench.service().await.running_count(), 2);
+    bench.sandbox.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_update_replaces_tasks_in_place() {
+    let bench = start().await;
+    bench.push("a", &[]).await;
+    bench.push("b", &[]).await;
+    bench.settle("a").await;
+    let users = bench.users();
+    let arn = bench.deploy("b", rolling()).await;
+    let ended = bench.ended(&arn).await;
+    assert_eq!(ended.status(), Some(&ServiceDeploymentStatus::Successful), "{ended:#?}");
+    users.take();
+    eventually("users meet b", async || users.look().contains_key("b")).await;
+    assert_only(&users.stop().await, &["b"]);
+    bench.sandbox.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_dies_is_replaced() {
+    let bench = start().await;
+    bench.push("a", &[]).await;
+    bench.settle("a").await;
+    let before = bench.tasks().await;
+    let victim = support::tasks_of(bench.network)[0];
+    support::kill(victim);
+    eventually("another task runs", async || {
+        let now = bench.tasks().await;
+        bench.service().await.running_count() == 2 && now.iter().any(|task| !before.contains(task))
+    })
+    .await;
+    let events = bench.service().await;
+    assert_eq!(support::primary(&events).failed_tasks(), 1);
     bench.sandbox.shutdown().await;
 }

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 
 use aws_sandbox::Sandbox;
 use aws_sdk_ecs::types::ServiceDeploymentStatus;
-use support::{CLUSTER, SERVICE, assert_only, blue_green, canary, config, deploy, ecs, eventually, network, push, service, stack_file, start, until};
+use support::{CLUSTER, SERVICE, assert_only, blue_green, canary, config, deploy, ecs, eventually, network, push, service, stack_file, start, tasks_of, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployment_in_flight_goes_on_after_a_restart() {
@@ -67,18 +67,6 @@ impl Drop for Killable {
         let _killed = self.0.kill();
         let _status = self.0.wait();
     }
-}
-
-/// Processes of the test program that belong to a sandbox's network.
-fn tasks_of(number: u8) -> Vec<u32> {
-    let mine = format!("HOST=127.{number}.");
-    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    processes
-        .filter(|pid: &u32| {
-            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(mine.as_bytes()))
-        })
-        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

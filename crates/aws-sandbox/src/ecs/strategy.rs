@@ -4,7 +4,8 @@
 //! `CanaryConfiguration`, `DeploymentLifecycleHook` and `DeploymentCircuitBreaker`.
 
 use aws_sdk_ecs::types::{
-    CanaryConfiguration, DeploymentAlarms, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentLifecycleHook,
+    CanaryConfiguration, DeploymentAlarms, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentEarlySuccessCriteria,
+    DeploymentLifecycleHook,
     DeploymentLifecycleHookAction, DeploymentLifecycleHookTargetType, DeploymentLifecycleHookTimeoutConfiguration,
     DeploymentStrategy, LinearConfiguration,
 };
@@ -25,6 +26,9 @@ pub(crate) struct Circumstances {
 /// How a deployment with this configuration goes.
 pub(crate) fn plan(configuration: &DeploymentConfiguration, circumstances: Circumstances) -> Result<Plan, EcsError> {
     let Circumstances { deployment_id, source, firing, clock } = circumstances;
+    if configuration.early_success_criteria().is_some_and(DeploymentEarlySuccessCriteria::enable) {
+        return Err(EcsError::unsupported("The sandbox has no early success criteria."));
+    }
     let bake = within("bakeTimeInMinutes", configuration.bake_time_in_minutes().unwrap_or(0), 0, 1440)?;
     Ok(Plan {
         deployment_id,

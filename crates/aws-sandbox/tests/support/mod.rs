@@ -188,6 +188,12 @@ impl Bench {
             .unwrap();
     }
 
+    /// ARNs of the service's running tasks.
+    pub(crate) async fn tasks(&self) -> Vec<String> {
+        let tasks = self.ecs.list_tasks().cluster(CLUSTER).service_name(SERVICE).send().await.unwrap();
+        tasks.task_arns.unwrap_or_default()
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}:8080{path}", self.address.ip())
     }
@@ -266,6 +272,18 @@ pub(crate) fn canary() -> DeploymentConfiguration {
         .canary_configuration(CanaryConfiguration::builder().canary_percent(10.0).canary_bake_time_in_minutes(1).build())
         .bake_time_in_minutes(1)
         .lifecycle_hooks(hook)
+        .deployment_circuit_breaker(breaker())
+        .build()
+}
+
+/// Half as many again while tasks are replaced.
+pub(crate) fn rolling() -> DeploymentConfiguration {
+    DeploymentConfiguration::builder()
+        .strategy(DeploymentStrategy::Rolling)
+        .minimum_healthy_percent(100)
+        .maximum_percent(150)
+        .bake_time_in_minutes(0)
+        .set_lifecycle_hooks(Some(Vec::new()))
         .deployment_circuit_breaker(breaker())
         .build()
 }
@@ -349,4 +367,22 @@ async fn get(client: &Client<HttpConnector, Empty<Bytes>>, url: &str) -> String 
 pub(crate) fn assert_only(seen: &Seen, expected: &[&str]) {
     let answers: Vec<&str> = seen.keys().map(String::as_str).collect();
     assert_eq!(answers, expected, "{seen:#?}");
+}
+
+/// Processes of the test program that belong to a sandbox's network.
+pub(crate) fn tasks_of(number: u8) -> Vec<u32> {
+    let mine = format!("HOST=127.{number}.");
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    processes
+        .filter(|pid: &u32| {
+            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(mine.as_bytes()))
+        })
+        .collect()
+}
+
+/// SIGKILL, as the kernel does when memory runs out.
+pub(crate) fn kill(pid: u32) {
+    let killed = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+    assert!(killed.success());
 }

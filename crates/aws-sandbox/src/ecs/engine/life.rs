@@ -51,11 +51,12 @@ impl Engine {
         self.wake.notify_one();
     }
 
-    async fn serve(&self, region: &str, id: &str, address: Ipv4Addr, running: &[Running], asked: &mut watch::Receiver<bool>) {
+    async fn serve(self: &Arc<Self>, region: &str, id: &str, address: Ipv4Addr, running: &[Running], asked: &mut watch::Receiver<bool>) {
         if let Some(live) = self.live().get_mut(id) {
             live.processes = running.iter().map(|container| (container.name.clone(), container.process.clone())).collect();
         }
         self.came_up(region, id, address);
+        self.note_exits_of_helpers(region, id, running);
         self.wake.notify_one();
         let end = tokio::select! {
             () = essential_exit(running) => End::Exited,
@@ -88,12 +89,14 @@ impl Engine {
             task.turn(TaskStatus::Running);
             task.targets.clone()
         });
+        let mut refused = false;
         for target in registered.unwrap_or_default() {
             let said = match self.plane.elb.register(&target.target_group, elb::Target { ip: address, port: target.port }) {
                 Ok(()) => self.with_service(region, id, |_, service| {
                     service.map(|service| service.say(clock::now(), events::registered(&service.name, &target.target_group)))
                 }),
                 Err(error) => {
+                    refused = true;
                     self.with_service(region, id, |task, service| {
                         task.ask_to_stop(StopCode::TaskFailedToStart, format!("The target could not be registered: {error}"), clock::now());
                         service.map(|service| service.say(clock::now(), events::unable_to_place(&service.name, id, &error.to_string())))
@@ -103,6 +106,26 @@ impl Engine {
             if said.is_none() {
                 tracing::debug!(task = id, "the task was forgotten while it started");
             }
+        }
+        if refused {
+            self.ask_to_stop(id);
+        }
+    }
+
+    /// A container that is not essential may end while its task goes on.
+    fn note_exits_of_helpers(self: &Arc<Self>, region: &str, id: &str, running: &[Running]) {
+        for container in running.iter().filter(|container| container.essential == Essential::No) {
+            let (engine, region, id) = (Arc::clone(self), region.to_owned(), id.to_owned());
+            let (name, process) = (container.name.clone(), container.process.clone());
+            tokio::spawn(async move {
+                let exit = process.wait().await;
+                engine.change_task(&region, &id, |task| {
+                    if let Some(known) = task.containers.iter_mut().find(|known| known.name == name) {
+                        known.status = TaskStatus::Stopped;
+                        known.exit_code = Some(exit.code);
+                    }
+                });
+            });
         }
     }
 

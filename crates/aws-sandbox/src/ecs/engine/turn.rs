@@ -134,19 +134,15 @@ impl Turn<'_> {
         let (Some(facts), Some(current)) = (scheduler::facts(service, &tasks, Vec::new(), self.now), service.current()) else { return };
         let wanted = match service.status {
             ServiceStatus::Active => current.rollout.wanted(&facts),
-            ServiceStatus::Draining | ServiceStatus::Inactive => Wanted { source: 0, target: 0 },
+            ServiceStatus::Draining | ServiceStatus::Inactive => Wanted { source: 0, target: 0, others: 0 },
         };
         let mut plans: Vec<(String, u32, u32)> = vec![(current.target.clone(), facts.target.active, wanted.target)];
         plans.extend(current.source.clone().map(|source| (source, facts.source.active, wanted.source)));
-        // No task serves a revision that the deployment does not know.
-        let known = |arn: &str| plans.iter().any(|(revision, ..)| revision == arn);
-        let strays: Vec<String> = tasks
-            .iter()
-            .filter(|task| task.is_active() && task.owner.revision().is_some_and(|arn| !known(arn)))
-            .map(|task| task.id.clone())
-            .collect();
-        let surplus: Vec<String> = plans.iter().flat_map(|(revision, _, wanted)| scheduler::to_stop(&tasks, revision, *wanted)).collect();
-        let excess: Vec<String> = strays.into_iter().chain(surplus).collect();
+        let stray = |task: &Task| task.owner.revision().is_some_and(|arn| plans.iter().all(|(revision, ..)| revision != arn));
+        let mut excess = scheduler::to_stop(&tasks, stray, wanted.others);
+        for (revision, _, wanted) in &plans {
+            excess.extend(scheduler::to_stop(&tasks, |task| task.owner.revision() == Some(revision), *wanted));
+        }
         self.stop(service, &excess);
         for (revision, active, wanted) in plans {
             self.start(service, &revision, active, wanted);

@@ -7,7 +7,7 @@ use aws_sdk_ecs::operation::create_service::{CreateServiceInput, CreateServiceOu
 use aws_sdk_ecs::operation::delete_service::{DeleteServiceInput, DeleteServiceOutput};
 use aws_sdk_ecs::operation::describe_services::{DescribeServicesInput, DescribeServicesOutput};
 use aws_sdk_ecs::operation::list_services::{ListServicesInput, ListServicesOutput};
-use aws_sdk_ecs::types::{DeploymentConfiguration, DeploymentControllerType, LoadBalancer, SchedulingStrategy, ServiceField};
+use aws_sdk_ecs::types::{DeploymentConfiguration, DeploymentControllerType, LoadBalancer, SchedulingStrategy, ServiceConnectConfiguration, ServiceField};
 
 use super::page::page;
 use super::update::{NewDeployment, begin_deployment};
@@ -27,12 +27,7 @@ pub(crate) fn create(engine: &Arc<Engine>, region: &str, input: &CreateServiceIn
     if !names::is_valid(&name) {
         return Err(EcsError::invalid("Invalid service name."));
     }
-    if input.deployment_controller().is_some_and(|controller| *controller.r#type() != DeploymentControllerType::Ecs) {
-        return Err(EcsError::unsupported("The sandbox has the deployment controller ECS only."));
-    }
-    if input.scheduling_strategy().is_some_and(|scheduling| *scheduling != SchedulingStrategy::Replica) {
-        return Err(EcsError::unsupported("The sandbox has the scheduling strategy REPLICA only."));
-    }
+    refuse_what_is_not_played(input)?;
     let desired = count("desiredCount", input.desired_count().unwrap_or(0))?;
     let task_definition = required("taskDefinition", input.task_definition())?.to_owned();
     let nothing = DeploymentConfiguration::builder().build();
@@ -74,6 +69,27 @@ pub(crate) fn create(engine: &Arc<Engine>, region: &str, input: &CreateServiceIn
     })?;
     engine.turn();
     Ok(CreateServiceOutput::builder().set_service(answer).build())
+}
+
+/// Better an error than a service that silently lacks half of what was asked for.
+fn refuse_what_is_not_played(input: &CreateServiceInput) -> Result<(), EcsError> {
+    let connects = input.service_connect_configuration().is_some_and(ServiceConnectConfiguration::enabled);
+    let missing = if input.deployment_controller().is_some_and(|controller| *controller.r#type() != DeploymentControllerType::Ecs) {
+        "deployment controllers other than ECS"
+    } else if input.scheduling_strategy().is_some_and(|scheduling| *scheduling != SchedulingStrategy::Replica) {
+        "scheduling strategies other than REPLICA"
+    } else if connects {
+        "Service Connect"
+    } else if !input.service_registries().is_empty() {
+        "service discovery"
+    } else if !input.volume_configurations().is_empty() {
+        "volumes"
+    } else if !input.vpc_lattice_configurations().is_empty() {
+        "VPC Lattice"
+    } else {
+        return Ok(());
+    };
+    Err(EcsError::unsupported(format!("The sandbox has no {missing}.")))
 }
 
 /// What a load balancer of a service must name.

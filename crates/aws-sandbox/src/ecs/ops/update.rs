@@ -13,6 +13,7 @@ use crate::ecs::codec::Wire;
 use crate::ecs::engine::{Engine, split_image};
 use crate::ecs::error::EcsError;
 use crate::ecs::names;
+use crate::ecs::scheduler;
 use crate::ecs::rollout::{Rollout, SourceScale, Start};
 use crate::ecs::strategy::{self, Circumstances};
 use crate::ecs::view;
@@ -103,8 +104,7 @@ pub(super) fn begin_deployment(engine: &Engine, region: &str, service: &mut Serv
         (Some(slot), false) => slot,
         (None, _) => Slot::Primary,
     };
-    let has_tasks = |arn: &str| tasks.iter().any(|task| task.is_active() && task.owner.revision() == Some(arn));
-    let scale = if source.as_deref().is_some_and(has_tasks) { SourceScale::Desired } else { SourceScale::None };
+    let scale = source_scale(service, source.as_deref(), tasks, now);
     let strays = tasks.iter().any(|task| task.is_present() && task.owner.revision() != source.as_deref());
     let arn = place.service_deployment(&service.cluster, &service.name);
     let plan = planned(engine, region, service, scale, arn.clone())?;
@@ -136,6 +136,16 @@ pub(super) fn begin_deployment(engine: &Engine, region: &str, service: &mut Serv
     engine.apply(service, &effects, now);
     forget_old(service);
     Ok(())
+}
+
+/// A source that was to have no tasks when the deployment starts gets none while it lasts.
+fn source_scale(service: &Service, source: Option<&str>, tasks: &[Task], now: OffsetDateTime) -> SourceScale {
+    let tasks: Vec<&Task> = tasks.iter().collect();
+    let wanted = scheduler::facts(service, &tasks, Vec::new(), now).zip(service.current()).map_or(0, |(facts, current)| {
+        let wanted = current.rollout.wanted(&facts);
+        if source == Some(current.target.as_str()) { wanted.target } else { wanted.source }
+    });
+    if wanted > 0 { SourceScale::Desired } else { SourceScale::None }
 }
 
 fn planned(engine: &Engine, region: &str, service: &Service, source: SourceScale, deployment_id: String) -> Result<crate::ecs::rollout::Plan, EcsError> {

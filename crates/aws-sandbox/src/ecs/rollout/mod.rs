@@ -16,6 +16,8 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Add;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -85,8 +87,8 @@ pub(crate) struct Facts {
     pub(crate) desired: u32,
     pub(crate) source: Counts,
     pub(crate) target: Counts,
-    /// Tasks, in whatever state before STOPPED, of revisions that are neither.
-    pub(crate) others: u32,
+    /// The tasks of revisions that are neither.
+    pub(crate) others: Counts,
     /// Failures in a row of the source's tasks.
     pub(crate) source_failures: u32,
     /// The deployment's alarms that are in ALARM now.
@@ -104,11 +106,25 @@ pub(crate) struct Counts {
     pub(crate) present: u32,
 }
 
-/// How many tasks each revision should have now. Revisions that are neither source nor target should have none.
+/// How many tasks each revision should have now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) source: u32,
     pub(crate) target: u32,
+    /// Of all revisions that are neither, together.
+    pub(crate) others: u32,
+}
+
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            active: self.active + other.active,
+            healthy: self.healthy + other.healthy,
+            present: self.present + other.present,
+        }
+    }
 }
 
 /// What has to happen because the state changed.
@@ -231,27 +247,30 @@ impl Rollout {
             SourceScale::None => 0,
             SourceScale::Desired => desired,
         };
+        let only = |source, target| Wanted { source, target, others: 0 };
         match (&self.phase, self.plan.strategy.as_rolling()) {
             (Phase::Rolling { .. }, Some(limits)) => {
-                let (target, source) = limits.wanted(desired, facts.target, facts.source);
-                Wanted { source, target }
+                let (target, kept) = limits.wanted(desired, facts.target, facts.source + facts.others);
+                let source = kept.min(facts.source.active);
+                Wanted { source, target, others: kept - source }
             }
             (Phase::Back { undo: Undo::Restore, .. }, Some(limits)) => {
-                let (source, target) = limits.wanted(source, facts.source, facts.target);
-                Wanted { source, target }
+                let (source, kept) = limits.wanted(source, facts.source, facts.target + facts.others);
+                let target = kept.min(facts.target.active);
+                Wanted { source, target, others: kept - target }
             }
-            (Phase::Forward { stage, .. }, _) => Wanted {
-                source: if *stage == Stage::CleanUp || self.plan.strategy.as_rolling().is_some() { 0 } else { source },
-                target: if *stage < Stage::ScaleUp { 0 } else { desired },
-            },
-            (Phase::Rolling { .. } | Phase::Back { undo: Undo::Restore, .. }, None) => Wanted { source, target: desired },
-            (Phase::Back { undo: Undo::Clear, .. }, _) => Wanted { source, target: 0 },
+            (Phase::Forward { stage, .. }, rolling) => only(
+                if *stage == Stage::CleanUp || rolling.is_some() { 0 } else { source },
+                if *stage < Stage::ScaleUp { 0 } else { desired },
+            ),
+            (Phase::Rolling { .. } | Phase::Back { undo: Undo::Restore, .. }, None) => only(source, desired),
+            (Phase::Back { undo: Undo::Clear, .. }, _) => only(source, 0),
             (Phase::Ended { end, .. }, _) => match end {
-                End::Successful => Wanted { source: 0, target: desired },
+                End::Successful => only(0, desired),
                 // A failed deployment launches no new tasks (Amazon ECS API Reference, DeploymentCircuitBreaker).
-                End::Stopped { .. } => Wanted { source, target: facts.target.active.min(desired) },
-                End::RolledBack { .. } => Wanted { source, target: 0 },
-                End::RollbackFailed { .. } => Wanted { source, target: desired },
+                End::Stopped { .. } => only(source, facts.target.active.min(desired)),
+                End::RolledBack { .. } => only(source, 0),
+                End::RollbackFailed { .. } => only(source, desired),
             },
         }
     }
@@ -301,7 +320,7 @@ impl Rollout {
         match &self.phase {
             Phase::Forward { stage, shifts, since } => self.next_stage(*stage, *shifts, *since, facts),
             Phase::Rolling { .. } => {
-                let settled = facts.target.healthy >= facts.desired && facts.target.active == facts.desired && facts.source.present == 0 && facts.others == 0;
+                let settled = facts.target.healthy >= facts.desired && facts.target.active == facts.desired && facts.source.present == 0 && facts.others.present == 0;
                 match (settled, self.plan.bake.is_zero()) {
                     (false, _) => None,
                     (true, true) => end(End::Successful),
@@ -316,7 +335,7 @@ impl Rollout {
                 let hopeless = self.plan.breaker.trips(facts.source_failures, facts.desired);
                 hopeless.then(|| Phase::Ended { end: End::RollbackFailed { reason: reason.clone(), asked: *asked }, at: now })
             }
-            Phase::Back { reason, asked, undo: Undo::Clear } if facts.target.present == 0 && facts.others == 0 => {
+            Phase::Back { reason, asked, undo: Undo::Clear } if facts.target.present == 0 && facts.others.present == 0 => {
                 end(End::RolledBack { reason: reason.clone(), asked: *asked })
             }
             Phase::Back { .. } | Phase::Ended { .. } => None,

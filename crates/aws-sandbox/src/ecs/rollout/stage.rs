@@ -111,7 +111,7 @@ impl Rollout {
         let healthy = facts.target.healthy >= facts.desired;
         let passed = |wait| facts.now - since >= wait;
         match stage {
-            Stage::ReconcileService if facts.others == 0 => go(Stage::PreScaleUp),
+            Stage::ReconcileService if facts.others.present == 0 => go(Stage::PreScaleUp),
             Stage::PreScaleUp => go(Stage::ScaleUp),
             Stage::ScaleUp if healthy => go(Stage::PostScaleUp),
             Stage::PostScaleUp => go(Stage::TestTrafficShift),
@@ -127,7 +127,7 @@ impl Rollout {
             },
             Stage::PostProductionTrafficShift => go(Stage::BakeTime),
             Stage::BakeTime if passed(self.plan.bake) => go(Stage::CleanUp),
-            Stage::CleanUp if facts.source.present == 0 && facts.others == 0 => Some(Phase::Ended { end: End::Successful, at: facts.now }),
+            Stage::CleanUp if facts.source.present == 0 && facts.others.present == 0 => Some(Phase::Ended { end: End::Successful, at: facts.now }),
             Stage::ReconcileService | Stage::ScaleUp | Stage::PreProductionTrafficShift | Stage::BakeTime | Stage::CleanUp => None,
         }
     }

@@ -40,7 +40,7 @@ impl Bench {
     fn new(plan: Plan, start: Start) -> Self {
         let all = Counts { active: 2, healthy: 2, present: 2 };
         let source = if plan.source == SourceScale::None { Counts::default() } else { all };
-        let others = u32::from(start == Start::Reconcile) * 2;
+        let others = if start == Start::Reconcile { all } else { Counts::default() };
         let facts = Facts { now: T0, desired: 2, source, target: Counts::default(), others, source_failures: 0, firing: Vec::new() };
         let (rollout, effects) = Rollout::start(plan, start, T0);
         let mut bench = Self { rollout, facts, log: String::new() };
@@ -60,10 +60,11 @@ impl Bench {
                 End::RollbackFailed { .. } => "ROLLBACK FAILED".to_owned(),
             },
         };
-        let Wanted { source, target } = self.rollout.wanted(&self.facts);
+        let Wanted { source, target, others } = self.rollout.wanted(&self.facts);
         let waiting = if self.rollout.hooks.iter().any(Hook::is_waiting) { " paused" } else { "" };
+        let others = if others == 0 { String::new() } else { format!(" others={others}") };
         let effects: Vec<_> = effects.iter().map(|effect| format!("{effect:?}")).collect();
-        writeln!(self.log, "{what}: {phase}{waiting} source={source} target={target} {}", effects.join(" ")).unwrap();
+        writeln!(self.log, "{what}: {phase}{waiting} source={source} target={target}{others} {}", effects.join(" ")).unwrap();
     }
 
     fn run(&mut self, script: &str) -> &mut Self {
@@ -79,6 +80,7 @@ impl Bench {
         match line.split_whitespace().collect::<Vec<_>>()[..] {
             ["tick"] => {}
             ["settle"] => self.settle(),
+            ["clean"] => self.facts.source = Counts::default(),
             ["wait", seconds] => self.facts.now += Duration::from_secs(seconds.parse().unwrap()),
             ["continue"] => effects.extend(self.answer(HookAction::Continue)),
             ["refuse"] => effects.extend(self.answer(HookAction::Rollback)),
@@ -104,7 +106,7 @@ impl Bench {
     fn settle(&mut self) {
         let wanted = self.rollout.wanted(&self.facts);
         let all = |count| Counts { active: count, healthy: count, present: count };
-        (self.facts.source, self.facts.target, self.facts.others) = (all(wanted.source), all(wanted.target), 0);
+        (self.facts.source, self.facts.target, self.facts.others) = (all(wanted.source), all(wanted.target), all(wanted.others));
     }
 }
 
@@ -194,7 +196,7 @@ fn a_stop_in_the_bake_gives_the_traffic_back_at_once() {
 
 #[test]
 fn a_stop_in_the_clean_up_restores_the_source_first() {
-    check(plan(Strategy::all_at_once()), "tick\n settle\n wait 10\n stop\n settle\n settle", expect![[r#"
+    check(plan(Strategy::all_at_once()), "tick\n settle\n wait 10\n clean\n stop\n settle\n settle", expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: BAKE_TIME source=2 target=2 Test(100.0) Production(100.0)
@@ -260,6 +262,16 @@ fn rolling_never_goes_below_the_minimum() {
         settle: SUCCESSFUL source=0 target=2 Event(Completed)
         settle: SUCCESSFUL source=0 target=2 
     "#]]);
+}
+
+#[test]
+fn a_rolling_update_over_another_keeps_enough_tasks() {
+    let plan = Plan { bake: Duration::ZERO, ..plan(Strategy::rolling(100, 200)) };
+    let mut bench = Bench::new(plan, Start::Clean);
+    let one = Counts { active: 1, healthy: 1, present: 1 };
+    (bench.facts.source, bench.facts.others) = (one, one);
+    bench.run("tick\n settle\n settle\n settle");
+    expect![[""]].assert_eq(&bench.log);
 }
 
 #[test]
