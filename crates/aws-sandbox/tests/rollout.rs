@@ -1,6 +1,11 @@
 //! Deployments with real processes behind the real proxy, driven by the AWS SDK, under load.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 
 mod support;
 
@@ -12,7 +17,10 @@ async fn a_release_goes_blue_green_and_users_notice_nothing() {
     let bench = start().await;
     bench.push("a", &[]).await;
     bench.push("b", &[]).await;
-    assert_eq!(bench.settle("a").await.status(), Some(&ServiceDeploymentStatus::Successful));
+    assert_eq!(
+        bench.settle("a").await.status(),
+        Some(&ServiceDeploymentStatus::Successful)
+    );
     let users = bench.users();
     eventually("users meet a", async || users.look().contains_key("a")).await;
     let ended = bench.settle("b").await;
@@ -59,13 +67,30 @@ async fn a_stop_in_the_bake_gives_the_traffic_back_before_it_is_answered() {
     let users = bench.users();
     let arn = bench.deploy("b", blue_green(60)).await;
     eventually("users meet b", async || users.look().contains_key("b")).await;
-    bench.until(&arn, "the bake", |deployment| deployment.lifecycle_stage().is_some_and(|stage| stage.as_str() == "BAKE_TIME")).await;
-    bench.ecs.stop_service_deployment().service_deployment_arn(&arn).stop_type(StopServiceDeploymentStopType::Rollback).send().await.unwrap();
+    bench
+        .until(&arn, "the bake", |deployment| {
+            deployment
+                .lifecycle_stage()
+                .is_some_and(|stage| stage.as_str() == "BAKE_TIME")
+        })
+        .await;
+    bench
+        .ecs
+        .stop_service_deployment()
+        .service_deployment_arn(&arn)
+        .stop_type(StopServiceDeploymentStopType::Rollback)
+        .send()
+        .await
+        .unwrap();
     // Requests that were on their way when the call was answered may still be counted for b.
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     let before = users.take();
     let ended = bench.ended(&arn).await;
-    assert_eq!(ended.status(), Some(&ServiceDeploymentStatus::RollbackSuccessful), "{ended:#?}");
+    assert_eq!(
+        ended.status(),
+        Some(&ServiceDeploymentStatus::RollbackSuccessful),
+        "{ended:#?}"
+    );
     assert_only(&users.stop().await, &["a"]);
     assert_only(&before, &["a", "b"]);
     bench.sandbox.shutdown().await;
@@ -80,7 +105,11 @@ async fn a_release_that_crashes_is_taken_back_by_the_circuit_breaker() {
     let users = bench.users();
     let arn = bench.deploy("bad", blue_green(0)).await;
     let ended = bench.ended(&arn).await;
-    assert_eq!(ended.status(), Some(&ServiceDeploymentStatus::RollbackSuccessful), "{ended:#?}");
+    assert_eq!(
+        ended.status(),
+        Some(&ServiceDeploymentStatus::RollbackSuccessful),
+        "{ended:#?}"
+    );
     assert!(ended.deployment_circuit_breaker().unwrap().failure_count() >= 3);
     eventually("users meet a", async || users.look().contains_key("a")).await;
     assert_only(&users.stop().await, &["a"]);
@@ -96,9 +125,18 @@ async fn a_release_that_never_gets_healthy_meets_no_user() {
     let users = bench.users();
     let arn = bench.deploy("bad", blue_green(0)).await;
     let ended = bench.ended(&arn).await;
-    assert_eq!(ended.status(), Some(&ServiceDeploymentStatus::RollbackSuccessful), "{ended:#?}");
+    assert_eq!(
+        ended.status(),
+        Some(&ServiceDeploymentStatus::RollbackSuccessful),
+        "{ended:#?}"
+    );
     let events = bench.service().await;
-    let said = |part: &str| events.events().iter().any(|event| event.message().is_some_and(|message| message.contains(part)));
+    let said = |part: &str| {
+        events
+            .events()
+            .iter()
+            .any(|event| event.message().is_some_and(|message| message.contains(part)))
+    };
     assert!(said("is unhealthy in (target-group"), "{:#?}", events.events());
     eventually("users meet a", async || users.look().contains_key("a")).await;
     assert_only(&users.stop().await, &["a"]);
@@ -118,7 +156,10 @@ async fn a_hotfix_may_start_during_a_bake() {
     let arn = bench.deploy("c", blue_green(0)).await;
     let ended = bench.ended(&arn).await;
     assert_eq!(ended.status(), Some(&ServiceDeploymentStatus::Successful), "{ended:#?}");
-    assert_eq!(bench.deployment(&given_up).await.status(), Some(&ServiceDeploymentStatus::Stopped));
+    assert_eq!(
+        bench.deployment(&given_up).await.status(),
+        Some(&ServiceDeploymentStatus::Stopped)
+    );
     eventually("users meet c", async || users.look().contains_key("c")).await;
     assert_only(&users.stop().await, &["a", "b", "c"]);
     assert_eq!(bench.service().await.running_count(), 2);

@@ -38,8 +38,15 @@ pub(crate) fn facts(service: &Service, tasks: &[&Task], firing: Vec<String>, now
     let current = service.current()?;
     let of = |revision: &str| count(tasks.iter().copied(), revision);
     let mine = [current.source.as_deref(), Some(current.target.as_str())];
-    let others = sum(tasks.iter().copied().filter(|task| !mine.contains(&task.owner.revision())));
-    let source_failures = current.source.as_deref().and_then(|source| service.revision(source)).map_or(0, |source| source.failures_in_a_row);
+    let others = sum(tasks
+        .iter()
+        .copied()
+        .filter(|task| !mine.contains(&task.owner.revision())));
+    let source_failures = current
+        .source
+        .as_deref()
+        .and_then(|source| service.revision(source))
+        .map_or(0, |source| source.failures_in_a_row);
     Some(Facts {
         now,
         desired: service.desired,
@@ -62,8 +69,17 @@ pub(crate) fn to_start(revision: &Revision, active: u32, wanted: u32, now: Offse
 /// Ids of the tasks to stop so that `wanted` stay: the sick ones first, then those not yet running, then the oldest.
 pub(crate) fn to_stop(tasks: &[&Task], of: impl Fn(&Task) -> bool, wanted: u32) -> Vec<String> {
     let mut active: Vec<&&Task> = tasks.iter().filter(|task| of(task) && task.is_active()).collect();
-    let excess = active.len().saturating_sub(usize::try_from(wanted).unwrap_or(usize::MAX));
-    active.sort_by_key(|task| (task.health != Health::Unhealthy, task.is_running(), is_healthy(task), task.created_at));
+    let excess = active
+        .len()
+        .saturating_sub(usize::try_from(wanted).unwrap_or(usize::MAX));
+    active.sort_by_key(|task| {
+        (
+            task.health != Health::Unhealthy,
+            task.is_running(),
+            is_healthy(task),
+            task.created_at,
+        )
+    });
     active.iter().take(excess).map(|task| task.id.clone()).collect()
 }
 
@@ -71,7 +87,9 @@ pub(crate) fn to_stop(tasks: &[&Task], of: impl Fn(&Task) -> bool, wanted: u32) 
 pub(crate) fn wait_after(failures_in_a_row: u32) -> Duration {
     match failures_in_a_row.checked_sub(2) {
         None => Duration::ZERO,
-        Some(doublings) => FIRST_WAIT.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(LONGEST_WAIT),
+        Some(doublings) => FIRST_WAIT
+            .saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX))
+            .min(LONGEST_WAIT),
     }
 }
 
