@@ -154,7 +154,10 @@ async fn rules_come_before_the_default_and_listeners_come_back_after_a_restart()
         .unwrap();
     stage
         .elb
-        .create_rule(&listener, 1, vec![String::from("/new/*")], &[(b.clone(), 1)])
+        .change(|model| {
+            let new = vec![condition::Condition::PathPattern(vec![String::from("/new/*")])];
+            model.create_rule(&listener, 1, new, Action::forward(&[(b.clone(), 1)]), Tags::new())
+        })
         .unwrap();
     stage.serve(&a, &blue).await;
     stage.serve(&b, &green).await;
