@@ -238,6 +238,7 @@ impl TargetGroup {
             .unwrap_or(Duration::from_mins(5))
     }
 
+    #[cfg(test)]
     pub(super) fn registration(&self, target: Target) -> Option<Registration> {
         self.targets
             .iter()
