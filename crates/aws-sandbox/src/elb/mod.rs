@@ -28,7 +28,7 @@ use crate::front::persist::{PersistError, Persisted, StateDir};
 
 pub(crate) use error::{ElbError, ListenError};
 pub(crate) use matcher::Matcher;
-pub(crate) use model::{HealthCheck, Stickiness, Target, TargetGroupSpec};
+pub(crate) use model::{HealthCheck, Target, TargetGroupSpec};
 pub(crate) use state::TargetState;
 
 use arn::Place;
