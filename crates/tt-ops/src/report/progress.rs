@@ -17,6 +17,8 @@ pub(super) struct Bars {
     title: String,
     targets: String,
     measured: String,
+    /// Lines of the page that is shown.
+    page: usize,
 }
 
 impl Bars {
@@ -30,6 +32,7 @@ impl Bars {
             title,
             targets,
             measured,
+            page: 0,
         }
     }
 
@@ -105,6 +108,16 @@ impl Bars {
         if let Some(bar) = self.traffic.take() {
             bar.finish_and_clear();
         }
+    }
+
+    /// Shows a text of several lines in place of the last one.
+    pub(super) fn page(&mut self, text: &str) {
+        let terminal = console::Term::stdout();
+        let width = usize::from(terminal.size().1).max(1);
+        let rows = |line: &str| console::measure_text_width(line).max(1).div_ceil(width);
+        let _not_redrawn = terminal.clear_last_lines(self.page);
+        super::print_line(text);
+        self.page = text.lines().map(rows).sum();
     }
 
     fn spinner(&mut self) -> &ProgressBar {

@@ -82,16 +82,8 @@ fn shown<'a>(service: &'a world::Service, tasks: &[&Task]) -> Vec<Shown<'a>> {
     let Some(current) = service.current() else {
         return Vec::new();
     };
-    let goes_back = match &current.rollout.phase {
-        Phase::Back { .. } => true,
-        Phase::Ended { end, .. } => matches!(end, End::RolledBack { .. }),
-        Phase::Forward { .. } | Phase::Rolling { .. } => false,
-    };
-    let primary = if goes_back {
-        current.source.as_ref().unwrap_or(&current.target)
-    } else {
-        &current.target
-    };
+    let goes_back = current.goes_back();
+    let primary = service.primary().map_or(&current.target, |revision| &revision.arn);
     let in_flight = current.rollout.in_flight();
     let present = |arn: &str| {
         tasks
