@@ -1,0 +1,60 @@
+//! HTTP to the sandbox: its own endpoints, calls as an AWS client makes them, and requests as users make them.
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use reqwest::{Client, RequestBuilder};
+use serde_json::Value;
+
+/// One of the sandbox's own endpoints.
+#[track_caller]
+pub(crate) fn admin(ip: Ipv4Addr, method: &str, name: &str, body: &str) -> Value {
+    let method = method.parse().unwrap();
+    let request = |client: Client| client.request(method, format!("http://{ip}:4566/_sandbox/{name}")).body(body.to_owned());
+    let (status, text, _) = send(request).unwrap();
+    assert_eq!(status, 200, "{name}: {text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+/// A call in the Query protocol. The sandbox checks no signature; the scope tells it the region and the service.
+#[track_caller]
+pub(crate) fn query(ip: Ipv4Addr, service: &str, form: &str) -> String {
+    let credential = format!("Credential=sandbox/20260101/eu-central-1/{service}/aws4_request");
+    let request = |client: Client| {
+        client
+            .post(format!("http://{ip}:4566/"))
+            .header("authorization", format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0"))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form.to_owned())
+    };
+    let (status, text, _) = send(request).unwrap();
+    assert_eq!(status, 200, "{service}, {form}: {text}");
+    text
+}
+
+/// The release that answers a user, or what the load balancer says instead.
+pub(crate) fn release(ip: Ipv4Addr) -> String {
+    match send(|client| client.get(format!("http://{ip}:8080/livez"))) {
+        Ok((200, _, release)) => release,
+        Ok((status, ..)) => format!("status {status}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// The text of the first element of this name.
+#[track_caller]
+pub(crate) fn element(xml: &str, name: &str) -> String {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let found = xml.split_once(&open).and_then(|(_, rest)| rest.split_once(&close));
+    found.map(|(text, _)| text.to_owned()).unwrap_or_else(|| panic!("no {name} in {xml}"))
+}
+
+/// Status, body and `x-release` of the answer.
+fn send(request: impl FnOnce(Client) -> RequestBuilder) -> reqwest::Result<(u16, String, String)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
+        let answer = request(client).send().await?;
+        let release = answer.headers().get("x-release").and_then(|value| value.to_str().ok()).unwrap_or("no release").to_owned();
+        Ok((answer.status().as_u16(), answer.text().await?, release))
+    })
+}
