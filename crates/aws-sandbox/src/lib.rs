@@ -6,6 +6,7 @@
 
 mod clock;
 mod cloudwatch;
+mod config;
 mod ecr;
 mod ecs;
 mod elb;
@@ -13,13 +14,22 @@ mod front;
 mod logs;
 #[cfg(test)]
 mod loopback;
+mod privileges;
 mod rds;
 mod registry;
 mod runtime;
 mod s3;
+mod sandbox;
 mod secrets;
+mod services;
+mod stack;
 mod sts;
 mod wire;
+
+pub use config::Config;
+pub use privileges::unprivileged;
+pub use sandbox::{Cause, Sandbox, StartError};
+pub use stack::{Stack, StackError, StackFileError};
 
 /// Programs as container images, packed and pushed to this sandbox's registry or any other.
 pub mod image {

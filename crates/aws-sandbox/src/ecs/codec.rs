@@ -2,7 +2,7 @@
 //! read, so an answer cannot drift from the model.
 
 use aws_smithy_json::codec::{JsonCodec, JsonCodecSettings};
-use aws_smithy_schema::codec::{Codec as _, FinishSerializer as _};
+use aws_smithy_schema::codec::Codec as _;
 use aws_smithy_schema::serde::{SerdeError, SerializableStruct, ShapeDeserializer, ShapeSerializer as _};
 use bytes::Bytes;
 use http_body_util::Full;

@@ -34,6 +34,11 @@ impl EcsError {
         Self::new("UnsupportedFeatureException", message)
     }
 
+    /// A resource that something else still needs.
+    pub(crate) fn in_use(code: &'static str, message: &str) -> Self {
+        Self::new(code, message)
+    }
+
     pub(crate) fn serialization(message: impl Into<String>) -> Self {
         Self::new("SerializationException", message)
     }

@@ -142,6 +142,19 @@ impl Elb {
         self.change(|model| model.create_rule(listener, priority, conditions, Action::forward(forward), Tags::new()))
     }
 
+    /// The listener of a load balancer at a port.
+    pub(crate) fn listener_at(&self, load_balancer: &str, port: u16) -> Option<String> {
+        self.model.read(|model| {
+            let at = |listener: &&model::Listener| listener.load_balancer == load_balancer && listener.port == port;
+            model.listeners.values().find(at).map(|listener| listener.arn.clone())
+        })
+    }
+
+    /// Closes every listener's port; the model keeps them for the next start.
+    pub(crate) fn stop(&self) {
+        self.lock().listeners.clear();
+    }
+
     /// The rule a listener falls back to.
     pub(crate) fn default_rule(&self, listener: &str) -> Option<String> {
         self.model

@@ -108,6 +108,13 @@ impl Deref for StateDir {
     }
 }
 
+/// Whether a look at the state changed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Touched {
+    Yes,
+    No,
+}
+
 /// State of one service, kept in memory and in `name.json`.
 pub(crate) struct Persisted<T> {
     file: Arc<StateFile<T>>,
@@ -146,6 +153,16 @@ impl<T: Serialize + DeserializeOwned + Default + Send + 'static> Persisted<T> {
         let mut value = lock(&self.file.value);
         let answer = change(&mut value);
         self.file.dirty.store(true, Ordering::Release);
+        answer
+    }
+
+    /// Like [`Persisted::write`] for what usually changes nothing: the file is only written when something did.
+    pub(crate) fn write_if<R>(&self, change: impl FnOnce(&mut T) -> (Touched, R)) -> R {
+        let mut value = lock(&self.file.value);
+        let (touched, answer) = change(&mut value);
+        if touched == Touched::Yes {
+            self.file.dirty.store(true, Ordering::Release);
+        }
         answer
     }
 

@@ -7,9 +7,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::error::RdsError;
+use super::installation::Installation;
 use super::instance::{Instance, InstanceSpec, Status};
 use super::keeper::Wanted;
-use super::postgres::Installation;
 use super::{InstanceId, Rds};
 use crate::front::call::{Call, Reply};
 use crate::wire::{Parameters, QueryError, Xml, answer, parameters};

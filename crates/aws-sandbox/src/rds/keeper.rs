@@ -6,8 +6,6 @@ use tokio::sync::watch;
 
 use super::error::RdsError;
 use super::instance::Status;
-use super::postgres::{self, Installation};
-use super::privilege::Identity;
 use super::{InstanceId, Rds, meter, remove_files};
 
 /// Between a server's death and the next try.
@@ -65,13 +63,8 @@ pub(super) async fn keep(rds: &Rds, id: &InstanceId, mut wanted: watch::Receiver
 
 /// Runs the server until something else is wanted. An error means that it ended by itself or never began.
 async fn serve(rds: &Rds, id: &InstanceId, wanted: &mut watch::Receiver<Wanted>) -> Result<(), RdsError> {
-    let Some(instance) = rds.instance(id) else {
-        return Err(RdsError::NotFound(id.1.clone()));
-    };
-    let installation = Installation::find()?;
-    let identity = Identity::choose(rds.as_user, &rds.folder)?;
-    let folder = rds.files(&instance);
-    let mut server = postgres::start(&rds.runtime, &installation, &identity, &folder).await?;
+    let cluster = rds.cluster(id)?;
+    let mut server = cluster.start().await?;
     tokio::select! {
         ready = server.ready() => ready?,
         () = wait_for(wanted, |next| next != Wanted::Running) => {}
@@ -79,22 +72,16 @@ async fn serve(rds: &Rds, id: &InstanceId, wanted: &mut watch::Receiver<Wanted>)
     if *wanted.borrow() == Wanted::Running {
         rds.set_status(id, Status::Available);
         let measured = meter::measure_forever(rds, id, server.process.pid());
-        let ended = tokio::select! {
-            () = server.drained() => true,
-            () = measured => false,
-            () = wait_for(wanted, |next| next != Wanted::Running) => false,
-        };
-        if ended {
-            return Err(RdsError::Program {
-                program: "postgres",
-                output: server.last_words(),
-            });
+        tokio::select! {
+            error = server.until_end() => return Err(error),
+            () = measured => {}
+            () = wait_for(wanted, |next| next != Wanted::Running) => {}
         }
     }
     if *wanted.borrow() == Wanted::Stopped {
         rds.set_status(id, Status::Stopping);
     }
-    postgres::stop(&rds.runtime, &installation, &identity, &folder, &server.process).await
+    cluster.stop(&server.process).await
 }
 
 /// Also returns when nobody can want anything any more, as when the sandbox goes down.

@@ -1,10 +1,11 @@
 //! Amazon RDS: database instances, each a real PostgreSQL of its own at 127.n.250.i.
 //!
-//! Owns the instances, their files and their processes. Never keeps a password: PostgreSQL has it, as a SCRAM verifier.
+//! Owns the instances, their files and their processes. Never keeps a client's password: PostgreSQL has its SCRAM verifier.
 //! Instances run without fsync: what an acknowledged write survives is a killed sandbox, not a power cut.
 
 mod api;
 mod error;
+mod installation;
 mod instance;
 mod keeper;
 mod meter;
@@ -29,9 +30,10 @@ use crate::cloudwatch::Metrics;
 use crate::front::call::{Call, Reply};
 use crate::front::persist::{Persisted, StateDir};
 use crate::runtime::Runtime;
+use installation::Installation;
 use instance::Instance;
 use keeper::Wanted;
-use postgres::Installation;
+use postgres::Cluster;
 use privilege::Identity;
 
 /// By region and identifier.
@@ -54,6 +56,13 @@ pub(crate) struct Rds {
 
 /// Region and identifier.
 pub(crate) type InstanceId = (String, String);
+
+/// Whether an instance had to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    New,
+    There,
+}
 
 /// Where clients connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,13 +135,14 @@ impl Rds {
         }
     }
 
-    /// Creates an instance, or finds the one that is there, and waits until it is available.
+    /// Creates an instance and waits until it is available. One that is there already gets this password.
     pub(crate) async fn create(self: &Arc<Self>, region: &str, spec: InstanceSpec) -> Result<Endpoint, RdsError> {
         let id = (region.to_owned(), spec.identifier.clone());
-        match self.launch(region, spec) {
-            Ok(_) | Err(RdsError::AlreadyExists(_)) => {}
+        let found = match self.launch(region, spec.clone()) {
+            Ok(_) => Found::New,
+            Err(RdsError::AlreadyExists(_)) => Found::There,
             Err(error) => return Err(error),
-        }
+        };
         let mut changes = self.changes.subscribe();
         loop {
             changes.mark_unchanged();
@@ -141,7 +151,12 @@ impl Rds {
                 .map(|instance| (self.endpoint(&instance), instance.status))
             {
                 None => return Err(RdsError::NotFound(id.1)),
-                Some((endpoint, Status::Available)) => return Ok(endpoint),
+                Some((endpoint, Status::Available)) => {
+                    if found == Found::There {
+                        self.set_password(&id, &spec.password).await?;
+                    }
+                    return Ok(endpoint);
+                }
                 Some((_, Status::Failed { reason })) => {
                     return Err(RdsError::Failed {
                         identifier: id.1,
@@ -178,8 +193,7 @@ impl Rds {
     /// Records a new instance and starts to make it.
     fn launch(self: &Arc<Self>, region: &str, spec: InstanceSpec) -> Result<Instance, RdsError> {
         spec.check()?;
-        let installation = Installation::find()?;
-        let identity = Identity::choose(self.as_user, &self.folder)?;
+        let version = Installation::find()?.version;
         let instance = self.instances.write(|regions| {
             let taken: BTreeSet<u8> = regions
                 .values()
@@ -191,19 +205,14 @@ impl Rds {
             if instances.contains_key(&spec.identifier) {
                 return Err(RdsError::AlreadyExists(spec.identifier.clone()));
             }
-            let instance = Instance::new(&spec, slot, installation.version.clone(), OffsetDateTime::now_utc());
+            let instance = Instance::new(&spec, slot, version, OffsetDateTime::now_utc());
             instances.insert(spec.identifier.clone(), instance.clone());
             Ok(instance)
         })?;
         let id = (region.to_owned(), spec.identifier.clone());
         let rds = Arc::clone(self);
-        let made = postgres::Recipe {
-            files: self.files(&instance),
-            endpoint: self.endpoint(&instance),
-            spec,
-        };
         tokio::spawn(async move {
-            match postgres::make(&rds.runtime, &installation, &identity, made).await {
+            match rds.make(&id, &spec).await {
                 Ok(()) => rds.keep(id, Wanted::Running),
                 Err(error) => {
                     let reason = crate::front::chain(&error);
@@ -213,6 +222,33 @@ impl Rds {
             }
         });
         Ok(instance)
+    }
+
+    async fn make(&self, id: &InstanceId, spec: &InstanceSpec) -> Result<(), RdsError> {
+        let cluster = self.cluster(id)?;
+        let made = cluster.make(spec).await;
+        if made.is_err() {
+            remove_files(&cluster.folder);
+        }
+        made
+    }
+
+    /// Of a running instance; with its master user's new password.
+    async fn set_password(&self, id: &InstanceId, password: &str) -> Result<(), RdsError> {
+        let username = self.instance(id).map(|instance| instance.username);
+        let username = username.ok_or_else(|| RdsError::NotFound(id.1.clone()))?;
+        self.cluster(id)?.set_password(&username, password).await
+    }
+
+    fn cluster(&self, id: &InstanceId) -> Result<Cluster, RdsError> {
+        let instance = self.instance(id).ok_or_else(|| RdsError::NotFound(id.1.clone()))?;
+        Ok(Cluster {
+            runtime: Arc::clone(&self.runtime),
+            installation: Installation::find()?,
+            identity: Identity::choose(self.as_user, &self.folder)?,
+            folder: self.files(&instance),
+            endpoint: self.endpoint(&instance),
+        })
     }
 
     /// Gives an instance its keeper.

@@ -7,13 +7,16 @@ use aws_sdk_rds::error::ProvideErrorMetadata as _;
 use super::*;
 use crate::loopback::{ACCOUNT, REGION, credentials, serve};
 
-/// A loopback network that no other test process is likely to use.
-fn network() -> u8 {
-    u8::try_from(100 + std::process::id() % 100).unwrap()
+/// A loopback network in which nobody has a database yet.
+fn free_network() -> u8 {
+    let first = std::process::id() % 100;
+    let candidates = (0..100).map(|n| u8::try_from(100 + (first + n) % 100).unwrap());
+    let free = |network: &u8| std::net::TcpListener::bind((Ipv4Addr::new(127, *network, 250, 1), 5432)).is_ok();
+    candidates.into_iter().find(free).expect("a free network")
 }
 
-async fn service(dir: &StateDir) -> (Client, Arc<Rds>) {
-    let rds = Rds::open(dir, ACCOUNT, network(), None, Arc::new(Metrics::default())).unwrap();
+async fn service(dir: &StateDir, network: u8) -> (Client, Arc<Rds>) {
+    let rds = Rds::open(dir, ACCOUNT, network, None, Arc::new(Metrics::default())).unwrap();
     rds.start();
     let answering = Arc::clone(&rds);
     let endpoint = serve(move |call| {
@@ -29,8 +32,10 @@ async fn service(dir: &StateDir) -> (Client, Arc<Rds>) {
     (Client::from_conf(config.build()), rds)
 }
 
+const PASSWORD: &str = "it's-a-secret";
+
 /// What the database answers to a statement, as `psql` prints it.
-fn psql(endpoint: &Endpoint, statement: &str) -> Result<String, String> {
+fn psql(endpoint: &Endpoint, password: &str, statement: &str) -> Result<String, String> {
     let output = std::process::Command::new("psql")
         .args([
             "-X",
@@ -47,7 +52,7 @@ fn psql(endpoint: &Endpoint, statement: &str) -> Result<String, String> {
             "-c",
             statement,
         ])
-        .env("PGPASSWORD", "it's-a-secret")
+        .env("PGPASSWORD", password)
         .env("PGCONNECT_TIMEOUT", "10")
         .output()
         .unwrap();
@@ -84,52 +89,8 @@ async fn until(client: &Client, status: Option<&str>) {
     }
 }
 
-/// One test, because an instance takes seconds to make: create, write, survive a killed server and a restart, delete.
-#[expect(clippy::print_stdout, reason = "a test that is skipped says why")]
-#[tokio::test]
-async fn an_instance_is_a_real_postgresql_that_keeps_its_data() {
-    if matches!(Installation::find(), Err(RdsError::NoPostgres)) {
-        println!("skipped: {}", RdsError::NoPostgres);
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let dir = StateDir::open(folder.path()).unwrap();
-    let (client, rds) = service(&dir).await;
-    let create = || {
-        client
-            .create_db_instance()
-            .db_instance_identifier("App-DB")
-            .engine("postgres")
-            .db_instance_class("db.t4g.micro")
-            .allocated_storage(20)
-            .db_name("app")
-            .master_username("app")
-            .master_user_password("it's-a-secret")
-    };
-    let created = create().send().await.unwrap();
-    assert_eq!(created.db_instance().unwrap().db_instance_status(), Some("creating"));
-    assert_eq!(
-        create().send().await.unwrap_err().code(),
-        Some("DBInstanceAlreadyExists")
-    );
-    let endpoint = rds
-        .create(REGION, InstanceSpec::new("app-db", "app", "app", "it's-a-secret"))
-        .await
-        .unwrap();
-    assert_eq!(
-        endpoint,
-        Endpoint {
-            host: Ipv4Addr::new(127, network(), 250, 1),
-            port: 5432
-        }
-    );
-    psql(&endpoint, "CREATE TABLE kept (n int); INSERT INTO kept VALUES (42)").unwrap();
-    assert_eq!(
-        psql(&endpoint, "SELECT usesuper FROM pg_user WHERE usename = 'app'").unwrap(),
-        "f"
-    );
-
-    // A server that dies comes back by itself, with what was committed.
+/// A server that dies comes back by itself, with what was committed.
+async fn kill_and_come_back(rds: &Rds, endpoint: &Endpoint) {
     let postmaster = std::fs::read_to_string(
         rds.files(&rds.instance(&(REGION.into(), "app-db".into())).unwrap())
             .join("data/postmaster.pid"),
@@ -143,19 +104,96 @@ async fn an_instance_is_a_real_postgresql_that_keeps_its_data() {
             .success()
     );
     let deadline = Instant::now() + Duration::from_mins(1);
-    while psql(&endpoint, "SELECT n FROM kept").as_deref() != Ok("42") {
+    while psql(endpoint, PASSWORD, "SELECT n FROM kept").as_deref() != Ok("42") {
         assert!(Instant::now() < deadline, "the server never came back");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// One test, because an instance takes seconds to make: create, write, survive a killed server and a restart, delete.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says why")]
+#[tokio::test]
+async fn an_instance_is_a_real_postgresql_that_keeps_its_data() {
+    if matches!(Installation::find(), Err(RdsError::NoPostgres)) {
+        println!("skipped: {}", RdsError::NoPostgres);
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let dir = StateDir::open(folder.path()).unwrap();
+    let network = free_network();
+    let (client, rds) = service(&dir, network).await;
+    let create = || {
+        client
+            .create_db_instance()
+            .db_instance_identifier("App-DB")
+            .engine("postgres")
+            .db_instance_class("db.t4g.micro")
+            .allocated_storage(20)
+            .db_name("app")
+            .master_username("app")
+            .master_user_password(PASSWORD)
+    };
+    let created = create().send().await.unwrap();
+    assert_eq!(created.db_instance().unwrap().db_instance_status(), Some("creating"));
+    assert_eq!(
+        create().send().await.unwrap_err().code(),
+        Some("DBInstanceAlreadyExists")
+    );
+    let endpoint = rds
+        .create(REGION, InstanceSpec::new("app-db", "app", "app", PASSWORD))
+        .await
+        .unwrap();
+    assert_eq!(
+        endpoint,
+        Endpoint {
+            host: Ipv4Addr::new(127, network, 250, 1),
+            port: 5432
+        }
+    );
+    psql(
+        &endpoint,
+        PASSWORD,
+        "CREATE TABLE kept (n int); INSERT INTO kept VALUES (42)",
+    )
+    .unwrap();
+    assert_eq!(
+        psql(
+            &endpoint,
+            PASSWORD,
+            "SELECT usesuper FROM pg_user WHERE usename = 'app'"
+        )
+        .unwrap(),
+        "f"
+    );
+
+    kill_and_come_back(&rds, &endpoint).await;
     until(&client, Some("available")).await;
 
+    let again = InstanceSpec::new("app-db", "app", "app", "another-secret");
+    assert_eq!(
+        rds.create(REGION, again).await.unwrap(),
+        endpoint,
+        "the instance is there"
+    );
+    assert!(
+        psql(&endpoint, PASSWORD, "SELECT 1").is_err(),
+        "and has the new password"
+    );
+    assert_eq!(psql(&endpoint, "another-secret", "SELECT n FROM kept").unwrap(), "42");
+    rds.create(REGION, InstanceSpec::new("app-db", "app", "app", PASSWORD))
+        .await
+        .unwrap();
+
     rds.stop().await;
-    assert!(psql(&endpoint, "SELECT 1").is_err(), "nothing runs after the stop");
+    assert!(
+        psql(&endpoint, PASSWORD, "SELECT 1").is_err(),
+        "nothing runs after the stop"
+    );
     dir.save().unwrap();
     drop((client, rds));
-    let (client, _rds) = service(&dir).await;
+    let (client, _rds) = service(&dir, network).await;
     until(&client, Some("available")).await;
-    assert_eq!(psql(&endpoint, "SELECT n FROM kept").unwrap(), "42");
+    assert_eq!(psql(&endpoint, PASSWORD, "SELECT n FROM kept").unwrap(), "42");
 
     client
         .stop_db_instance()
@@ -196,7 +234,7 @@ async fn an_instance_is_a_real_postgresql_that_keeps_its_data() {
 #[tokio::test]
 async fn what_cannot_be_made_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    let (client, _) = service(&StateDir::open(folder.path()).unwrap()).await;
+    let (client, _) = service(&StateDir::open(folder.path()).unwrap(), 99).await;
     let create = |engine: &str, password: &str| {
         client
             .create_db_instance()

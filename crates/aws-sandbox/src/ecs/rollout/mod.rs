@@ -21,7 +21,7 @@ use time::OffsetDateTime;
 
 pub(crate) use breaker::{Breaker, Threshold};
 pub(crate) use hook::{AnswerError, Hook, HookAction, HookStatus};
-pub(crate) use plan::{AlarmWatch, OnFailure, PauseHook, Plan, SourceScale, Step, Strategy};
+pub(crate) use plan::{AlarmWatch, OnFailure, PauseHook, Plan, SourceScale, Strategy};
 pub(crate) use stage::{Direction, Stage, StageRecord};
 
 /// A service deployment: what was asked for and how far it is.
@@ -240,12 +240,11 @@ impl Rollout {
                 let (source, target) = limits.wanted(source, facts.source, facts.target);
                 Wanted { source, target }
             }
-            (Phase::Rolling { .. }, None) => Wanted { source, target: desired },
             (Phase::Forward { stage, .. }, _) => Wanted {
                 source: if *stage == Stage::CleanUp || self.plan.strategy.as_rolling().is_some() { 0 } else { source },
                 target: if *stage < Stage::ScaleUp { 0 } else { desired },
             },
-            (Phase::Back { undo: Undo::Restore, .. }, None) => Wanted { source, target: desired },
+            (Phase::Rolling { .. } | Phase::Back { undo: Undo::Restore, .. }, None) => Wanted { source, target: desired },
             (Phase::Back { undo: Undo::Clear, .. }, _) => Wanted { source, target: 0 },
             (Phase::Ended { end, .. }, _) => match end {
                 End::Successful => Wanted { source: 0, target: desired },
@@ -265,8 +264,7 @@ impl Rollout {
                 production: shifts.checked_sub(1).and_then(|last| steps.get(last)).map_or(0.0, |step| step.percent),
                 test: if *stage >= Stage::TestTrafficShift { 100.0 } else { 0.0 },
             },
-            (Phase::Forward { .. } | Phase::Rolling { .. }, _) => all,
-            (Phase::Back { undo: Undo::Restore, .. }, _) => all,
+            (Phase::Forward { .. } | Phase::Rolling { .. } | Phase::Back { undo: Undo::Restore, .. }, _) => all,
             (Phase::Back { undo: Undo::Clear, .. }, _) => Share::default(),
             (Phase::Ended { end, .. }, _) => match end {
                 End::Successful | End::RollbackFailed { .. } => all,

@@ -27,7 +27,7 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Strategy {
     Rolling(Limits),
-    /// BLUE_GREEN is one step of 100 %, CANARY two, LINEAR as many as its percentage needs.
+    /// `BLUE_GREEN` is one step of 100 %, `CANARY` two, `LINEAR` as many as its percentage needs.
     Shifting { steps: Vec<Step> },
 }
 

@@ -1,5 +1,7 @@
 //! Tables of whole deployments: each line is one thing that happens, the expectation is what the machine made of it.
 
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ fn plan(strategy: Strategy) -> Plan {
 }
 
 fn pausing(strategy: Strategy, stage: Stage) -> Plan {
-    let pause = PauseHook { stages: vec![stage], timeout: Duration::from_secs(60), on_timeout: HookAction::Rollback };
+    let pause = PauseHook { stages: vec![stage], timeout: Duration::from_mins(1), on_timeout: HookAction::Rollback };
     Plan { pauses: vec![pause], ..plan(strategy) }
 }
 
@@ -107,10 +109,10 @@ impl Bench {
 }
 
 fn check(plan: Plan, script: &str, expected: Expect) {
-    check_from(plan, Start::Clean, script, expected);
+    check_from(plan, Start::Clean, script, &expected);
 }
 
-fn check_from(plan: Plan, start: Start, script: &str, expected: Expect) {
+fn check_from(plan: Plan, start: Start, script: &str, expected: &Expect) {
     expected.assert_eq(&Bench::new(plan, start).run(script).log);
 }
 
@@ -239,7 +241,7 @@ fn an_alarm_rolls_back() {
 
 #[test]
 fn a_deployment_over_another_reconciles_first() {
-    check_from(plan(Strategy::all_at_once()), Start::Reconcile, "tick\n settle\n settle", expect![[r#"
+    check_from(plan(Strategy::all_at_once()), Start::Reconcile, "tick\n settle\n settle", &expect![[r#"
         start: RECONCILE_SERVICE source=2 target=0 Production(0.0) Test(0.0)
         tick: RECONCILE_SERVICE source=2 target=0 
         settle: SCALE_UP source=2 target=2 

@@ -13,9 +13,9 @@ use time::OffsetDateTime;
 
 pub(crate) use definition::{Definition, Family};
 pub(crate) use service::{
-    Deployment, Event, Image, LoadBalancerPort, Revision, Service, ServiceStatus, Slot, Steadiness,
+    Deployment, Image, Revision, Service, ServiceStatus, Slot, Steadiness,
 };
-pub(crate) use task::{Container, Health, Owner, Stopped, StopCode, Target, Task, TaskStatus};
+pub(crate) use task::{Container, Health, Owner, StopCode, Target, Task, TaskStatus};
 
 use super::error::EcsError;
 use super::names;

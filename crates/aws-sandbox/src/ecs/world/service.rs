@@ -85,7 +85,7 @@ pub(crate) enum Slot {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Image {
     pub(crate) container: String,
-    pub(crate) image: String,
+    pub(crate) reference: String,
     pub(crate) digest: Option<String>,
 }
 

@@ -2,12 +2,13 @@
 
 use std::net::Ipv4Addr;
 
-use aws_sdk_ecs::types::TaskOverride;
+use aws_sdk_ecs::types::{ContainerDefinition, ContainerOverride, TaskOverride};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{ServiceKey, Tags};
+use super::{Definition, Image, ServiceKey, Tags};
 use crate::ecs::codec::Wire;
+use crate::ecs::names::{self, Place};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Task {
@@ -15,7 +16,7 @@ pub(crate) struct Task {
     pub(crate) arn: String,
     pub(crate) cluster: String,
     pub(crate) family: String,
-    pub(crate) task_definition: String,
+    pub(crate) definition: String,
     pub(crate) owner: Owner,
     pub(crate) overrides: Option<Wire<TaskOverride>>,
     pub(crate) launch_type: String,
@@ -167,5 +168,61 @@ impl Task {
             self.stopping_at = Some(now);
             self.version += 1;
         }
+    }
+}
+
+impl Task {
+    /// A task that is about to be started.
+    pub(crate) fn new(place: Place<'_>, cluster: &str, definition: &Definition, owner: Owner, now: OffsetDateTime) -> Self {
+        let id = names::task_id();
+        let container = |container: &ContainerDefinition| Container {
+            arn: place.container(cluster, &id),
+            name: container.name().unwrap_or_default().to_owned(),
+            image: container.image().unwrap_or_default().to_owned(),
+            digest: None,
+            status: TaskStatus::Pending,
+            exit_code: None,
+            reason: None,
+        };
+        let shape = &definition.shape.0;
+        Self {
+            arn: place.task(cluster, &id),
+            cluster: cluster.to_owned(),
+            family: definition.family().to_owned(),
+            definition: definition.arn().to_owned(),
+            owner,
+            overrides: None,
+            launch_type: "FARGATE".to_owned(),
+            cpu: shape.cpu().map(str::to_owned),
+            memory: shape.memory().map(str::to_owned),
+            tags: Tags::new(),
+            status: TaskStatus::Provisioning,
+            version: 1,
+            health: Health::Unknown,
+            address: None,
+            containers: shape.container_definitions().iter().map(container).collect(),
+            targets: Vec::new(),
+            stop: None,
+            created_at: now,
+            pull_started_at: None,
+            pull_stopped_at: None,
+            started_at: None,
+            stopping_at: None,
+            execution_stopped_at: None,
+            stopped_at: None,
+            id,
+        }
+    }
+
+    /// Every task of a revision runs the same image, wherever its tag points by now (Amazon ECS Developer Guide,
+    /// "Container image resolution").
+    pub(crate) fn pin(&mut self, images: &[Image]) {
+        for container in &mut self.containers {
+            container.digest = images.iter().find(|image| image.container == container.name).and_then(|image| image.digest.clone());
+        }
+    }
+
+    pub(crate) fn override_of(&self, container: &str) -> Option<&ContainerOverride> {
+        self.overrides.as_ref()?.0.container_overrides().iter().find(|changed| changed.name() == Some(container))
     }
 }

@@ -1,0 +1,88 @@
+//! Deployments with real processes behind the real proxy, driven by the AWS SDK, under load.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use aws_sdk_ecs::types::{ServiceDeploymentStatus, StopServiceDeploymentStopType};
+use support::{assert_only, blue_green, canary, eventually, start};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_goes_blue_green_and_users_notice_nothing() {
+    let bench = start().await;
+    bench.push("a", &[]).await;
+    bench.push("b", &[]).await;
+    assert_eq!(bench.settle("a").await.status(), Some(&ServiceDeploymentStatus::Successful));
+    let users = bench.users();
+    eventually("users meet a", async || users.look().contains_key("a")).await;
+    let ended = bench.settle("b").await;
+    assert_eq!(ended.status(), Some(&ServiceDeploymentStatus::Successful), "{ended:#?}");
+    eventually("users meet b", async || users.look().contains_key("b")).await;
+    assert_only(&users.stop().await, &["a", "b"]);
+    let service = bench.service().await;
+    assert_eq!((service.running_count(), service.deployments().len()), (2, 1));
+    bench.sandbox.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_canary_waits_for_an_answer_at_each_step() {
+    let bench = start().await;
+    bench.push("a", &[]).await;
+    bench.push("b", &[]).await;
+    bench.settle("a").await;
+    let users = bench.users();
+    eventually("users meet a", async || users.look().contains_key("a")).await;
+    let arn = bench.deploy("b", canary()).await;
+    let first = bench.pause(&arn).await;
+    assert_only(&users.take(), &["a"]);
+    bench.go_on(&arn, &first).await;
+    eventually("some users meet b", async || users.look().contains_key("b")).await;
+    let second = bench.pause(&arn).await;
+    assert_ne!(first, second);
+    let share = users.take();
+    assert!(share["a"] > share["b"], "{share:?}");
+    bench.go_on(&arn, &second).await;
+    let ended = bench.ended(&arn).await;
+    assert_eq!(ended.status(), Some(&ServiceDeploymentStatus::Successful), "{ended:#?}");
+    users.take();
+    eventually("users meet b", async || users.look().contains_key("b")).await;
+    assert_only(&users.stop().await, &["b"]);
+    bench.sandbox.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_in_the_bake_gives_the_traffic_back_before_it_is_answered() {
+    let bench = start().await;
+    bench.push("a", &[]).await;
+    bench.push("b", &[]).await;
+    bench.settle("a").await;
+    let users = bench.users();
+    let arn = bench.deploy("b", blue_green(60)).await;
+    eventually("users meet b", async || users.look().contains_key("b")).await;
+    bench.until(&arn, "the bake", |deployment| deployment.lifecycle_stage().is_some_and(|stage| stage.as_str() == "BAKE_TIME")).await;
+    bench.ecs.stop_service_deployment().service_deployment_arn(&arn).stop_type(StopServiceDeploymentStopType::Rollback).send().await.unwrap();
+    // Requests that were on their way when the call was answered may still be counted for b.
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let before = users.take();
+    let ended = bench.ended(&arn).await;
+    assert_eq!(ended.status(), Some(&ServiceDeploymentStatus::RollbackSuccessful), "{ended:#?}");
+    assert_only(&users.stop().await, &["a"]);
+    assert_only(&before, &["a", "b"]);
+    bench.sandbox.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_crashes_is_taken_back_by_the_circuit_breaker() {
+    let bench = start().await;
+    bench.push("a", &[]).await;
+    bench.push("bad", &[("BEHAVIOUR", "crash")]).await;
+    bench.settle("a").await;
+    let users = bench.users();
+    let arn = bench.deploy("bad", blue_green(0)).await;
+    let ended = bench.ended(&arn).await;
+    assert_eq!(ended.status(), Some(&ServiceDeploymentStatus::RollbackSuccessful), "{ended:#?}");
+    assert!(ended.deployment_circuit_breaker().unwrap().failure_count() >= 3);
+    eventually("users meet a", async || users.look().contains_key("a")).await;
+    assert_only(&users.stop().await, &["a"]);
+    bench.sandbox.shutdown().await;
+}
