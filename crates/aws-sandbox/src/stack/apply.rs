@@ -205,6 +205,7 @@ fn task_definition(region: &str, spec: &Service) -> Result<RegisterTaskDefinitio
         .family(&spec.family)
         .network_mode(NetworkMode::Awsvpc)
         .requires_compatibilities(Compatibility::Fargate)
+        .execution_role_arn("arn:aws:iam::000000000000:role/ecs-task-execution")
         .cpu(spec.cpu.to_string())
         .memory(spec.memory.to_string())
         .container_definitions(container)
