@@ -225,7 +225,7 @@ fn environment_files_are_refused_with_the_place_of_the_mistake() {
     unknown.complains("there is no environment `stagging`").complains("known: local, staging").complains("did you mean `staging`?");
 
     rehearsal.environment("typo", &[("  minimum_tasks: 2", "  minimum_task: 2"), ("percent: 10", "percent: 140")]);
-    let place = format!("{}:11:3: ", rehearsal.file("typo").display());
+    let place = format!("{}:12:3: ", rehearsal.file("typo").display());
     let refused = rehearsal.tt("env check typo").exits(2);
     refused.complains(&place).complains("unknown key `service.minimum_task`").complains("did you mean `minimum_tasks`?");
 

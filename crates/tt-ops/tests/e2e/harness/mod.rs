@@ -24,8 +24,9 @@ use self::{address::Address, environment::Template, invocation::Invocation, keep
 pub(crate) use self::{
     environment::repository,
     invocation::{Ended, Running},
+    keeper::processes_of,
     load::{Load, nothing_lost},
-    patience::eventually,
+    patience::{eventually, say},
     program::Program,
     wire::element,
 };
@@ -178,7 +179,7 @@ impl Drop for Rehearsal {
         if failed {
             let log = fs::read_to_string(self.state().join("sandbox.log")).unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().take(40).collect();
-            patience::say(&format!("the sandbox said last:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n")));
+            say(&format!("the sandbox said last:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n")));
         }
         let left = self.keeper.take().map_or_else(Vec::new, Keeper::finish);
         assert!(failed || left.is_empty(), "still running after `sandbox down --wipe`: {left:?}");

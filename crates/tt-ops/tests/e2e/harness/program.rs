@@ -1,12 +1,13 @@
 //! The programs that are deployed, found where cargo built them, and packed into images.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
 };
 
-use aws_sandbox::Image;
+use aws_sandbox::image;
 
 /// What an image holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +27,14 @@ pub(crate) enum Program {
 impl Program {
     /// Pushes it as `reference`; gives the image's digest.
     pub(crate) fn push(self, reference: &str, release: &str) -> String {
-        let mut environment = vec![("RELEASE".to_owned(), release.to_owned())];
+        let mut environment = BTreeMap::from([("RELEASE".to_owned(), release.to_owned())]);
         if self == Self::FailsToMigrate {
-            environment.push(("FAIL_MIGRATIONS".to_owned(), "1".to_owned()));
+            environment.insert("FAIL_MIGRATIONS".to_owned(), "1".to_owned());
         }
-        let image = Image { program: self.file(), reference: reference.to_owned(), environment, labels: Vec::new() };
+        let program = image::Program { file: self.file(), environment, ..image::Program::default() };
+        let image = image::pack(&program).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(image.push()).unwrap()
+        runtime.block_on(image::push(&image, &reference.parse().unwrap(), None)).unwrap().to_string()
     }
 
     fn file(self) -> PathBuf {
