@@ -1,2 +1,76 @@
-//! The project's own chores.
-fn main() {}
+//! The project's own chores: `cargo xtask demo` and its like. The Makefile is an index of them.
+//!
+//! Owns the order of programs: what is built, started, watched and ended. Knows the tool, the sandbox and the service
+//! as programs only, by their command lines and by the files they write.
+
+mod bench;
+mod build_step;
+mod child;
+mod demo;
+mod deny;
+mod events;
+mod failure;
+mod http;
+mod interrupt;
+mod load;
+mod local;
+mod machine;
+mod place;
+mod ports;
+mod release;
+mod say;
+mod setup;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{failure::Failure, interrupt::Interrupt, place::Place};
+
+/// The project's own chores
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Find what the demo and the tests need, and install what is missing with apt-get
+    Setup,
+    /// Tell the whole story under load: releases, a bad release, a rollback; ends by itself
+    Demo,
+    /// Start an environment with release 1.0.0 at <http://127.0.0.1:8080> and leave it running
+    Up,
+    /// End what `up` started
+    Down,
+    /// Hold the dependencies against deny.toml, when cargo-deny is there
+    Deny,
+    /// Measure deploys, and compare them with the script that teams write
+    BenchDeploy(bench::Options),
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(code) => code,
+        Err(failure) => {
+            say::failure(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<ExitCode, Failure> {
+    let place = Place::find()?;
+    let interrupt = Interrupt::listen()?;
+    match &cli.chore {
+        Chore::Setup => setup::everything(&interrupt).map(|()| ExitCode::SUCCESS),
+        Chore::Demo => demo::run(&place, &interrupt),
+        Chore::Up => up::up(&place, &interrupt).map(|()| ExitCode::SUCCESS),
+        Chore::Down => up::down(&place, &interrupt).map(|()| ExitCode::SUCCESS),
+        Chore::Deny => deny::run(&place, &interrupt).map(|()| ExitCode::SUCCESS),
+        Chore::BenchDeploy(options) => bench::run(&place, &interrupt, options).map(|()| ExitCode::SUCCESS),
+    }
+}

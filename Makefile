@@ -1,0 +1,30 @@
+# An index: each target is one line or two, and whatever needs thought is in crates/xtask.
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test lint bench-deploy setup
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## Tell the whole story under load: releases, a bad one, a rollback; ends by itself
+	@cargo xtask demo
+
+up: ## Start an environment with release 1.0.0 at http://127.0.0.1:8080 and leave it running
+	@cargo xtask up
+
+down: ## End what `make up` started
+	@cargo xtask down
+
+test: setup ## Run all tests
+	cargo test --workspace --locked
+
+lint: ## Check formatting, clippy, the dependencies and the environments
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo xtask deny
+	cargo run --quiet --locked --package tt-ops -- env check
+
+bench-deploy: ## Measure deploys, and compare them with the script that teams write
+	@cargo xtask bench-deploy
+
+setup: ## Find what demo and tests need, and install what is missing with apt-get
+	@cargo xtask setup

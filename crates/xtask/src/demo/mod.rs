@@ -1,0 +1,59 @@
+//! `make demo`: the whole story, told once, without questions, in a few minutes.
+
+mod figures;
+mod story;
+mod verdict;
+
+use std::{fs, process::ExitCode};
+
+use crate::{
+    build_step, demo::figures::Figures, failure::Failure, interrupt::Interrupt, machine::Machine, place::Place, ports,
+    say, setup,
+};
+
+/// Tells the story, says how it went, and fails if anything failed or was lost.
+pub(crate) fn run(place: &Place, interrupt: &Interrupt) -> Result<ExitCode, Failure> {
+    let folder = place.results("demo");
+    let path = folder.join("report.json");
+    if path.exists() {
+        fs::remove_file(&path).map_err(|cause| Failure::Write {
+            path: path.clone(),
+            cause,
+        })?;
+    }
+    say::line(
+        "A service moves from release to release while users are on it. It takes about three minutes, once all is built.",
+    );
+    ports::must_be_free()?;
+
+    say::act(
+        "Set-up and build",
+        "PostgreSQL from the system or apt, then four programs. The first build takes some minutes.",
+    );
+    setup::database(interrupt)?;
+    build_step::programs(place, interrupt)?;
+
+    let told = story::tell(place, &folder, interrupt)?;
+    let figures = Figures::of(&told, Machine::here())?;
+    let text = serde_json::to_string_pretty(&figures).map_err(|cause| Failure::Json {
+        path: path.clone(),
+        cause,
+    })?;
+    fs::write(&path, text + "\n").map_err(|cause| Failure::Write {
+        path: path.clone(),
+        cause,
+    })?;
+
+    let verdict = verdict::of(&figures, &told.load);
+    say::line(verdict.table());
+    say::line(format!(
+        "\nThe figures are in {}, measured on {}.",
+        path.display(),
+        figures.machine
+    ));
+    Ok(if verdict.is_good() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

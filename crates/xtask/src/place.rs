@@ -1,0 +1,50 @@
+//! Where things are: the repository, the built programs, the folders a chore may write to.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use crate::failure::Failure;
+
+/// The profile of the programs that the demo runs (root `Cargo.toml` says why it has one of its own).
+pub(crate) const PROFILE: &str = "demo";
+
+/// The repository and cargo's target folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Place {
+    /// From what cargo tells a program that it runs, and from where it put that program.
+    pub(crate) fn find() -> Result<Self, Failure> {
+        let program = env::current_exe().map_err(Failure::Place)?;
+        let target = program.ancestors().nth(2).unwrap_or(&program).to_owned();
+        let manifest =
+            env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let root = manifest.ancestors().nth(2).unwrap_or(&manifest).to_owned();
+        Ok(Self { root, target })
+    }
+
+    /// The repository.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A program that [`crate::build_step`] built.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.target.join(PROFILE).join(name)
+    }
+
+    /// A program of the release profile.
+    pub(crate) fn release_program(&self, name: &str) -> PathBuf {
+        self.target.join("release").join(name)
+    }
+
+    /// What a chore leaves behind lies in the repository's own `target`, wherever cargo builds.
+    pub(crate) fn results(&self, chore: &str) -> PathBuf {
+        self.root.join("target").join(chore)
+    }
+}
