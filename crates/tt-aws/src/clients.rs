@@ -62,7 +62,7 @@ async fn configuration(environment: &Environment) -> aws_config::SdkConfig {
         Credentials::Profile(profile) => loader = loader.profile_name(profile),
         // Fixed and public on purpose: the sandbox routes by them and guards nothing.
         Credentials::Sandbox => {
-            loader = loader.credentials_provider(Keys::new("sandbox", "sandbox", None, None, "environment file"))
+            loader = loader.credentials_provider(Keys::new("sandbox", "sandbox", None, None, "environment file"));
         }
     }
     loader.load().await

@@ -34,7 +34,7 @@ pub(crate) async fn evidence(
                 .iter()
                 .filter_map(|event| event.message().map(ToOwned::to_owned))
                 .take(EVENTS)
-                .collect()
+                .collect();
         }
         Err(error) => evidence.missing.push(error.to_string()),
     }

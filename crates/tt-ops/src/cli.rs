@@ -29,8 +29,8 @@ pub(crate) struct Global {
         env = "TT_OPS_ENV_DIR"
     )]
     pub(crate) env_dir: PathBuf,
-    /// How to report: for people, or as JSON lines
-    #[arg(long, global = true, value_enum, default_value_t = Output::Human)]
+    /// How to report: `human`, or `json` lines (docs/events.md)
+    #[arg(long, global = true, value_enum, hide_possible_values = true, default_value_t = Output::Human)]
     pub(crate) output: Output,
     /// Say only how it ended
     #[arg(short, long, global = true, conflicts_with = "verbose")]
@@ -58,11 +58,12 @@ pub(crate) enum Command {
     #[command(after_help = "\
 Examples:
   tt-ops deploy staging --image 1.4.0
-  tt-ops deploy production --image registry.example.com/acme/task-tracker@sha256:9f2c… --release 1.4.0
-  tt-ops deploy production --image sha256:9f2c… --plan          show the steps, change nothing
-  tt-ops deploy production --image sha256:9f2c… --until shifted leave when all users have it, ECS bakes
+  tt-ops deploy production --image sha256:9f2c… --release 1.4.0
+  tt-ops deploy production --image sha256:9f2c… --plan
+  tt-ops deploy production --image sha256:9f2c… --until shifted
 
-Run again after a cancelled job, it attaches to the deployment that ECS is still carrying out.")]
+Run again after a cancelled job, it attaches to the deployment that ECS is
+still carrying out.")]
     Deploy(Deploy),
     /// Give users back the release they had before
     #[command(after_help = "\
@@ -71,8 +72,8 @@ Examples:
   tt-ops rollback production --to 1.3.2
   tt-ops rollback production --plan
 
-It takes no confirmation and waits for no lock. While a deployment is in flight it is one change of weights; afterwards the earlier
-tasks are started again first.")]
+It asks nothing and waits for no lock. While a deployment is in flight it is one
+change of weights; afterwards the earlier tasks are started again first.")]
     Rollback(Rollback),
     /// Say where users are, and what is in flight
     #[command(after_help = "\
@@ -97,7 +98,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   tt-ops diff production --image 1.4.0
-  tt-ops diff production --image 1.4.0 --check    exit with 3 when something differs")]
+  tt-ops diff production --image 1.4.0 --check")]
     Diff(Diff),
     /// Check environment files, or print their JSON schema
     Env(Env),
@@ -131,8 +132,8 @@ pub(crate) struct Deploy {
     /// Show the steps and change nothing
     #[arg(long)]
     pub(crate) plan: bool,
-    /// How long to stay
-    #[arg(long, value_enum, default_value_t = Until::Done)]
+    /// How long to stay: until all traffic has `shifted`, or all is `done`
+    #[arg(long, value_enum, hide_possible_values = true, default_value_t = Until::Done)]
     pub(crate) until: Until,
     /// Do not ask, even on a terminal
     #[arg(long, short)]

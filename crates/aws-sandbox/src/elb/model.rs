@@ -218,6 +218,17 @@ impl HealthCheck {
     }
 }
 
+impl LoadBalancer {
+    /// How long a connection may be idle; 60 seconds unless set.
+    pub(super) fn idle_timeout(&self) -> Duration {
+        let seconds = self
+            .attributes
+            .get(IDLE_TIMEOUT)
+            .and_then(|seconds| seconds.parse().ok());
+        seconds.map_or(DEFAULT_IDLE_TIMEOUT, Duration::from_secs)
+    }
+}
+
 impl TargetGroup {
     /// How long a deregistered target drains; 300 seconds unless set.
     pub(super) fn deregistration_delay(&self) -> Duration {
@@ -259,6 +270,12 @@ impl Action {
         })
     }
 }
+
+/// AWS's own idle timeout.
+pub(super) const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The attribute that holds a load balancer's idle timeout.
+pub(super) const IDLE_TIMEOUT: &str = "idle_timeout.timeout_seconds";
 
 /// The attribute that holds the deregistration delay.
 pub(super) const DEREGISTRATION_DELAY: &str = "deregistration_delay.timeout_seconds";

@@ -27,15 +27,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::ListenError;
 use super::condition::Seen;
 use super::routes::{Destination, Group, Routes};
-use exchange::Failure;
+use exchange::{Exchange, Failure};
 pub(super) use meter::Meter;
 pub(super) use pool::Pool;
 
 /// What goes back to a client: the target's own body as it arrives, or a page of the load balancer's.
 type Body = Either<Incoming, Full<Bytes>>;
-
-/// How long the other side of an idle connection is waited for; `idle_timeout.timeout_seconds` of ALB.
-const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long the system refuses to hand out a connection before accepting is tried again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
@@ -118,7 +115,7 @@ async fn connection(stream: TcpStream, client: Ipv4Addr, front: Arc<Front>, stop
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(IDLE_TIMEOUT)
+        .header_read_timeout(front.routes.load().idle_timeout())
         // The target's headers are passed on as they are.
         .auto_date_header(false)
         .serve_connection(TokioIo::new(stream), service)
@@ -151,7 +148,7 @@ impl Front {
         };
         match routes.find(&seen) {
             Some(Destination::Forward(weighted)) => match weighted.choose() {
-                Some(group) => self.forward(request, client, group).await,
+                Some(group) => self.forward(request, client, group, routes.idle_timeout()).await,
                 None => self.refuse(StatusCode::SERVICE_UNAVAILABLE),
             },
             Some(Destination::FixedResponse {
@@ -165,12 +162,23 @@ impl Front {
     }
 
     /// Sends a request to the group's next target and measures it once.
-    async fn forward(&self, request: Request<Incoming>, client: Ipv4Addr, group: &Group) -> Response<Body> {
+    async fn forward(
+        &self,
+        request: Request<Incoming>,
+        client: Ipv4Addr,
+        group: &Group,
+        patience: Duration,
+    ) -> Response<Body> {
         let Some(target) = group.next() else {
             return self.refuse(StatusCode::SERVICE_UNAVAILABLE);
         };
         let started = Instant::now();
-        match exchange::exchange(&self.pool, target, request, client, self.port).await {
+        let exchange = Exchange {
+            pool: &self.pool,
+            target,
+            patience,
+        };
+        match exchange.carry(request, client, self.port).await {
             Ok(response) => {
                 self.meter.answered(group, response.status(), started.elapsed());
                 response.map(Either::Left)

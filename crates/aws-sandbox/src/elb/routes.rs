@@ -6,18 +6,20 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use rand::Rng as _;
 
 use super::arn;
 use super::condition::{Condition, Seen};
 use super::health;
-use super::model::{Action, Forward, Model, Redirect, Target};
+use super::model::{Action, DEFAULT_IDLE_TIMEOUT, Forward, LoadBalancer, Model, Redirect, Target};
 
 /// The rules of one listener in the order they are tried.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Routes {
     rules: Vec<(Vec<Condition>, Destination)>,
+    idle_timeout: Duration,
 }
 
 /// What a rule does with a request.
@@ -70,7 +72,9 @@ pub(super) fn build(model: &Model, healths: &Healths<'_>) -> HashMap<String, Rou
             .into_iter()
             .map(|rule| (rule.conditions.clone(), destination(&rule.action, &mut group)))
             .collect();
-        tables.insert(listener.arn.clone(), Routes { rules });
+        let balancer = model.load_balancers.get(&listener.load_balancer);
+        let idle_timeout = balancer.map_or(DEFAULT_IDLE_TIMEOUT, LoadBalancer::idle_timeout);
+        tables.insert(listener.arn.clone(), Routes { rules, idle_timeout });
     }
     tables
 }
@@ -91,6 +95,16 @@ fn destination(action: &Action, group: &mut impl FnMut(&str) -> Option<Arc<Group
     }
 }
 
+impl Default for Routes {
+    /// No rules yet.
+    fn default() -> Self {
+        Self {
+            rules: Vec::new(),
+            idle_timeout: DEFAULT_IDLE_TIMEOUT,
+        }
+    }
+}
+
 impl Routes {
     /// The first rule whose conditions all hold. A listener always has a default rule; only a table not yet built has none.
     pub(super) fn find(&self, seen: &Seen<'_>) -> Option<&Destination> {
@@ -98,6 +112,11 @@ impl Routes {
             .iter()
             .find(|(conditions, _)| conditions.iter().all(|condition| condition.holds(seen)))
             .map(|(_, destination)| destination)
+    }
+
+    /// How long the other side may be silent in the middle of an exchange.
+    pub(super) fn idle_timeout(&self) -> Duration {
+        self.idle_timeout
     }
 
     /// Every address that a new request may go to.

@@ -1,6 +1,7 @@
 //! The runtime with real processes: small shell scripts play the image's program.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -76,6 +77,26 @@ async fn a_process_does_not_outlive_the_runtime() {
     let (process, mut lines) = start(&runtime, image.path()).await;
     assert_eq!(next(&mut lines).await.unwrap().1, "ready");
     drop(runtime);
+    until_gone(&process).await;
+}
+
+#[tokio::test]
+async fn root_is_dropped_and_the_process_still_dies_with_the_runtime() {
+    if !rustix::process::geteuid().is_root() {
+        // Past the test's captured output: nobody should believe that this ran.
+        writeln!(io::stderr(), "SKIPPED root_is_dropped…: only root can drop root").unwrap();
+        return;
+    }
+    let runtime = Runtime::start(205, Some((65534, 65534))).unwrap();
+    let image = image("echo $(id -u) $(id -g) $(id -G); exec sleep 1000");
+    fs::set_permissions(image.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let (process, mut lines) = start(&runtime, image.path()).await;
+    assert_eq!(next(&mut lines).await.unwrap().1, "65534 65534 65534");
+    drop(runtime);
+    until_gone(&process).await;
+}
+
+async fn until_gone(process: &Process) {
     let since = Instant::now();
     while alive(process.pid()) {
         assert!(since.elapsed() < DEADLINE, "process {} is still there", process.pid());

@@ -153,7 +153,7 @@ impl Reporter {
         match &self.sink {
             Sink::Json => json::checked(environment),
             Sink::Bars(_) | Sink::Lines(_) => {
-                self.say(&format!("{} {}", style("ok").green(), environment.file.display()))
+                self.say(&format!("{} {}", style("ok").green(), environment.file.display()));
             }
         }
     }

@@ -1,11 +1,12 @@
-//! Attributes of load balancers, target groups and listeners: described and modified. Of a target group's, the deregistration
-//! delay has an effect here; the others are kept for those who read them.
+//! Attributes of load balancers, target groups and listeners: described and modified. The idle timeout, deletion
+//! protection and the deregistration delay have their effect here; the others are kept for those who read them.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use super::{Answer, Asked, NAMESPACE};
 use crate::elb::ElbError;
-use crate::elb::model::DEREGISTRATION_DELAY;
+use crate::elb::model::{DEREGISTRATION_DELAY, IDLE_TIMEOUT};
 use crate::front::call::Reply;
 use crate::wire::{QueryError, answer};
 
@@ -25,6 +26,20 @@ const LOAD_BALANCER: &[(&str, &str)] = &[
 /// The same for `ListenerAttribute`.
 const LISTENER: &[(&str, &str)] = &[("routing.http.response.server.enabled", "true")];
 
+/// A time that has an effect must be one AWS takes.
+fn check_seconds(attributes: &Attributes, name: &str, allowed: RangeInclusive<u32>) -> Result<(), ElbError> {
+    let Some(sent) = attributes.get(name) else {
+        return Ok(());
+    };
+    if sent.parse().is_ok_and(|seconds| allowed.contains(&seconds)) {
+        return Ok(());
+    }
+    let (low, high) = (allowed.start(), allowed.end());
+    Err(ElbError::Validation(format!(
+        "'{sent}' must be a valid value between '{low}' and '{high}' for '{name}'"
+    )))
+}
+
 impl Asked<'_> {
     pub(super) fn describe_load_balancer_attributes(&self) -> Answer {
         let arn = self.arn("LoadBalancerArn", ElbError::LoadBalancerNotFound)?;
@@ -38,6 +53,7 @@ impl Asked<'_> {
     pub(super) fn modify_load_balancer_attributes(&self) -> Answer {
         let arn = self.arn("LoadBalancerArn", ElbError::LoadBalancerNotFound)?;
         let wanted = self.wanted_attributes()?;
+        check_seconds(&wanted, IDLE_TIMEOUT, 1..=4000)?;
         let set = self.elb.change(|model| {
             let known = model.load_balancers.get_mut(arn);
             let known = known.ok_or_else(|| ElbError::LoadBalancerNotFound(arn.to_owned()))?;
@@ -59,13 +75,7 @@ impl Asked<'_> {
     pub(super) fn modify_target_group_attributes(&self) -> Answer {
         let arn = self.arn("TargetGroupArn", ElbError::TargetGroupNotFound)?;
         let wanted = self.wanted_attributes()?;
-        if let Some(delay) = wanted.get(DEREGISTRATION_DELAY)
-            && !delay.parse().is_ok_and(|seconds: u32| seconds <= 3600)
-        {
-            let message =
-                format!("'{delay}' must be a valid value between '0' and '3600' for '{DEREGISTRATION_DELAY}'");
-            return Err(ElbError::Validation(message).into());
-        }
+        check_seconds(&wanted, DEREGISTRATION_DELAY, 0..=3600)?;
         let set = self.elb.change(|model| {
             let known = model.group_mut(arn)?;
             known.attributes.extend(wanted);

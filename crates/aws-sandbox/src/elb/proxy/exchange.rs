@@ -4,9 +4,11 @@
 //! been read, and the request is sent once more over a fresh connection, provided that it surely was not carried out: it was
 //! never written, or carrying it out twice is the same as once (RFC 9110, 9.2.2) and its body is still at hand.
 
+use std::error::Error;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::request::Parts;
 use http::{Request, Response, StatusCode, header};
@@ -16,8 +18,8 @@ use hyper::client::conn::http1::SendRequest;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
+use super::headers;
 use super::pool::{self, Outgoing, Pool};
-use super::{IDLE_TIMEOUT, headers};
 
 /// The largest body that is read whole before it is sent, so that it can be sent again.
 const REPLAYABLE: u64 = 64 * 1024;
@@ -37,27 +39,109 @@ pub(super) enum Failure {
     Client(#[source] hyper::Error),
 }
 
-/// Carries a request to `target` and its answer back.
-pub(super) async fn exchange(
-    pool: &Arc<Pool>,
-    target: SocketAddrV4,
-    request: Request<Incoming>,
-    client: Ipv4Addr,
-    port: u16,
-) -> Result<Response<Incoming>, Failure> {
-    let (mut parts, body) = request.into_parts();
-    let upgrade =
-        headers::upgrade(&parts.headers).and_then(|protocol| Some((protocol, parts.extensions.remove::<OnUpgrade>()?)));
-    headers::to_target(&mut parts, client, port);
-    if let Some((protocol, client)) = upgrade {
-        headers::ask_for_upgrade(&mut parts.headers, &protocol);
-        return switch_protocols(target, Request::from_parts(parts, Either::Right(body)), client).await;
+/// Where a request goes and how long an answer is waited for.
+pub(super) struct Exchange<'a> {
+    pub(super) pool: &'a Arc<Pool>,
+    pub(super) target: SocketAddrV4,
+    pub(super) patience: Duration,
+}
+
+/// An answer whose body is still to be read, and the connection it arrives on.
+type Answered = (Response<Incoming>, SendRequest<Outgoing>);
+
+impl Exchange<'_> {
+    /// Carries a request to the target and its answer back.
+    pub(super) async fn carry(
+        &self,
+        request: Request<Incoming>,
+        client: Ipv4Addr,
+        port: u16,
+    ) -> Result<Response<Incoming>, Failure> {
+        let (mut parts, body) = request.into_parts();
+        let upgrade = headers::upgrade(&parts.headers)
+            .and_then(|protocol| Some((protocol, parts.extensions.remove::<OnUpgrade>()?)));
+        headers::to_target(&mut parts, client, port);
+        if let Some((protocol, client)) = upgrade {
+            headers::ask_for_upgrade(&mut parts.headers, &protocol);
+            return self
+                .switch_protocols(Request::from_parts(parts, Either::Right(body)), client)
+                .await;
+        }
+        let body = readable_again(&parts, body).await?;
+        let (mut response, connection) = self.send(Request::from_parts(parts, body)).await?;
+        self.pool.give_back(self.target, connection);
+        headers::to_client(response.headers_mut());
+        Ok(response)
     }
-    let body = readable_again(&parts, body).await?;
-    let (mut response, connection) = send(pool, target, parts, body).await?;
-    pool.give_back(target, connection);
-    headers::to_client(response.headers_mut());
-    Ok(response)
+
+    /// Over a kept connection if there is one, else, or if that one turns out stale, over a fresh one.
+    async fn send(&self, mut request: Request<Outgoing>) -> Result<Answered, Failure> {
+        if let Some(connection) = self.pool.take(self.target) {
+            let copy = replay(&request);
+            match self.attempt(connection, request).await {
+                Ok(answered) => return Ok(answered),
+                Err(Attempt::Unwritten(unwritten)) => request = *unwritten,
+                Err(Attempt::Failed(Failure::Broken(cause))) => request = copy.ok_or(Failure::Broken(cause))?,
+                Err(Attempt::Failed(failure)) => return Err(failure),
+            }
+        }
+        self.send_afresh(request).await
+    }
+
+    async fn send_afresh(&self, request: Request<Outgoing>) -> Result<Answered, Failure> {
+        match self.attempt(pool::connect(self.target).await?, request).await {
+            Ok(answered) => Ok(answered),
+            Err(Attempt::Failed(failure)) => Err(failure),
+            Err(Attempt::Unwritten(_)) => Err(Failure::Connect(io::ErrorKind::ConnectionReset.into())),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        mut connection: SendRequest<Outgoing>,
+        request: Request<Outgoing>,
+    ) -> Result<Answered, Attempt> {
+        match tokio::time::timeout(self.patience, connection.try_send_request(request)).await {
+            Err(_) => Err(Attempt::Failed(Failure::Slow)),
+            Ok(Ok(response)) => Ok((response, connection)),
+            Ok(Err(mut refused)) => Err(match refused.take_message() {
+                Some(request) => Attempt::Unwritten(Box::new(request)),
+                None => Attempt::Failed(blame(refused.into_error())),
+            }),
+        }
+    }
+
+    /// A WebSocket and the like: when the target agrees, both connections become one pipe. Never over a kept connection.
+    async fn switch_protocols(
+        &self,
+        request: Request<Outgoing>,
+        client: OnUpgrade,
+    ) -> Result<Response<Incoming>, Failure> {
+        let (mut response, _connection) = self.send_afresh(request).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            headers::to_client(response.headers_mut());
+            return Ok(response);
+        }
+        let (server, target) = (hyper::upgrade::on(&mut response), self.target);
+        tokio::spawn(async move {
+            if let Err(cause) = pipe(client, server).await {
+                tracing::debug!(%target, %cause, "an upgraded connection ended early");
+            }
+        });
+        Ok(response)
+    }
+}
+
+async fn pipe(client: OnUpgrade, server: OnUpgrade) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let (client, server) = (client.await?, server.await?);
+    tokio::io::copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(server)).await?;
+    Ok(())
+}
+
+enum Attempt {
+    /// Nothing of it went out.
+    Unwritten(Box<Request<Outgoing>>),
+    Failed(Failure),
 }
 
 /// Reads a short body whole; a long one, or one of unknown length, is passed on as it arrives.
@@ -71,53 +155,6 @@ async fn readable_again(parts: &Parts, body: Incoming) -> Result<Outgoing, Failu
     }
     let whole = body.collect().await.map_err(Failure::Client)?;
     Ok(Either::Left(Full::new(whole.to_bytes())))
-}
-
-/// Over a kept connection if there is one, else, or if that one turns out stale, over a fresh one.
-async fn send(
-    pool: &Arc<Pool>,
-    target: SocketAddrV4,
-    parts: Parts,
-    body: Outgoing,
-) -> Result<(Response<Incoming>, SendRequest<Outgoing>), Failure> {
-    let mut request = Request::from_parts(parts, body);
-    if let Some(connection) = pool.take(target) {
-        let copy = replay(&request);
-        match attempt(connection, request).await {
-            Ok(answered) => return Ok(answered),
-            Err(Attempt::Unwritten(unwritten)) => request = *unwritten,
-            Err(Attempt::Failed(Failure::Broken(cause))) => match copy {
-                Some(copy) => request = copy,
-                None => return Err(Failure::Broken(cause)),
-            },
-            Err(Attempt::Failed(failure)) => return Err(failure),
-        }
-    }
-    match attempt(pool::connect(target).await?, request).await {
-        Ok(answered) => Ok(answered),
-        Err(Attempt::Failed(failure)) => Err(failure),
-        Err(Attempt::Unwritten(_)) => Err(Failure::Connect(io::ErrorKind::ConnectionReset.into())),
-    }
-}
-
-enum Attempt {
-    /// Nothing of it went out.
-    Unwritten(Box<Request<Outgoing>>),
-    Failed(Failure),
-}
-
-async fn attempt(
-    mut connection: SendRequest<Outgoing>,
-    request: Request<Outgoing>,
-) -> Result<(Response<Incoming>, SendRequest<Outgoing>), Attempt> {
-    match tokio::time::timeout(IDLE_TIMEOUT, connection.try_send_request(request)).await {
-        Err(_) => Err(Attempt::Failed(Failure::Slow)),
-        Ok(Ok(response)) => Ok((response, connection)),
-        Ok(Err(mut refused)) => Err(match refused.take_message() {
-            Some(request) => Attempt::Unwritten(Box::new(request)),
-            None => Attempt::Failed(blame(refused.into_error())),
-        }),
-    }
 }
 
 /// A body that the client stopped sending is no fault of the target's.
@@ -142,34 +179,4 @@ fn replay(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
     Some(copy)
-}
-
-/// A WebSocket and the like: when the target agrees, both connections become one pipe. Never over a kept connection.
-async fn switch_protocols(
-    target: SocketAddrV4,
-    request: Request<Outgoing>,
-    client: OnUpgrade,
-) -> Result<Response<Incoming>, Failure> {
-    let (mut response, _connection) = match attempt(pool::connect(target).await?, request).await {
-        Ok(answered) => answered,
-        Err(Attempt::Failed(failure)) => return Err(failure),
-        Err(Attempt::Unwritten(_)) => return Err(Failure::Connect(io::ErrorKind::ConnectionReset.into())),
-    };
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        headers::to_client(response.headers_mut());
-        return Ok(response);
-    }
-    let server = hyper::upgrade::on(&mut response);
-    tokio::spawn(async move {
-        let piped: Result<(), Box<dyn std::error::Error + Send + Sync>> = async {
-            let (client, server) = (client.await?, server.await?);
-            tokio::io::copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(server)).await?;
-            Ok(())
-        }
-        .await;
-        if let Err(cause) = piped {
-            tracing::debug!(%target, %cause, "an upgraded connection ended early");
-        }
-    });
-    Ok(response)
 }

@@ -28,6 +28,26 @@ async fn without_targets_503_and_with_a_refusing_one_502() {
 }
 
 #[tokio::test]
+async fn a_silent_target_is_504_after_the_idle_timeout() {
+    let stage = Stage::new().await;
+    let (group, program) = (stage.group("a"), Program::start("slow").await);
+    stage.listen(&[(group.clone(), 1)]).await;
+    stage.serve(&group, &program).await;
+    let one_second = (String::from(model::IDLE_TIMEOUT), String::from("1"));
+    stage.elb.change(|model| {
+        model
+            .load_balancers
+            .get_mut(&stage.balancer)
+            .unwrap()
+            .attributes
+            .extend([one_second]);
+    });
+    assert_eq!(stage.get("/hold").await.status, 504);
+    assert_eq!(stage.metric("HTTPCode_ELB_504_Count", None), (1.0, 1.0));
+    assert_eq!(stage.metric("RequestCount", Some(&group)), (1.0, 1.0));
+}
+
+#[tokio::test]
 async fn a_target_may_close_after_every_answer() {
     let stage = Stage::new().await;
     let program = Program::start("blue").await;

@@ -33,13 +33,13 @@ Examples:
     #[command(after_help = "\
 Examples:
   tt-ops sandbox load --rate 350 --duration 60
-  tt-ops sandbox load --rate 350 --report load.json    until Ctrl-C")]
+  tt-ops sandbox load --rate 350 --report load.json")]
     Load(Load),
     /// Stop it and every process it started
     #[command(after_help = "\
 Examples:
   tt-ops sandbox down
-  tt-ops sandbox down --wipe    also forget everything it stored")]
+  tt-ops sandbox down --wipe")]
     Down(Down),
     /// Run it in the foreground; `up` does this in the background
     #[command(hide = true)]
