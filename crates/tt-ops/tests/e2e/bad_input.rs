@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::harness::{Program, Rehearsal, element, eventually};
+use crate::harness::{Program, Rehearsal, element, elements, eventually};
 
 /// One wrong thing: an environment with a mistake in it, what is run, and what must be said.
 struct Case {
@@ -170,18 +170,23 @@ fn a_sticky_listener(rehearsal: &Rehearsal) {
     let listeners =
         rehearsal.aws("elasticloadbalancing", &format!("Action=DescribeListeners&Version=2015-12-01&LoadBalancerArn={balancer}"));
     let listener = element(&listeners, "ListenerArn");
-    let group = element(&listeners, "TargetGroupArn");
-    let groups = rehearsal.aws("elasticloadbalancing", "Action=DescribeTargetGroups&Version=2015-12-01");
-    let other = groups.split("<TargetGroupArn>").skip(1).map(|rest| rest.split('<').next().unwrap()).find(|arn| *arn != group).unwrap();
+    // Its groups keep their weights: users are not what is tried out here.
+    let live = element(&listeners, "ForwardConfig");
+    let weighted: String = elements(&live, "TargetGroupArn")
+        .zip(elements(&live, "Weight"))
+        .zip(1..)
+        .map(|((group, weight), number)| {
+            let tuple = format!("&DefaultActions.member.1.ForwardConfig.TargetGroups.member.{number}");
+            format!("{tuple}.TargetGroupArn={group}{tuple}.Weight={weight}")
+        })
+        .collect();
     let stick = |enabled: bool| {
-        let forward = "DefaultActions.member.1.ForwardConfig";
+        let sticky = "&DefaultActions.member.1.ForwardConfig.TargetGroupStickinessConfig";
         rehearsal.aws(
             "elasticloadbalancing",
             &format!(
-                "Action=ModifyListener&Version=2015-12-01&ListenerArn={listener}&DefaultActions.member.1.Type=forward\
-                 &{forward}.TargetGroups.member.1.TargetGroupArn={group}&{forward}.TargetGroups.member.1.Weight=100\
-                 &{forward}.TargetGroups.member.2.TargetGroupArn={other}&{forward}.TargetGroups.member.2.Weight=0\
-                 &{forward}.TargetGroupStickinessConfig.Enabled={enabled}&{forward}.TargetGroupStickinessConfig.DurationSeconds=60"
+                "Action=ModifyListener&Version=2015-12-01&ListenerArn={listener}&DefaultActions.member.1.Type=forward{weighted}\
+                 {sticky}.Enabled={enabled}{sticky}.DurationSeconds=60"
             ),
         );
     };
@@ -229,7 +234,7 @@ fn environment_files_are_refused_with_the_place_of_the_mistake() {
     let refused = rehearsal.tt("env check typo").exits(2);
     refused.complains(&place).complains("unknown key `service.minimum_task`").complains("did you mean `minimum_tasks`?");
 
-    rehearsal.environment("unset", &[("bucket: tt-ops-local", "bucket: ${TT_BUCKET}")]);
+    rehearsal.environment("unset", &[("bucket: tt-ops-local", "bucket: \"${TT_BUCKET}\"")]);
     rehearsal.tt("status unset").exits(2).complains("needs the environment variable TT_BUCKET, which is not set");
 
     rehearsal.environment("leaky", &[("{secret: task-tracker/database-url}", "postgres://app:hunter2@db/app")]);

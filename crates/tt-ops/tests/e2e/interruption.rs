@@ -1,6 +1,7 @@
 //! Runs that are cancelled, killed or run twice: ECS holds the state, and somebody can always go on.
 
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::harness::{Program, Rehearsal, Running, eventually, nothing_lost};
 
@@ -85,16 +86,16 @@ fn of_two_deploys_at_once_one_is_refused_and_a_rollback_waits_for_neither() {
 fn a_deploy_goes_on_through_throttled_slow_and_lost_answers() {
     let rehearsal = Rehearsal::serving("1.0.0");
     rehearsal.push(Program::TaskTracker, "1.1.0");
+    let load = rehearsal.load();
     for fault in [
-        serde_json::json!({ "on": "ecs:UpdateService", "times": 1, "effect": { "drop_response": true } }),
-        serde_json::json!({ "on": "ecs:ContinueServiceDeployment", "times": 1, "effect": { "drop_response": true } }),
-        serde_json::json!({ "on": "ecs:DescribeServiceDeployments", "times": 3, "effect": { "throttle": true } }),
-        serde_json::json!({ "on": "cloudwatch:GetMetricData", "times": 2, "effect": { "error": { "code": "InternalFailure", "status": 500 } } }),
-        serde_json::json!({ "on": "s3:PutObject", "times": 2, "effect": { "delay_ms": 500 } }),
+        json!({ "on": "ecs:UpdateService", "times": 1, "effect": { "drop_response": true } }),
+        json!({ "on": "ecs:ContinueServiceDeployment", "times": 1, "effect": { "drop_response": true } }),
+        json!({ "on": "ecs:DescribeServiceDeployments", "times": 2, "effect": { "throttle": true } }),
+        json!({ "on": "cloudwatch:GetMetricData", "times": 2, "effect": { "error": { "code": "InternalFailure", "status": 500 } } }),
+        json!({ "on": "s3:PutObject", "times": 2, "effect": { "delay_ms": 500 } }),
     ] {
         rehearsal.fault(&fault);
     }
-    let load = rehearsal.load();
     let deployed = rehearsal.tt("deploy local --image 1.1.0").exits(0);
     nothing_lost(&load.finish());
     deployed.prints("done: 1.1.0 serves all users of local.");

@@ -35,6 +35,11 @@ impl Invocation {
         self
     }
 
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
     #[track_caller]
     pub(crate) fn run(self) -> Ended {
         self.start().finish()

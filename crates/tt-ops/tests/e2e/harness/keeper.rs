@@ -16,14 +16,23 @@ const SCRIPT: &str = r#"
 trap '' INT TERM HUP
 read -r _
 pid=$(cat "$FOLDER/state/ready" 2>/dev/null)
-if [ -e "$FOLDER/state" ]; then
-    "$TT_OPS" --env-dir "$FOLDER/environments" sandbox down local --wipe >/dev/null
+down() { "$TT_OPS" --env-dir "$FOLDER/environments" sandbox down local "$@" >/dev/null; }
+if grep -q " $FOLDER/state " /proc/mounts; then
+    down && umount "$FOLDER/state"
+elif [ -e "$FOLDER/state" ]; then
+    down --wipe
 fi
-if [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; then
-    echo "the sandbox (process $pid) outlived its end and was killed"
+# Ended, and not only waiting for its parent to look: what is over has no program any more.
+running() { [ -n "$pid" ] && readlink "/proc/$pid/exe" >/dev/null; }
+patience=100
+while running && [ "$patience" -gt 0 ]; do
+    patience=$((patience - 1))
+    sleep 0.1
+done
+if running; then
+    echo "the sandbox (process $pid) outlived its end and was killed" >&2
     kill -KILL "$pid"
 fi
-grep -q " $FOLDER/state " /proc/mounts && umount "$FOLDER/state"
 rm -rf "$FOLDER"
 "#;
 

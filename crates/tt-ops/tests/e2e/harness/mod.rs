@@ -28,7 +28,7 @@ pub(crate) use self::{
     load::{Load, nothing_lost},
     patience::{eventually, say},
     program::Program,
-    wire::element,
+    wire::{element, elements},
 };
 
 /// The environment that every rehearsal has.

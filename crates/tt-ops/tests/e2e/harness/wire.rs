@@ -40,12 +40,17 @@ pub(crate) fn release(ip: Ipv4Addr) -> String {
     }
 }
 
-/// The text of the first element of this name.
+/// The texts of all elements of this name.
+pub(crate) fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let begun: Vec<&str> = xml.split(&open).skip(1).collect();
+    begun.into_iter().filter_map(move |rest| rest.split_once(&close).map(|(text, _)| text))
+}
+
+/// The text of the first of them.
 #[track_caller]
 pub(crate) fn element(xml: &str, name: &str) -> String {
-    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
-    let found = xml.split_once(&open).and_then(|(_, rest)| rest.split_once(&close));
-    found.map(|(text, _)| text.to_owned()).unwrap_or_else(|| panic!("no {name} in {xml}"))
+    elements(xml, name).next().unwrap_or_else(|| panic!("no {name} in {xml}")).to_owned()
 }
 
 /// Status, body and `x-release` of the answer.
