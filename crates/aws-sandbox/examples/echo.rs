@@ -52,7 +52,10 @@ fn say(line: &str) {
 
 async fn serve() -> ExitCode {
     let behaviour = variable("BEHAVIOUR", "good");
-    let (Ok(ip), Ok(port)) = (variable("HOST", "127.0.0.1").parse::<IpAddr>(), variable("PORT", "3000").parse::<u16>()) else {
+    let (Ok(ip), Ok(port)) = (
+        variable("HOST", "127.0.0.1").parse::<IpAddr>(),
+        variable("PORT", "3000").parse::<u16>(),
+    ) else {
         return ExitCode::from(64);
     };
     if behaviour == "crash" {
@@ -60,9 +63,16 @@ async fn serve() -> ExitCode {
         tokio::time::sleep(Duration::from_millis(100)).await;
         return ExitCode::from(3);
     }
-    let Ok(listener) = TcpListener::bind(SocketAddr::new(ip, port)).await else { return ExitCode::from(98) };
-    say(&format!("release {} listens on {ip}:{port}", variable("RELEASE", "none")));
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return ExitCode::FAILURE };
+    let Ok(listener) = TcpListener::bind(SocketAddr::new(ip, port)).await else {
+        return ExitCode::from(98);
+    };
+    say(&format!(
+        "release {} listens on {ip}:{port}",
+        variable("RELEASE", "none")
+    ));
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+        return ExitCode::FAILURE;
+    };
     let connections = GracefulShutdown::new();
     loop {
         tokio::select! {

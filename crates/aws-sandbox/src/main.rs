@@ -1,6 +1,6 @@
 //! The binary: `serve` runs a sandbox, `image push` packs a program into an image and pushes it.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -89,7 +89,11 @@ struct Push {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
     let done = match arguments.command {
         Command::Serve(serve) => run(serve).await,
         Command::Image(ImageCommand::Push(push)) => push_image(push).await,
@@ -104,7 +108,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run(serve: Serve) -> Result<(), String> {
-    let stack = serve.stack.as_deref().map(Stack::read).transpose().map_err(|error| chain(&error))?;
+    let stack = serve
+        .stack
+        .as_deref()
+        .map(Stack::read)
+        .transpose()
+        .map_err(|error| chain(&error))?;
     let as_user = serve.user.or_else(|| unprivileged(&serve.state));
     let config = Config {
         state_dir: serve.state,
@@ -138,7 +147,9 @@ async fn push_image(push: Push) -> Result<(), String> {
     };
     // A large program takes a moment to hash; nothing else runs here that it could hold up.
     let image = image::pack(&program).map_err(|error| chain(&error))?;
-    let digest = image::push(&image, &destination, credentials()?.as_ref()).await.map_err(|error| chain(&error))?;
+    let digest = image::push(&image, &destination, credentials()?.as_ref())
+        .await
+        .map_err(|error| chain(&error))?;
     say(&digest.to_string())
 }
 
@@ -170,15 +181,23 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(text.find(|character: char| character.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let (number, unit) = text.split_at(
+        text.find(|character: char| character.is_ascii_alphabetic())
+            .unwrap_or(text.len()),
+    );
     let seconds = match unit {
         "ms" => 0.001,
         "s" | "" => 1.0,
         "m" => 60.0,
         _ => return Err("write a duration like 60s, 1s, 200ms or 1m".to_owned()),
     };
-    let number: f64 = number.parse().map_err(|_| "write a duration like 60s, 1s, 200ms or 1m".to_owned())?;
-    Duration::try_from_secs_f64(number * seconds).ok().filter(|duration| !duration.is_zero()).ok_or_else(|| "a minute must last longer than nothing".to_owned())
+    let number: f64 = number
+        .parse()
+        .map_err(|_| "write a duration like 60s, 1s, 200ms or 1m".to_owned())?;
+    Duration::try_from_secs_f64(number * seconds)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "a minute must last longer than nothing".to_owned())
 }
 
 fn account(text: &str) -> Result<String, String> {
@@ -190,11 +209,16 @@ fn account(text: &str) -> Result<String, String> {
 }
 
 fn user(text: &str) -> Result<(u32, u32), String> {
-    let parsed = text.split_once(':').and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
+    let parsed = text
+        .split_once(':')
+        .and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
     parsed.ok_or_else(|| "write user and group as numbers, e.g. 65534:65534".to_owned())
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("write NAME=VALUE")?;
+    let (name, value) = text
+        .split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .ok_or("write NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }

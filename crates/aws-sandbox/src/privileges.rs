@@ -14,7 +14,10 @@ pub fn unprivileged(state_dir: &Path) -> Option<(u32, u32)> {
     }
     let path = std::path::absolute(state_dir).ok()?;
     // The folder itself may not exist yet; it will be open.
-    let closed = path.ancestors().filter_map(|folder| folder.metadata().ok()).any(|folder| folder.mode() & 0o001 == 0);
+    let closed = path
+        .ancestors()
+        .filter_map(|folder| folder.metadata().ok())
+        .any(|folder| folder.mode() & 0o001 == 0);
     if closed {
         tracing::warn!(state = %path.display(), "tasks run as root, because other users cannot reach the state folder");
         return None;

@@ -82,10 +82,16 @@ impl Sandbox {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let state = StateDir::open(&config.state_dir).map_err(|cause| StartError::State(cause.into()))?;
         let lock = lock_state(&state)?;
-        let listener = front::bind(config.listen).await.map_err(|cause| refused(config.listen, cause))?;
+        let listener = front::bind(config.listen)
+            .await
+            .map_err(|cause| refused(config.listen, cause))?;
         let services = Services::open(&config, &state)?;
         services.rds.start();
-        services.elb.start().await.map_err(|cause| StartError::LoadBalancer(cause.into()))?;
+        services
+            .elb
+            .start()
+            .await
+            .map_err(|cause| StartError::LoadBalancer(cause.into()))?;
         let background = vec![
             tokio::spawn(Arc::clone(&services.ecs).run()),
             tokio::spawn({
@@ -104,7 +110,14 @@ impl Sandbox {
         });
         let closing = CancellationToken::new();
         let serving = tokio::spawn(front::serve(listener, Arc::clone(&front), closing.clone()));
-        Ok(Self { address: config.listen, front, closing, serving, background, lock })
+        Ok(Self {
+            address: config.listen,
+            front,
+            closing,
+            serving,
+            background,
+            lock,
+        })
     }
 
     /// Where the API listens.
@@ -152,11 +165,21 @@ impl Sandbox {
 /// Two sandboxes on one state would overwrite each other's.
 fn lock_state(state: &StateDir) -> Result<File, StartError> {
     let path = state.join("lock");
-    let failed = |cause| StartError::State(PersistError::Write { path: path.clone(), cause }.into());
+    let failed = |cause| {
+        StartError::State(
+            PersistError::Write {
+                path: path.clone(),
+                cause,
+            }
+            .into(),
+        )
+    };
     let file = File::create(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(StartError::StateInUse { path: state.to_path_buf() }),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StartError::StateInUse {
+            path: state.to_path_buf(),
+        }),
         Err(std::fs::TryLockError::Error(cause)) => Err(failed(cause)),
     }
 }

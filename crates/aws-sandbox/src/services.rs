@@ -44,8 +44,14 @@ impl Services {
         let secrets = Arc::new(Secrets::open(state, account).map_err(state_error)?);
         let registry = Registry::open(state).map_err(|cause| StartError::Registry(cause.into()))?;
         let s3 = S3::open(state).map_err(|cause| StartError::S3(cause.into()))?;
-        let rds = Rds::open(state, account, config.task_network, config.as_user, Arc::clone(&metrics))
-            .map_err(|cause| StartError::Databases(cause.into()))?;
+        let rds = Rds::open(
+            state,
+            account,
+            config.task_network,
+            config.as_user,
+            Arc::clone(&metrics),
+        )
+        .map_err(|cause| StartError::Databases(cause.into()))?;
         let plane = Plane {
             runtime,
             registry: Arc::clone(&registry),
@@ -57,7 +63,17 @@ impl Services {
             endpoint: endpoint.clone(),
         };
         let ecs = Engine::open(state, account, Clock::new(config.minute), plane).map_err(state_error)?;
-        Ok(Self { ecs, elb, cloudwatch, logs, s3, secrets, rds, registry, endpoint })
+        Ok(Self {
+            ecs,
+            elb,
+            cloudwatch,
+            logs,
+            s3,
+            secrets,
+            rds,
+            registry,
+            endpoint,
+        })
     }
 }
 

@@ -1,6 +1,11 @@
 //! What outlives a sandbox and what does not: state does, processes do not.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 
 mod support;
 
@@ -10,7 +15,10 @@ use std::process::{Child, Command, Stdio};
 
 use aws_sandbox::Sandbox;
 use aws_sdk_ecs::types::ServiceDeploymentStatus;
-use support::{CLUSTER, SERVICE, assert_only, blue_green, canary, config, deploy, ecs, eventually, network, push, service, stack_file, start, until};
+use support::{
+    CLUSTER, SERVICE, assert_only, blue_green, canary, config, deploy, ecs, eventually, network, push, service,
+    stack_file, start, tasks_of, until,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployment_in_flight_goes_on_after_a_restart() {
@@ -24,15 +32,30 @@ async fn a_deployment_in_flight_goes_on_after_a_restart() {
     bench.sandbox.shutdown().await;
 
     let sandbox = Sandbox::start(config(folder.path(), number)).await.unwrap();
-    let bench = support::Bench { ecs: ecs(sandbox.address()), address: sandbox.address(), network: number, folder, sandbox };
+    let bench = support::Bench {
+        ecs: ecs(sandbox.address()),
+        address: sandbox.address(),
+        network: number,
+        folder,
+        sandbox,
+    };
     assert_eq!(bench.pause(&arn).await, hook, "the pause is the same one");
     let users = bench.users();
     eventually("a serves again", async || users.take().contains_key("a")).await;
     bench.go_on(&arn, &hook).await;
     eventually("b has its share", async || users.look().contains_key("b")).await;
-    let second = bench.until(&arn, "another pause", |deployment| deployment.lifecycle_hook_details().len() == 2).await;
-    bench.go_on(&arn, second.lifecycle_hook_details()[1].hook_id().unwrap()).await;
-    assert_eq!(bench.ended(&arn).await.status(), Some(&ServiceDeploymentStatus::Successful));
+    let second = bench
+        .until(&arn, "another pause", |deployment| {
+            deployment.lifecycle_hook_details().len() == 2
+        })
+        .await;
+    bench
+        .go_on(&arn, second.lifecycle_hook_details()[1].hook_id().unwrap())
+        .await;
+    assert_eq!(
+        bench.ended(&arn).await.status(),
+        Some(&ServiceDeploymentStatus::Successful)
+    );
     users.take();
     eventually("b serves", async || users.look().contains_key("b")).await;
     assert_only(&users.stop().await, &["b"]);
@@ -52,7 +75,12 @@ impl Killable {
             .arg(state)
             .arg("--stack")
             .arg(stack)
-            .args(["--listen", &format!("127.{number}.0.1:4566"), "--task-network", &number.to_string()])
+            .args([
+                "--listen",
+                &format!("127.{number}.0.1:4566"),
+                "--task-network",
+                &number.to_string(),
+            ])
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -69,18 +97,6 @@ impl Drop for Killable {
     }
 }
 
-/// Processes of the test program that belong to a sandbox's network.
-fn tasks_of(number: u8) -> Vec<u32> {
-    let mine = format!("HOST=127.{number}.");
-    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    processes
-        .filter(|pid: &u32| {
-            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(mine.as_bytes()))
-        })
-        .collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_sandbox_leaves_no_process_and_finds_its_state_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -93,10 +109,22 @@ async fn a_killed_sandbox_leaves_no_process_and_finds_its_state_again() {
     let mut killable = Killable::start(&state, &stack, number);
     let address = format!("127.{number}.0.1:4566").parse().unwrap();
     let client = ecs(address);
-    eventually("the service is there", async || client.describe_services().cluster(CLUSTER).services(SERVICE).send().await.is_ok_and(|found| !found.services().is_empty())).await;
+    eventually("the service is there", async || {
+        client
+            .describe_services()
+            .cluster(CLUSTER)
+            .services(SERVICE)
+            .send()
+            .await
+            .is_ok_and(|found| !found.services().is_empty())
+    })
+    .await;
     push(address, "a", &[]).await;
     let arn = deploy(&client, "a", blue_green(0)).await;
-    until(&client, &arn, "success", |deployment| deployment.status() == Some(&ServiceDeploymentStatus::Successful)).await;
+    until(&client, &arn, "success", |deployment| {
+        deployment.status() == Some(&ServiceDeploymentStatus::Successful)
+    })
+    .await;
     assert_eq!(tasks_of(number).len(), 2);
 
     killable.0.kill().unwrap();
@@ -105,7 +133,13 @@ async fn a_killed_sandbox_leaves_no_process_and_finds_its_state_again() {
 
     let _again = Killable::start(&state, &stack, number);
     eventually("both tasks run again", async || {
-        let up = client.describe_services().cluster(CLUSTER).services(SERVICE).send().await.is_ok();
+        let up = client
+            .describe_services()
+            .cluster(CLUSTER)
+            .services(SERVICE)
+            .send()
+            .await
+            .is_ok();
         up && service(&client).await.running_count() == 2
     })
     .await;

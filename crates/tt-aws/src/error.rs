@@ -175,3 +175,38 @@ fn innermost(error: &dyn Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_become_kinds() {
+        let table = [
+            ("ExpiredTokenException", 400, PortErrorKind::Credentials),
+            ("UnrecognizedClientException", 400, PortErrorKind::Credentials),
+            ("MissingAuthenticationToken", 403, PortErrorKind::Credentials),
+            ("AccessDeniedException", 400, PortErrorKind::Denied),
+            ("AccessDenied", 403, PortErrorKind::Denied),
+            ("ClusterNotFoundException", 400, PortErrorKind::NotFound),
+            ("NoSuchBucket", 404, PortErrorKind::NotFound),
+            ("ThrottlingException", 400, PortErrorKind::Throttled),
+            ("SlowDown", 503, PortErrorKind::Throttled),
+            ("PreconditionFailed", 412, PortErrorKind::Conflict),
+            ("ConflictException", 400, PortErrorKind::Conflict),
+            ("InvalidParameterException", 400, PortErrorKind::Unexpected),
+            ("ServerException", 500, PortErrorKind::Other),
+        ];
+        for (code, status, kind) in table {
+            assert_eq!(kind_of_code(code, status), kind, "{code}");
+        }
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        assert!(kind_of_code("ThrottlingException", 400).passes());
+        assert!(kind_of_code("ServerException", 500).passes());
+        assert!(!kind_of_code("AccessDeniedException", 400).passes());
+        assert!(!kind_of_code("ExpiredTokenException", 400).passes());
+    }
+}

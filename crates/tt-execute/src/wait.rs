@@ -27,7 +27,7 @@ pub(crate) enum Detour {
 }
 
 impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
-    /// Polls until `reached` says so.
+    /// Polls until `reached` says so on the way forward; a deployment that has turned back reaches nothing any more.
     pub(crate) async fn follow<T>(
         &self,
         run: &mut Run<'_>,
@@ -35,15 +35,27 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
         holdup: impl Fn(&Progress) -> Holdup,
         mut reached: impl FnMut(&Progress) -> Option<T>,
     ) -> Result<T, Detour> {
+        let forward = |progress: &Progress| match turned_back(&progress.deployment.status) {
+            Some(reason) => Some(Err(Detour::TurnedBack { reason })),
+            None => reached(progress).map(Ok),
+        };
+        self.poll(run, limit, holdup, forward).await?
+    }
+
+    /// Polls until `found` says so, wherever the deployment goes.
+    pub(crate) async fn poll<T>(
+        &self,
+        run: &mut Run<'_>,
+        limit: Duration,
+        holdup: impl Fn(&Progress) -> Holdup,
+        mut found: impl FnMut(&Progress) -> Option<T>,
+    ) -> Result<T, Detour> {
         let began = self.clock.now();
         loop {
             let waited = Duration::try_from(self.clock.now() - began).unwrap_or_default();
             if let Some(progress) = self.look(run).await.map_err(Detour::Failed)? {
-                if let Some(found) = reached(&progress) {
+                if let Some(found) = found(&progress) {
                     return Ok(found);
-                }
-                if let Some(reason) = turned_back(&progress.deployment.status) {
-                    return Err(Detour::TurnedBack { reason });
                 }
                 run.emit(Event::Waiting {
                     holdup: holdup(&progress),

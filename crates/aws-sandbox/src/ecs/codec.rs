@@ -55,7 +55,9 @@ mod inputs {
     use aws_sdk_ecs::operation::tag_resource::TagResourceInput;
     use aws_sdk_ecs::operation::untag_resource::UntagResourceInput;
     use aws_sdk_ecs::operation::update_service::UpdateServiceInput;
-    use aws_sdk_ecs::types::{DeploymentConfiguration, LoadBalancer, NetworkConfiguration, TaskDefinition, TaskOverride};
+    use aws_sdk_ecs::types::{
+        DeploymentConfiguration, LoadBalancer, NetworkConfiguration, TaskDefinition, TaskOverride,
+    };
 
     shapes!(
         ContinueServiceDeploymentInput,
@@ -109,7 +111,10 @@ pub(crate) fn parse<T: Shape>(call: &Call) -> Result<T, EcsError> {
 pub(crate) fn reply<T: SerializableStruct>(call: &Call, output: &T) -> Reply {
     match encode(output) {
         Ok(text) => answer(call, http::StatusCode::OK, text),
-        Err(error) => refuse(call, &EcsError::server(format!("the answer could not be written: {error}"))),
+        Err(error) => refuse(
+            call,
+            &EcsError::server(format!("the answer could not be written: {error}")),
+        ),
     }
 }
 
@@ -123,7 +128,10 @@ fn answer(call: &Call, status: http::StatusCode, text: Vec<u8>) -> Reply {
     let mut reply = http::Response::new(Full::new(Bytes::from(text)));
     *reply.status_mut() = status;
     let headers = reply.headers_mut();
-    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/x-amz-json-1.1"));
+    headers.insert(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("application/x-amz-json-1.1"),
+    );
     if let Ok(id) = http::HeaderValue::from_str(&call.request_id) {
         headers.insert("x-amzn-requestid", id);
     }
@@ -157,6 +165,8 @@ impl<T: Shape> Serialize for Wire<T> {
 impl<'de, T: Shape> Deserialize<'de> for Wire<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = serde_json::Value::deserialize(deserializer)?;
-        decode(value.to_string().as_bytes()).map(Self).map_err(de::Error::custom)
+        decode(value.to_string().as_bytes())
+            .map(Self)
+            .map_err(de::Error::custom)
     }
 }

@@ -14,7 +14,11 @@ pub(crate) struct EcsError {
 
 impl EcsError {
     fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), status: StatusCode::BAD_REQUEST }
+        Self {
+            code,
+            message: message.into(),
+            status: StatusCode::BAD_REQUEST,
+        }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
@@ -44,7 +48,10 @@ impl EcsError {
     }
 
     pub(crate) fn server(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, ..Self::new("ServerException", message) }
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            ..Self::new("ServerException", message)
+        }
     }
 
     pub(crate) fn cluster_not_found() -> Self {
@@ -68,7 +75,10 @@ impl EcsError {
     }
 
     pub(crate) fn unknown_operation(operation: &str) -> Self {
-        Self::new("UnknownOperationException", format!("The sandbox has no operation {operation} in Amazon ECS."))
+        Self::new(
+            "UnknownOperationException",
+            format!("The sandbox has no operation {operation} in Amazon ECS."),
+        )
     }
 
     pub(crate) fn missing(field: &str) -> Self {

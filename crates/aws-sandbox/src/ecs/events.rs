@@ -4,7 +4,10 @@
 use super::rollout::Milestone;
 
 fn tasks(ids: &[String]) -> String {
-    ids.iter().map(|id| format!("(task {id})")).collect::<Vec<_>>().join(" ")
+    ids.iter()
+        .map(|id| format!("(task {id})"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 pub(crate) fn started(service: &str, ids: &[String]) -> String {
@@ -12,7 +15,11 @@ pub(crate) fn started(service: &str, ids: &[String]) -> String {
 }
 
 pub(crate) fn stopped(service: &str, ids: &[String]) -> String {
-    format!("(service {service}) has stopped {} running tasks: {}.", ids.len(), tasks(ids))
+    format!(
+        "(service {service}) has stopped {} running tasks: {}.",
+        ids.len(),
+        tasks(ids)
+    )
 }
 
 pub(crate) fn registered(service: &str, group: &str) -> String {
@@ -52,6 +59,8 @@ pub(crate) fn milestone(service: &str, deployment: &str, milestone: Milestone) -
         Milestone::Completed => format!("(service {service}) (deployment {deployment}) deployment completed."),
         Milestone::RollingBack => format!("(service {service}) rolling back (deployment {deployment})."),
         Milestone::RolledBack => format!("(service {service}) (deployment {deployment}) rollback completed."),
-        Milestone::Failed => format!("(service {service}) (deployment {deployment}) rollback failed: tasks of the previous revision failed to start."),
+        Milestone::Failed => format!(
+            "(service {service}) (deployment {deployment}) rollback failed: tasks of the previous revision failed to start."
+        ),
     }
 }

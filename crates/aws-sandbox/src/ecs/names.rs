@@ -50,7 +50,12 @@ pub(crate) fn last(text: &str) -> &str {
 
 /// Cluster and name out of `…:service/cluster/name`, or the name alone.
 pub(crate) fn service_parts(text: &str) -> (Option<&str>, &str) {
-    match text.rsplit_once(':').map_or(text, |(_, resource)| resource).split('/').collect::<Vec<_>>()[..] {
+    match text
+        .rsplit_once(':')
+        .map_or(text, |(_, resource)| resource)
+        .split('/')
+        .collect::<Vec<_>>()[..]
+    {
         ["service", cluster, name] => (Some(cluster), name),
         ["service", name] => (None, name),
         _ => (None, text),
@@ -84,12 +89,19 @@ fn digits() -> u64 {
 }
 
 fn letters(count: usize) -> String {
-    rand::rng().sample_iter(rand::distr::Alphanumeric).take(count).map(char::from).collect()
+    rand::rng()
+        .sample_iter(rand::distr::Alphanumeric)
+        .take(count)
+        .map(char::from)
+        .collect()
 }
 
 /// Up to 255 letters, digits, hyphens and underscores, as for clusters, services and families.
 pub(crate) fn is_valid(name: &str) -> bool {
-    (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    (1..=255).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 #[cfg(test)]
@@ -98,9 +110,15 @@ mod tests {
 
     #[test]
     fn short_and_long_forms_are_the_same_thing() {
-        assert_eq!(service_parts("arn:aws:ecs:eu-central-1:000000000000:service/prod/web"), (Some("prod"), "web"));
+        assert_eq!(
+            service_parts("arn:aws:ecs:eu-central-1:000000000000:service/prod/web"),
+            (Some("prod"), "web")
+        );
         assert_eq!(service_parts("web"), (None, "web"));
-        assert_eq!(task_definition_parts("arn:aws:ecs:eu-central-1:000000000000:task-definition/web:3"), ("web", Some(3)));
+        assert_eq!(
+            task_definition_parts("arn:aws:ecs:eu-central-1:000000000000:task-definition/web:3"),
+            ("web", Some(3))
+        );
         assert_eq!(task_definition_parts("web:3"), ("web", Some(3)));
         assert_eq!(task_definition_parts("web"), ("web", None));
         assert_eq!(last("arn:aws:ecs:eu-central-1:000000000000:cluster/prod"), "prod");

@@ -5,9 +5,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use crate::cloudwatch::{AlarmState, CloudWatch, Metrics};
+use crate::elb::{Elb, Target, TargetState};
 use crate::logs::Logs;
 use crate::registry::Registry;
-use crate::elb::{Elb, Target, TargetState};
 use crate::runtime::Runtime;
 use crate::secrets::Secrets;
 
@@ -41,6 +41,9 @@ impl TargetStates {
     pub(crate) fn of(&mut self, elb: &Elb, group: &str, ip: Ipv4Addr, port: u16) -> Option<&TargetState> {
         let read = || elb.health(group);
         let group = self.0.entry(group.to_owned()).or_insert_with(read);
-        group.iter().find(|(target, _)| *target == Target { ip, port }).map(|(_, state)| state)
+        group
+            .iter()
+            .find(|(target, _)| *target == Target { ip, port })
+            .map(|(_, state)| state)
     }
 }

@@ -15,8 +15,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// The tasks of one revision, counted.
 pub(crate) fn count<'a>(tasks: impl Iterator<Item = &'a Task>, revision: &str) -> Counts {
+    sum(tasks.filter(|task| task.owner.revision() == Some(revision)))
+}
+
+fn sum<'a>(tasks: impl Iterator<Item = &'a Task>) -> Counts {
     let mut counts = Counts::default();
-    for task in tasks.filter(|task| task.owner.revision() == Some(revision)) {
+    for task in tasks {
         counts.present += u32::from(task.is_present());
         counts.active += u32::from(task.is_active());
         counts.healthy += u32::from(is_healthy(task));
@@ -34,14 +38,21 @@ pub(crate) fn facts(service: &Service, tasks: &[&Task], firing: Vec<String>, now
     let current = service.current()?;
     let of = |revision: &str| count(tasks.iter().copied(), revision);
     let mine = [current.source.as_deref(), Some(current.target.as_str())];
-    let others = tasks.iter().filter(|task| task.is_present() && !mine.contains(&task.owner.revision())).count();
-    let source_failures = current.source.as_deref().and_then(|source| service.revision(source)).map_or(0, |source| source.failures_in_a_row);
+    let others = sum(tasks
+        .iter()
+        .copied()
+        .filter(|task| !mine.contains(&task.owner.revision())));
+    let source_failures = current
+        .source
+        .as_deref()
+        .and_then(|source| service.revision(source))
+        .map_or(0, |source| source.failures_in_a_row);
     Some(Facts {
         now,
         desired: service.desired,
         source: current.source.as_deref().map(of).unwrap_or_default(),
         target: of(&current.target),
-        others: u32::try_from(others).unwrap_or(u32::MAX),
+        others,
         source_failures,
         firing,
     })
@@ -55,11 +66,20 @@ pub(crate) fn to_start(revision: &Revision, active: u32, wanted: u32, now: Offse
     wanted.saturating_sub(active)
 }
 
-/// Ids of the tasks to stop: the sick ones first, then those not yet running, then the oldest.
-pub(crate) fn to_stop(tasks: &[&Task], revision: &str, wanted: u32) -> Vec<String> {
-    let mut active: Vec<&&Task> = tasks.iter().filter(|task| task.owner.revision() == Some(revision) && task.is_active()).collect();
-    let excess = active.len().saturating_sub(usize::try_from(wanted).unwrap_or(usize::MAX));
-    active.sort_by_key(|task| (task.health != Health::Unhealthy, task.is_running(), is_healthy(task), task.created_at));
+/// Ids of the tasks to stop so that `wanted` stay: the sick ones first, then those not yet running, then the oldest.
+pub(crate) fn to_stop(tasks: &[&Task], of: impl Fn(&Task) -> bool, wanted: u32) -> Vec<String> {
+    let mut active: Vec<&&Task> = tasks.iter().filter(|task| of(task) && task.is_active()).collect();
+    let excess = active
+        .len()
+        .saturating_sub(usize::try_from(wanted).unwrap_or(usize::MAX));
+    active.sort_by_key(|task| {
+        (
+            task.health != Health::Unhealthy,
+            task.is_running(),
+            is_healthy(task),
+            task.created_at,
+        )
+    });
     active.iter().take(excess).map(|task| task.id.clone()).collect()
 }
 
@@ -67,7 +87,9 @@ pub(crate) fn to_stop(tasks: &[&Task], revision: &str, wanted: u32) -> Vec<Strin
 pub(crate) fn wait_after(failures_in_a_row: u32) -> Duration {
     match failures_in_a_row.checked_sub(2) {
         None => Duration::ZERO,
-        Some(doublings) => FIRST_WAIT.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(LONGEST_WAIT),
+        Some(doublings) => FIRST_WAIT
+            .saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX))
+            .min(LONGEST_WAIT),
     }
 }
 

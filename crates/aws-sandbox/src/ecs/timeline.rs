@@ -39,7 +39,9 @@ struct Visit {
 /// Every deployment of every service, oldest first within a service.
 pub(crate) fn timelines(engine: &Engine) -> Vec<Timeline> {
     engine.world.read(|world| {
-        let services = world.regions().flat_map(|(name, region)| region.services.values().map(move |service| (name, service)));
+        let services = world
+            .regions()
+            .flat_map(|(name, region)| region.services.values().map(move |service| (name, service)));
         services
             .flat_map(|(region, service)| {
                 service.deployments.iter().map(move |deployment| Timeline {

@@ -2,11 +2,19 @@
 
 /// Weights of the target's and the other group. Elastic Load Balancing takes whole weights from 0 to 999, so whole
 /// percentages stay as they are and tenths are scaled up.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the percentage is clamped to 0–100 before")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the percentage is clamped to 0–100 before"
+)]
 pub(crate) fn weights(percent: f64) -> (u32, u32) {
     let percent = percent.clamp(0.0, 100.0);
     let tenths = (percent * 10.0).round() as u32;
-    if tenths.is_multiple_of(10) { (tenths / 10, 100 - tenths / 10) } else { (tenths, 1000 - tenths) }
+    if tenths.is_multiple_of(10) {
+        (tenths / 10, 100 - tenths / 10)
+    } else {
+        (tenths, 1000 - tenths)
+    }
 }
 
 #[cfg(test)]

@@ -49,7 +49,10 @@ pub(super) fn answer(front: &Front, parts: &http::request::Parts, body: &Bytes) 
             front.stop.cancel();
             shown(&json!({ "status": "stopping" }))
         }
-        (method, _) => refuse(StatusCode::NOT_FOUND, &format!("the sandbox has no {method} {}", parts.uri.path())),
+        (method, _) => refuse(
+            StatusCode::NOT_FOUND,
+            &format!("the sandbox has no {method} {}", parts.uri.path()),
+        ),
     }
 }
 
@@ -67,6 +70,9 @@ fn refuse(status: StatusCode, message: &str) -> Reply {
 fn reply(status: StatusCode, text: Vec<u8>) -> Reply {
     let mut reply = Reply::new(Full::new(Bytes::from(text)));
     *reply.status_mut() = status;
-    reply.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    reply.headers_mut().insert(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("application/json"),
+    );
     reply
 }

@@ -78,7 +78,11 @@ impl Fault {
 
 /// `{"throttle": false}` would say nothing, so it is refused rather than ignored.
 fn only_true<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    if bool::deserialize(deserializer)? { Ok(true) } else { Err(serde::de::Error::custom("only true makes sense here")) }
+    if bool::deserialize(deserializer)? {
+        Ok(true)
+    } else {
+        Err(serde::de::Error::custom("only true makes sense here"))
+    }
 }
 
 #[cfg(test)]
@@ -99,7 +103,11 @@ mod tests {
 
     #[test]
     fn a_fault_that_says_nothing_is_refused() {
-        for text in [r#"{"on":"*","effect":{"throttle":false}}"#, r#"{"on":"*","effect":{"explode":true}}"#, r#"{"on":"*","time":1,"effect":{"throttle":true}}"#] {
+        for text in [
+            r#"{"on":"*","effect":{"throttle":false}}"#,
+            r#"{"on":"*","effect":{"explode":true}}"#,
+            r#"{"on":"*","time":1,"effect":{"throttle":true}}"#,
+        ] {
             assert!(serde_json::from_str::<Fault>(text).is_err(), "{text}");
         }
     }

@@ -76,12 +76,10 @@ impl StateDir {
                 path: path.to_owned(),
                 cause,
             })?;
-        let path = path
-            .canonicalize()
-            .map_err(|cause| PersistError::CreateFolder {
-                path: path.to_owned(),
-                cause,
-            })?;
+        let path = path.canonicalize().map_err(|cause| PersistError::CreateFolder {
+            path: path.to_owned(),
+            cause,
+        })?;
         let files = Arc::new(Files::default());
         let watched = Arc::downgrade(&files);
         thread::Builder::new()
@@ -219,9 +217,7 @@ impl Files {
             files.iter().filter_map(Weak::upgrade).collect()
         };
         // Every file gets its chance: a full disk may still take the small ones.
-        open.iter()
-            .map(|file| file.save())
-            .fold(Ok(()), Result::and)
+        open.iter().map(|file| file.save()).fold(Ok(()), Result::and)
     }
 }
 
@@ -294,9 +290,7 @@ mod tests {
         fs::remove_dir(&obstacle).unwrap();
         dir.save().unwrap();
         assert_eq!(
-            Persisted::<u32>::open(&dir, "number")
-                .unwrap()
-                .read(|number| *number),
+            Persisted::<u32>::open(&dir, "number").unwrap().read(|number| *number),
             7
         );
     }

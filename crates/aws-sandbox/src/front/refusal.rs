@@ -19,12 +19,20 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), status }
+        Self {
+            code: code.into(),
+            message: message.into(),
+            status,
+        }
     }
 
     /// "The request must contain either a valid (registered) AWS access key ID or X.509 certificate."
     pub(crate) fn unsigned() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "MissingAuthenticationToken", "Missing Authentication Token")
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "MissingAuthenticationToken",
+            "Missing Authentication Token",
+        )
     }
 
     pub(crate) fn expired(protocol: Protocol) -> Self {
@@ -32,23 +40,41 @@ impl Refusal {
             Protocol::Json | Protocol::Cbor => "ExpiredTokenException",
             Protocol::Query | Protocol::RestXml => "ExpiredToken",
         };
-        Self::new(StatusCode::FORBIDDEN, code, "The security token included in the request is expired")
+        Self::new(
+            StatusCode::FORBIDDEN,
+            code,
+            "The security token included in the request is expired",
+        )
     }
 
     pub(crate) fn throttled(protocol: Protocol) -> Self {
         match protocol {
-            Protocol::Json | Protocol::Cbor => Self::new(StatusCode::BAD_REQUEST, "ThrottlingException", "Rate exceeded"),
+            Protocol::Json | Protocol::Cbor => {
+                Self::new(StatusCode::BAD_REQUEST, "ThrottlingException", "Rate exceeded")
+            }
             Protocol::Query => Self::new(StatusCode::BAD_REQUEST, "Throttling", "Rate exceeded"),
-            Protocol::RestXml => Self::new(StatusCode::SERVICE_UNAVAILABLE, "SlowDown", "Please reduce your request rate."),
+            Protocol::RestXml => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "SlowDown",
+                "Please reduce your request rate.",
+            ),
         }
     }
 
     pub(crate) fn unknown_service(name: &str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "UnknownOperationException", format!("The sandbox does not play the service {name}"))
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "UnknownOperationException",
+            format!("The sandbox does not play the service {name}"),
+        )
     }
 
     pub(crate) fn state_not_written(cause: &str) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", format!("the sandbox cannot write its state: {cause}"))
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalFailure",
+            format!("the sandbox cannot write its state: {cause}"),
+        )
     }
 
     pub(crate) fn reply(&self, protocol: Protocol, request_id: &str) -> Reply {
@@ -76,7 +102,11 @@ impl Refusal {
     }
 
     fn query(&self, request_id: &str) -> String {
-        let sender = if self.status.is_server_error() { "Receiver" } else { "Sender" };
+        let sender = if self.status.is_server_error() {
+            "Receiver"
+        } else {
+            "Sender"
+        };
         let mut xml = Xml::document();
         xml.element("ErrorResponse", |xml| {
             xml.element("Error", |xml| {
@@ -101,7 +131,10 @@ impl Refusal {
 
     fn cbor(&self) -> Vec<u8> {
         let text = |text: &str| Value::Text(text.to_owned());
-        let map = Value::Map(vec![(text("__type"), text(&self.code)), (text("message"), text(&self.message))]);
+        let map = Value::Map(vec![
+            (text("__type"), text(&self.code)),
+            (text("message"), text(&self.message)),
+        ]);
         let mut bytes = Vec::new();
         // Writing a value into memory cannot fail; an empty body would still carry the status.
         if ciborium::into_writer(&map, &mut bytes).is_err() {

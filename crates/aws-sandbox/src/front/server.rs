@@ -117,7 +117,11 @@ impl Front {
         let body = match Limited::new(body, LARGEST_BODY).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) => {
-                let refusal = Refusal::new(StatusCode::BAD_REQUEST, "RequestTimeout", format!("the body did not arrive whole: {error}"));
+                let refusal = Refusal::new(
+                    StatusCode::BAD_REQUEST,
+                    "RequestTimeout",
+                    format!("the body did not arrive whole: {error}"),
+                );
                 return Ok(whole(refusal.reply(route::protocol(&parts), &request_id())));
             }
         };
@@ -130,8 +134,15 @@ impl Front {
     async fn call(&self, parts: http::request::Parts, body: Bytes, scope: Option<Scope>) -> Result<Reply, Dropped> {
         let request_id = request_id();
         let protocol = route::protocol(&parts);
-        let Some(scope) = scope else { return Ok(Refusal::unsigned().reply(protocol, &request_id)) };
-        let Some(Route { service, operation, protocol }) = route::route(&parts, &body, &scope) else {
+        let Some(scope) = scope else {
+            return Ok(Refusal::unsigned().reply(protocol, &request_id));
+        };
+        let Some(Route {
+            service,
+            operation,
+            protocol,
+        }) = route::route(&parts, &body, &scope)
+        else {
             return Ok(Refusal::unknown_service(&scope.service).reply(protocol, &request_id));
         };
         let name = format!("{service}:{operation}");
@@ -144,13 +155,23 @@ impl Front {
             return Ok(refusal.reply(protocol, &request_id));
         }
         let account = self.account.clone();
-        let call = Call { region: scope.region, account, access_key: scope.access_key, operation, request_id, parts, body };
+        let call = Call {
+            region: scope.region,
+            account,
+            access_key: scope.access_key,
+            operation,
+            request_id,
+            parts,
+            body,
+        };
         let reply = self.perform(service, &call).await;
         let reply = self.kept(reply, protocol, &call).await;
         tracing::debug!(call = name, status = reply.status().as_u16(), "answered");
         match fault {
             Some(Effect::DropResponse(_)) => Err(Dropped),
-            Some(Effect::Throttle(_) | Effect::Error { .. } | Effect::DelayMs(_) | Effect::ExpiredToken(_)) | None => Ok(reply),
+            Some(Effect::Throttle(_) | Effect::Error { .. } | Effect::DelayMs(_) | Effect::ExpiredToken(_)) | None => {
+                Ok(reply)
+            }
         }
     }
 

@@ -8,8 +8,9 @@ use aws_sdk_ecs::operation::create_cluster::CreateClusterInput;
 use aws_sdk_ecs::operation::create_service::CreateServiceInput;
 use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionInput;
 use aws_sdk_ecs::types::{
-    AdvancedConfiguration, AwsVpcConfiguration, Compatibility, ContainerDefinition, DeploymentConfiguration, DeploymentStrategy, KeyValuePair,
-    LaunchType, LoadBalancer, LogConfiguration, LogDriver, NetworkConfiguration, NetworkMode, PortMapping, Secret,
+    AdvancedConfiguration, AwsVpcConfiguration, Compatibility, ContainerDefinition, DeploymentConfiguration,
+    DeploymentStrategy, KeyValuePair, LaunchType, LoadBalancer, LogConfiguration, LogDriver, NetworkConfiguration,
+    NetworkMode, PortMapping, Secret,
 };
 
 use super::file::{self, Database, Service, Stack, Strategy};
@@ -81,10 +82,21 @@ pub(crate) async fn apply(services: &Services, stack: &Stack) -> Result<(), Stac
         create_database(services, &stack.region, database).await?;
     }
     for name in &stack.buckets {
-        services.s3.ensure_bucket(&stack.region, name).map_err(|cause| StackError::Bucket { name: name.clone(), cause: cause.into() })?;
+        services
+            .s3
+            .ensure_bucket(&stack.region, name)
+            .map_err(|cause| StackError::Bucket {
+                name: name.clone(),
+                cause: cause.into(),
+            })?;
     }
     let name = stack.load_balancer.name.clone();
-    let balancer = create_load_balancer(services, stack).await.map_err(|cause| StackError::LoadBalancer { name, cause: cause.into() })?;
+    let balancer = create_load_balancer(services, stack)
+        .await
+        .map_err(|cause| StackError::LoadBalancer {
+            name,
+            cause: cause.into(),
+        })?;
     create_service(services, stack, &balancer)?;
     for alarm in &stack.alarms {
         create_alarm(services, stack, &balancer, alarm)?;
@@ -108,9 +120,15 @@ async fn create_database(services: &Services, region: &str, database: &Database)
         allocated_gigabytes: 20,
         tags: BTreeMap::new(),
     };
-    let failed = |cause: RdsError| StackError::Database { identifier: database.identifier.clone(), cause: cause.into() };
+    let failed = |cause: RdsError| StackError::Database {
+        identifier: database.identifier.clone(),
+        cause: cause.into(),
+    };
     let endpoint = services.rds.create(region, spec).await.map_err(failed)?;
-    let url = format!("postgres://{}:{password}@{}:{}/{}", database.username, endpoint.host, endpoint.port, database.name);
+    let url = format!(
+        "postgres://{}:{password}@{}:{}/{}",
+        database.username, endpoint.host, endpoint.port, database.name
+    );
     services.secrets.create(region, &database.url_secret, &url);
     Ok(())
 }
@@ -137,15 +155,31 @@ async fn create_load_balancer(services: &Services, stack: &Stack) -> Result<Bala
             Some(listener) => listener,
             None => services.elb.create_listener(&arn, port, &forward).await?,
         };
-        rules.push(services.elb.default_rule(&listener).ok_or(ElbError::ListenerNotFound(listener))?);
+        rules.push(
+            services
+                .elb
+                .default_rule(&listener)
+                .ok_or(ElbError::ListenerNotFound(listener))?,
+        );
     }
     let mut rules = rules.into_iter();
     let (production_rule, test_rule) = (rules.next().unwrap_or_default(), rules.next().unwrap_or_default());
-    Ok(Balancer { arn, blue, green, production_rule, test_rule })
+    Ok(Balancer {
+        arn,
+        blue,
+        green,
+        production_rule,
+        test_rule,
+    })
 }
 
 fn group(stack: &Stack, colour: &str) -> TargetGroupSpec {
-    let file::LoadBalancer { name, health_check, deregistration_delay_seconds, .. } = &stack.load_balancer;
+    let file::LoadBalancer {
+        name,
+        health_check,
+        deregistration_delay_seconds,
+        ..
+    } = &stack.load_balancer;
     TargetGroupSpec {
         name: format!("{name}-{colour}"),
         port: stack.service.port,
@@ -166,15 +200,24 @@ fn group(stack: &Stack, colour: &str) -> TargetGroupSpec {
 fn create_service(services: &Services, stack: &Stack, balancer: &Balancer) -> Result<(), StackError> {
     let region = &stack.region;
     let spec = &stack.service;
-    let failed = |cause: EcsError| StackError::Service { name: spec.name.clone(), cause: cause.into() };
+    let failed = |cause: EcsError| StackError::Service {
+        name: spec.name.clone(),
+        cause: cause.into(),
+    };
     if ecs::service_exists(&services.ecs, region, &stack.cluster, &spec.name) {
         return Ok(());
     }
-    let cluster = CreateClusterInput::builder().cluster_name(&stack.cluster).build().map_err(StackError::Shape)?;
+    let cluster = CreateClusterInput::builder()
+        .cluster_name(&stack.cluster)
+        .build()
+        .map_err(StackError::Shape)?;
     ecs::clusters::create(&services.ecs, region, &cluster).map_err(failed)?;
     let definition = task_definition(region, spec).map_err(StackError::Shape)?;
     let registered = ecs::definitions::register(&services.ecs, region, &definition).map_err(failed)?;
-    let arn = registered.task_definition().and_then(|definition| definition.task_definition_arn()).unwrap_or_default();
+    let arn = registered
+        .task_definition()
+        .and_then(|definition| definition.task_definition_arn())
+        .unwrap_or_default();
     let service = service(stack, balancer, arn).map_err(StackError::Shape)?;
     ecs::services::create(&services.ecs, region, &service).map_err(failed)?;
     Ok(())
@@ -251,13 +294,28 @@ fn service(stack: &Stack, balancer: &Balancer, task_definition: &str) -> Result<
         .build()
 }
 
-fn create_alarm(services: &Services, stack: &Stack, balancer: &Balancer, alarm: &file::Alarm) -> Result<(), StackError> {
+fn create_alarm(
+    services: &Services,
+    stack: &Stack,
+    balancer: &Balancer,
+    alarm: &file::Alarm,
+) -> Result<(), StackError> {
     if services.cloudwatch.alarm_state(&stack.region, &alarm.name).is_some() {
         return Ok(());
     }
-    let value = balancer.arn.split_once("loadbalancer/").map_or(balancer.arn.as_str(), |(_, value)| value);
-    let dimension = Dimension { name: "LoadBalancer".to_owned(), value: value.to_owned() };
-    let metric = Metric { namespace: "AWS/ApplicationELB".to_owned(), name: alarm.metric.clone(), dimensions: vec![dimension] };
+    let value = balancer
+        .arn
+        .split_once("loadbalancer/")
+        .map_or(balancer.arn.as_str(), |(_, value)| value);
+    let dimension = Dimension {
+        name: "LoadBalancer".to_owned(),
+        value: value.to_owned(),
+    };
+    let metric = Metric {
+        namespace: "AWS/ApplicationELB".to_owned(),
+        name: alarm.metric.clone(),
+        dimensions: vec![dimension],
+    };
     let spec = AlarmSpec::on(
         &alarm.name,
         metric,
@@ -266,5 +324,11 @@ fn create_alarm(services: &Services, stack: &Stack, balancer: &Balancer, alarm: 
         alarm.evaluation_periods.get(),
         alarm.threshold,
     );
-    services.cloudwatch.put_alarm(&stack.region, spec).map_err(|cause| StackError::Alarm { name: alarm.name.clone(), cause: cause.into() })
+    services
+        .cloudwatch
+        .put_alarm(&stack.region, spec)
+        .map_err(|cause| StackError::Alarm {
+            name: alarm.name.clone(),
+            cause: cause.into(),
+        })
 }

@@ -140,8 +140,14 @@ fn thirty() -> u32 {
 impl Stack {
     /// Reads a stack from a file.
     pub fn read(path: &Path) -> Result<Self, StackFileError> {
-        let text = std::fs::read_to_string(path).map_err(|cause| StackFileError::Read { path: path.to_owned(), cause })?;
-        serde_yaml::from_str(&text).map_err(|cause| StackFileError::Parse { path: path.to_owned(), cause })
+        let text = std::fs::read_to_string(path).map_err(|cause| StackFileError::Read {
+            path: path.to_owned(),
+            cause,
+        })?;
+        serde_yaml::from_str(&text).map_err(|cause| StackFileError::Parse {
+            path: path.to_owned(),
+            cause,
+        })
     }
 
     /// Lets the load balancer listen on other ports, for tests that run side by side.

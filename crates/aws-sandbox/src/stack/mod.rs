@@ -5,6 +5,6 @@
 mod apply;
 mod file;
 
-pub(crate) use apply::apply;
 pub use apply::StackError;
+pub(crate) use apply::apply;
 pub use file::{Stack, StackFileError};

@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_sandbox::image::{self, Destination, Program};
@@ -14,15 +13,14 @@ use aws_sandbox::{Config, Sandbox, Stack, StartError};
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ecs::types::{
     CanaryConfiguration, Deployment, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentLifecycleHook,
-    DeploymentLifecycleHookAction, DeploymentLifecycleHookStage, DeploymentLifecycleHookStatus, DeploymentLifecycleHookTargetType,
-    DeploymentStrategy, Service, ServiceDeployment, ServiceDeploymentStatus,
+    DeploymentLifecycleHookAction, DeploymentLifecycleHookStage, DeploymentLifecycleHookStatus,
+    DeploymentLifecycleHookTargetType, DeploymentStrategy, Service, ServiceDeployment, ServiceDeploymentStatus,
 };
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use tempfile::TempDir;
+
+mod users;
+
+pub(crate) use users::{Users, assert_only};
 
 pub(crate) const CLUSTER: &str = "demo";
 pub(crate) const SERVICE: &str = "web";
@@ -71,7 +69,13 @@ pub(crate) async fn start() -> Bench {
             Ok(sandbox) => {
                 sandbox.apply_stack(&stack()).await.unwrap();
                 let address = sandbox.address();
-                return Bench { sandbox, ecs: ecs(address), address, network, folder };
+                return Bench {
+                    sandbox,
+                    ecs: ecs(address),
+                    address,
+                    network,
+                    folder,
+                };
             }
             Err(StartError::PortTaken { .. }) => {}
             Err(error) => panic!("{error:?}"),
@@ -131,8 +135,17 @@ pub(crate) fn ecs(address: SocketAddrV4) -> aws_sdk_ecs::Client {
 
 /// The program of `examples/echo.rs`.
 pub(crate) fn echo() -> PathBuf {
-    let program = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("examples/echo");
-    assert!(program.exists(), "build the examples first: cargo build --examples -p aws-sandbox");
+    let program = std::env::current_exe()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .join("examples/echo");
+    assert!(
+        program.exists(),
+        "build the examples first: cargo build --examples -p aws-sandbox"
+    );
     program
 }
 
@@ -162,18 +175,33 @@ impl Bench {
     }
 
     pub(crate) async fn ended(&self, arn: &str) -> ServiceDeployment {
-        let ends = [ServiceDeploymentStatus::Successful, ServiceDeploymentStatus::RollbackSuccessful, ServiceDeploymentStatus::Stopped, ServiceDeploymentStatus::RollbackFailed];
-        self.until(arn, "the end", |deployment| deployment.status().is_some_and(|status| ends.contains(status))).await
+        let ends = [
+            ServiceDeploymentStatus::Successful,
+            ServiceDeploymentStatus::RollbackSuccessful,
+            ServiceDeploymentStatus::Stopped,
+            ServiceDeploymentStatus::RollbackFailed,
+        ];
+        self.until(arn, "the end", |deployment| {
+            deployment.status().is_some_and(|status| ends.contains(status))
+        })
+        .await
     }
 
     /// Waits for a deployment to be in a state.
-    pub(crate) async fn until(&self, arn: &str, what: &str, is: impl Fn(&ServiceDeployment) -> bool) -> ServiceDeployment {
+    pub(crate) async fn until(
+        &self,
+        arn: &str,
+        what: &str,
+        is: impl Fn(&ServiceDeployment) -> bool,
+    ) -> ServiceDeployment {
         until(&self.ecs, arn, what, is).await
     }
 
     /// Waits for the next pause and gives its id.
     pub(crate) async fn pause(&self, arn: &str) -> String {
-        let paused = self.until(arn, "a pause", |deployment| waiting(deployment).is_some()).await;
+        let paused = self
+            .until(arn, "a pause", |deployment| waiting(deployment).is_some())
+            .await;
         waiting(&paused).unwrap()
     }
 
@@ -188,6 +216,19 @@ impl Bench {
             .unwrap();
     }
 
+    /// ARNs of the service's running tasks.
+    pub(crate) async fn tasks(&self) -> Vec<String> {
+        let tasks = self
+            .ecs
+            .list_tasks()
+            .cluster(CLUSTER)
+            .service_name(SERVICE)
+            .send()
+            .await
+            .unwrap();
+        tasks.task_arns.unwrap_or_default()
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}:8080{path}", self.address.ip())
     }
@@ -200,18 +241,45 @@ impl Bench {
 
 pub(crate) async fn push(address: SocketAddrV4, tag: &str, variables: &[(&str, &str)]) {
     let mut environment = BTreeMap::from([("RELEASE".to_owned(), tag.to_owned())]);
-    environment.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    let program = Program { file: echo(), arguments: Vec::new(), environment, labels: BTreeMap::new(), ports: vec![3000] };
-    let image = tokio::task::spawn_blocking(move || image::pack(&program).unwrap()).await.unwrap();
+    environment.extend(
+        variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+    );
+    let program = Program {
+        file: echo(),
+        arguments: Vec::new(),
+        environment,
+        labels: BTreeMap::new(),
+        ports: vec![3000],
+    };
+    let image = tokio::task::spawn_blocking(move || image::pack(&program).unwrap())
+        .await
+        .unwrap();
     let destination: Destination = format!("{address}/web:{tag}").parse().unwrap();
     image::push(&image, &destination, None).await.unwrap();
 }
 
 pub(crate) async fn deploy(ecs: &aws_sdk_ecs::Client, tag: &str, configuration: DeploymentConfiguration) -> String {
-    let known = ecs.describe_task_definition().task_definition("web").send().await.unwrap().task_definition.unwrap();
+    let known = ecs
+        .describe_task_definition()
+        .task_definition("web")
+        .send()
+        .await
+        .unwrap()
+        .task_definition
+        .unwrap();
     let mut container = known.container_definitions()[0].clone();
     container.image = Some(format!("web:{tag}"));
-    let registered = ecs.register_task_definition().family("web").container_definitions(container).cpu("256").memory("512").send().await.unwrap();
+    let registered = ecs
+        .register_task_definition()
+        .family("web")
+        .container_definitions(container)
+        .cpu("256")
+        .memory("512")
+        .send()
+        .await
+        .unwrap();
     let definition = registered.task_definition.unwrap().task_definition_arn.unwrap();
     let updated = ecs
         .update_service()
@@ -227,32 +295,65 @@ pub(crate) async fn deploy(ecs: &aws_sdk_ecs::Client, tag: &str, configuration: 
 }
 
 pub(crate) async fn service(ecs: &aws_sdk_ecs::Client) -> Service {
-    ecs.describe_services().cluster(CLUSTER).services(SERVICE).send().await.unwrap().services.unwrap().remove(0)
+    ecs.describe_services()
+        .cluster(CLUSTER)
+        .services(SERVICE)
+        .send()
+        .await
+        .unwrap()
+        .services
+        .unwrap()
+        .remove(0)
 }
 
 pub(crate) async fn deployment(ecs: &aws_sdk_ecs::Client, arn: &str) -> ServiceDeployment {
-    ecs.describe_service_deployments().service_deployment_arns(arn).send().await.unwrap().service_deployments.unwrap().remove(0)
+    ecs.describe_service_deployments()
+        .service_deployment_arns(arn)
+        .send()
+        .await
+        .unwrap()
+        .service_deployments
+        .unwrap()
+        .remove(0)
 }
 
-pub(crate) async fn until(ecs: &aws_sdk_ecs::Client, arn: &str, what: &str, is: impl Fn(&ServiceDeployment) -> bool) -> ServiceDeployment {
+pub(crate) async fn until(
+    ecs: &aws_sdk_ecs::Client,
+    arn: &str,
+    what: &str,
+    is: impl Fn(&ServiceDeployment) -> bool,
+) -> ServiceDeployment {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let deployment = deployment(ecs, arn).await;
         if is(&deployment) {
             return deployment;
         }
-        assert!(Instant::now() < deadline, "{what} did not come: {deployment:#?}\n{:#?}", service(ecs).await.events());
+        assert!(
+            Instant::now() < deadline,
+            "{what} did not come: {deployment:#?}\n{:#?}",
+            service(ecs).await.events()
+        );
         tokio::time::sleep(TICK).await;
     }
 }
 
 fn waiting(deployment: &ServiceDeployment) -> Option<String> {
     let waits = |status| status == Some(&DeploymentLifecycleHookStatus::AwaitingAction);
-    deployment.lifecycle_hook_details().iter().find(|hook| waits(hook.status())).and_then(|hook| hook.hook_id.clone())
+    deployment
+        .lifecycle_hook_details()
+        .iter()
+        .find(|hook| waits(hook.status()))
+        .and_then(|hook| hook.hook_id.clone())
 }
 
 pub(crate) fn blue_green(bake_minutes: i32) -> DeploymentConfiguration {
-    DeploymentConfiguration::builder().strategy(DeploymentStrategy::BlueGreen).bake_time_in_minutes(bake_minutes).deployment_circuit_breaker(breaker()).set_lifecycle_hooks(Some(Vec::new())).build()
+    DeploymentConfiguration::builder()
+        .strategy(DeploymentStrategy::BlueGreen)
+        .bake_time_in_minutes(bake_minutes)
+        .deployment_circuit_breaker(breaker())
+        .set_lifecycle_hooks(Some(Vec::new()))
+        .build()
 }
 
 /// 10 %, then everything, each after somebody said so.
@@ -263,9 +364,26 @@ pub(crate) fn canary() -> DeploymentConfiguration {
         .build();
     DeploymentConfiguration::builder()
         .strategy(DeploymentStrategy::Canary)
-        .canary_configuration(CanaryConfiguration::builder().canary_percent(10.0).canary_bake_time_in_minutes(1).build())
+        .canary_configuration(
+            CanaryConfiguration::builder()
+                .canary_percent(10.0)
+                .canary_bake_time_in_minutes(1)
+                .build(),
+        )
         .bake_time_in_minutes(1)
         .lifecycle_hooks(hook)
+        .deployment_circuit_breaker(breaker())
+        .build()
+}
+
+/// Half as many again while tasks are replaced.
+pub(crate) fn rolling() -> DeploymentConfiguration {
+    DeploymentConfiguration::builder()
+        .strategy(DeploymentStrategy::Rolling)
+        .minimum_healthy_percent(100)
+        .maximum_percent(150)
+        .bake_time_in_minutes(0)
+        .set_lifecycle_hooks(Some(Vec::new()))
         .deployment_circuit_breaker(breaker())
         .build()
 }
@@ -284,69 +402,34 @@ pub(crate) async fn eventually(what: &str, is: impl AsyncFn() -> bool) {
 }
 
 pub(crate) fn primary(service: &Service) -> &Deployment {
-    service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY")).unwrap()
+    service
+        .deployments()
+        .iter()
+        .find(|deployment| deployment.status() == Some("PRIMARY"))
+        .unwrap()
 }
 
-/// What users saw: how often each release or failure.
-pub(crate) type Seen = BTreeMap<String, u64>;
-
-/// Eight users who ask again and again until they are stopped.
-pub(crate) struct Users {
-    seen: Arc<Mutex<Seen>>,
-    over: Arc<AtomicBool>,
-    asking: Vec<tokio::task::JoinHandle<()>>,
+/// Processes of the test program that belong to a sandbox's network.
+pub(crate) fn tasks_of(number: u8) -> Vec<u32> {
+    let mine = format!("HOST=127.{number}.");
+    let processes = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    processes
+        .filter(|pid: &u32| {
+            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment
+                .split(|byte| *byte == 0)
+                .any(|variable| variable.starts_with(mine.as_bytes()))
+        })
+        .collect()
 }
 
-impl Users {
-    fn start(url: &str) -> Self {
-        let (seen, over) = (Arc::new(Mutex::new(Seen::new())), Arc::new(AtomicBool::new(false)));
-        let client: Client<HttpConnector, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-        let asking = (0..8).map(|_| tokio::spawn(keep_asking(client.clone(), url.to_owned(), Arc::clone(&seen), Arc::clone(&over)))).collect();
-        Self { seen, over, asking }
-    }
-
-    /// What was seen since the last look.
-    pub(crate) fn take(&self) -> Seen {
-        std::mem::take(&mut self.seen.lock().unwrap())
-    }
-
-    pub(crate) fn look(&self) -> Seen {
-        self.seen.lock().unwrap().clone()
-    }
-
-    pub(crate) async fn stop(self) -> Seen {
-        self.over.store(true, Ordering::Relaxed);
-        for asking in self.asking {
-            asking.await.unwrap();
-        }
-        std::mem::take(&mut self.seen.lock().unwrap())
-    }
-}
-
-async fn keep_asking(client: Client<HttpConnector, Empty<Bytes>>, url: String, seen: Arc<Mutex<Seen>>, over: Arc<AtomicBool>) {
-    while !over.load(Ordering::Relaxed) {
-        let answer = get(&client, &url).await;
-        *seen.lock().unwrap().entry(answer).or_default() += 1;
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-async fn get(client: &Client<HttpConnector, Empty<Bytes>>, url: &str) -> String {
-    match client.get(url.parse().unwrap()).await {
-        Ok(response) => {
-            let status = response.status();
-            match response.into_body().collect().await {
-                Ok(body) if status.is_success() => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
-                Ok(body) => format!("{status}: {}", String::from_utf8_lossy(&body.to_bytes())),
-                Err(error) => format!("broken: {error}"),
-            }
-        }
-        Err(error) => format!("failed: {error:?}"),
-    }
-}
-
-/// Only these answers were seen, and each of them was.
-pub(crate) fn assert_only(seen: &Seen, expected: &[&str]) {
-    let answers: Vec<&str> = seen.keys().map(String::as_str).collect();
-    assert_eq!(answers, expected, "{seen:#?}");
+/// SIGKILL, as the kernel does when memory runs out.
+pub(crate) fn kill(pid: u32) {
+    let killed = std::process::Command::new("kill")
+        .args(["-9", &pid.to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
 }

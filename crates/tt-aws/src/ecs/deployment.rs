@@ -276,3 +276,58 @@ pub(crate) fn at(time: &aws_smithy_types::DateTime) -> Result<OffsetDateTime, Po
     OffsetDateTime::from_unix_timestamp_nanos(time.as_nanos())
         .map_err(|error| other(ACTION, PortErrorKind::Unexpected, error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::types::{DeploymentLifecycleHookDetail, ServiceDeploymentLifecycleStage};
+
+    use super::*;
+
+    fn waiting(stage: &str, status: DeploymentLifecycleHookStatus) -> ServiceDeployment {
+        let hook = DeploymentLifecycleHookDetail::builder()
+            .hook_id("h-1")
+            .target_type(DeploymentLifecycleHookTargetType::Pause)
+            .status(status)
+            .build();
+        ServiceDeployment::builder()
+            .lifecycle_stage(ServiceDeploymentLifecycleStage::from(stage))
+            .lifecycle_hook_details(hook)
+            .build()
+    }
+
+    #[test]
+    fn a_pause_is_found_at_a_stage_that_the_sdk_does_not_know() {
+        let found = waiting(
+            "PRE_PRODUCTION_TRAFFIC_SHIFT",
+            DeploymentLifecycleHookStatus::AwaitingAction,
+        );
+        let stage = LifecycleStage::from_ecs_name(found.lifecycle_stage().unwrap().as_str()).unwrap();
+        assert_eq!(stage, LifecycleStage::PreProductionTrafficShift);
+        assert_eq!(pause(&found, stage).unwrap().hook, "h-1");
+    }
+
+    #[test]
+    fn a_pause_that_was_answered_waits_no_more() {
+        let found = waiting("POST_TEST_TRAFFIC_SHIFT", DeploymentLifecycleHookStatus::Succeeded);
+        assert_eq!(pause(&found, LifecycleStage::PostTestTrafficShift), None);
+    }
+
+    #[test]
+    fn a_status_of_a_later_api_is_an_error_and_no_guess() {
+        let found = ServiceDeployment::builder()
+            .status(ServiceDeploymentStatus::from("SUSPENDED"))
+            .build();
+        assert_eq!(status(&found).unwrap_err().kind, PortErrorKind::Unexpected);
+        assert_eq!(
+            status(&ServiceDeployment::builder().build()).unwrap_err().kind,
+            PortErrorKind::Unexpected
+        );
+    }
+
+    #[test]
+    fn percentages_keep_their_tenths() {
+        assert_eq!(requested_share(Some(0.1)), Share::from_tenths(1));
+        assert_eq!(requested_share(Some(33.3)), Share::from_tenths(333));
+        assert_eq!(requested_share(None), Share::NONE);
+    }
+}

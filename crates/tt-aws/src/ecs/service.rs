@@ -61,9 +61,7 @@ pub(crate) async fn state(
     let action = "read the service";
     let serving = match deployment.as_ref().and_then(|deployment| deployment.from.as_ref()) {
         Some(from) => from.task_definition.as_str(),
-        None => service
-            .task_definition()
-            .ok_or_else(|| absent(action, "task definition"))?,
+        None => primary(&service).ok_or_else(|| absent(action, "task definition"))?,
     };
     let (definition, traffic) = tokio::try_join!(definition(clients, serving), traffic(clients, &service))?;
     let count = |value: i32| u32::try_from(value).unwrap_or(0);
@@ -77,6 +75,17 @@ pub(crate) async fn state(
         traffic,
         missing_roles: missing_roles(&service, &definition),
     })
+}
+
+/// What the service settled on. Its own `taskDefinition` is what was last asked for, which after a rollback need not be the same.
+fn primary(service: &Service) -> Option<&str> {
+    let primary = service
+        .deployments()
+        .iter()
+        .find(|deployment| deployment.status() == Some("PRIMARY"));
+    primary
+        .and_then(|deployment| deployment.task_definition())
+        .or_else(|| service.task_definition())
 }
 
 async fn in_flight(

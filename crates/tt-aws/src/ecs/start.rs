@@ -206,3 +206,93 @@ pub(crate) async fn revert(clients: &Clients, deployment: &Arn) -> Result<(), Po
         .map_err(failed("take the deployment back"))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::types::{DeploymentAlarms, DeploymentCircuitBreaker};
+    use tt_plan::LifecycleStage;
+
+    use super::*;
+
+    fn start(strategy: Strategy, pauses: Vec<LifecycleStage>) -> Start {
+        Start {
+            task_definition: Arn::new("arn:aws:ecs:r:1:task-definition/web:2"),
+            strategy,
+            bake: Minutes::new(10),
+            pauses,
+            decision_timeout: Minutes::new(60),
+            desired: Desired::Unchanged,
+        }
+    }
+
+    fn live() -> DeploymentConfiguration {
+        let breaker = DeploymentCircuitBreaker::builder().enable(true).rollback(true).build();
+        let alarms = DeploymentAlarms::builder()
+            .alarm_names("errors")
+            .enable(true)
+            .rollback(true)
+            .build()
+            .unwrap();
+        let foreign = DeploymentLifecycleHook::builder()
+            .target_type(DeploymentLifecycleHookTargetType::AwsLambda)
+            .hook_target_arn("arn:aws:lambda:r:1:function:audit")
+            .build();
+        DeploymentConfiguration::builder()
+            .deployment_circuit_breaker(breaker)
+            .alarms(alarms)
+            .maximum_percent(200)
+            .minimum_healthy_percent(100)
+            .lifecycle_hooks(foreign)
+            .build()
+    }
+
+    #[test]
+    fn what_others_configured_stays() {
+        let canary = Strategy::Canary {
+            percent: Percent::from_tenths(100).unwrap(),
+            bake: Minutes::new(5),
+        };
+        let pauses = vec![
+            LifecycleStage::PostTestTrafficShift,
+            LifecycleStage::PreProductionTrafficShift,
+        ];
+        let sent = configuration(&live(), &start(canary, pauses));
+        assert_eq!(sent.deployment_circuit_breaker(), live().deployment_circuit_breaker());
+        assert_eq!(sent.alarms(), live().alarms());
+        assert_eq!(
+            (sent.maximum_percent(), sent.minimum_healthy_percent()),
+            (Some(200), Some(100))
+        );
+        assert_eq!(sent.lifecycle_hooks()[0], live().lifecycle_hooks()[0]);
+        let stages: Vec<&str> = sent.lifecycle_hooks()[1]
+            .lifecycle_stages()
+            .iter()
+            .map(|stage| stage.as_str())
+            .collect();
+        assert_eq!(stages, ["POST_TEST_TRAFFIC_SHIFT", "PRE_PRODUCTION_TRAFFIC_SHIFT"]);
+    }
+
+    #[test]
+    fn pauses_of_an_earlier_deploy_do_not_linger() {
+        let before = configuration(
+            &live(),
+            &start(Strategy::AllAtOnce, vec![LifecycleStage::PostTestTrafficShift]),
+        );
+        assert_eq!(before.lifecycle_hooks().len(), 2);
+        let after = configuration(&before, &start(Strategy::AllAtOnce, Vec::new()));
+        assert_eq!(after.lifecycle_hooks(), live().lifecycle_hooks());
+    }
+
+    #[test]
+    fn the_same_settings_again_are_no_change_to_send() {
+        let once = configuration(
+            &live(),
+            &start(Strategy::AllAtOnce, vec![LifecycleStage::PostTestTrafficShift]),
+        );
+        let twice = configuration(
+            &once,
+            &start(Strategy::AllAtOnce, vec![LifecycleStage::PostTestTrafficShift]),
+        );
+        assert_eq!(once, twice);
+    }
+}

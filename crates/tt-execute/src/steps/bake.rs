@@ -30,12 +30,12 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
             let now = self.clock.now();
             if let Some(progress) = progress {
                 let status = &progress.deployment.status;
+                if let Some(reason) = turned_back(status) {
+                    return Err(self.detoured(run, Detour::TurnedBack { reason }, "baking", limit).await);
+                }
                 if *status == DeploymentStatus::Successful || progress.deployment.stage > Some(LifecycleStage::BakeTime)
                 {
                     return Ok(());
-                }
-                if let Some(reason) = turned_back(status) {
-                    return Err(self.detoured(run, Detour::TurnedBack { reason }, "baking", limit).await);
                 }
                 if elapsed(measured, now) >= self.environment.analysis.interval {
                     measured = now;

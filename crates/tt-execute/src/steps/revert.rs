@@ -26,7 +26,7 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
         let relaunched = run.plan.steps.iter().any(|step| matches!(step, Step::Relaunch { .. }));
         let limit = self.at_most(30);
         let home: fn(&Progress) -> Option<Result<(), String>> = if relaunched { arrived } else { returned };
-        match self.follow(run, limit, |_| Holdup::Return, home).await {
+        match self.poll(run, limit, |_| Holdup::Return, home).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(reason)) | Err(Detour::TurnedBack { reason }) => Err(Halt::RollbackFailed {
                 release: run.plan.replaces.clone(),

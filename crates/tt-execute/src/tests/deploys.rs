@@ -166,6 +166,8 @@ async fn a_rollback_from_elsewhere_never_looks_like_success() {
         let (ended, _) = world.run(&environment(), &plan, Until::Done).await;
         let halted = ended.unwrap_err();
         assert!(matches!(halted.why, Halt::RolledBack { .. }), "{halted}");
+        let baked = world.record().timings.iter().any(|timing| timing.step == "bake");
+        assert!(!baked, "a bake that was cut short counts as done");
         assert_eq!(world.live(), 1);
     }
 }

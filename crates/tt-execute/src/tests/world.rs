@@ -427,8 +427,14 @@ impl State {
             };
         }
         if let DeploymentStatus::RollingBack { reason } = sim.status.clone() {
-            sim.share = Share::NONE;
-            sim.status = DeploymentStatus::RolledBack { reason };
+            // Weights first; then the new tasks end, which ECS reports as CLEAN_UP.
+            if sim.stage != Stage::CleanUp {
+                sim.share = Share::NONE;
+                sim.stage = Stage::CleanUp;
+                sim.entered = now;
+            } else if now - sim.entered >= sim.lasts(healthy) {
+                sim.status = DeploymentStatus::RolledBack { reason };
+            }
             return;
         }
         while sim.status == DeploymentStatus::InProgress && now - sim.entered >= sim.lasts(healthy) {

@@ -121,10 +121,12 @@ impl Reporter {
         exit
     }
 
+    /// Where users are. On a terminal a later look takes the place of the one before.
     pub(crate) fn status(&self, environment: &Environment, observed: &Observed, progress: Option<&Progress>) {
         match &self.sink {
             Sink::Json => json::status(environment, observed, progress),
-            Sink::Bars(_) | Sink::Lines(_) => print_line(&words::status(environment, observed, progress)),
+            Sink::Bars(bars) => locked(bars).page(&words::status(environment, observed, progress)),
+            Sink::Lines(_) => print_line(&words::status(environment, observed, progress)),
         }
     }
 

@@ -12,10 +12,13 @@ use super::{Loudness, lines::facts, words};
 pub(super) struct Bars {
     all: MultiProgress,
     step: Option<ProgressBar>,
+    detail: Option<ProgressBar>,
     traffic: Option<ProgressBar>,
     title: String,
     targets: String,
     measured: String,
+    /// Lines of the page that is shown.
+    page: usize,
 }
 
 impl Bars {
@@ -24,10 +27,12 @@ impl Bars {
         Self {
             all: MultiProgress::new(),
             step: None,
+            detail: None,
             traffic: None,
             title,
             targets,
             measured,
+            page: 0,
         }
     }
 
@@ -40,6 +45,7 @@ impl Bars {
                 self.spinner().set_message(title);
             }
             Event::StepFinished { took, .. } => {
+                self.end_detail();
                 if let Some(bar) = self.step.take() {
                     let done = format!("  ✓ {}  {}", self.title, console::style(words::span(*took)).dim());
                     bar.finish_and_clear();
@@ -51,14 +57,13 @@ impl Bars {
                 waited,
                 at_most,
             } => {
-                let rest = if self.measured.is_empty() {
+                let found = if self.measured.is_empty() {
                     words::holdup(holdup)
                 } else {
                     self.measured.clone()
                 };
                 let limit = format!("{} of at most {}", words::span(*waited), words::span(*at_most));
-                let message = format!("{}\n      {rest}, {limit}", self.title);
-                self.spinner().set_message(message);
+                self.detail().set_message(format!("{found}, {limit}"));
             }
             Event::Traffic { share } => {
                 let message = self.targets.clone();
@@ -95,6 +100,7 @@ impl Bars {
     }
 
     pub(super) fn finish(&mut self) {
+        self.end_detail();
         if let Some(bar) = self.step.take() {
             bar.finish_and_clear();
             self.say(&format!("  ✗ {}", self.title));
@@ -102,6 +108,16 @@ impl Bars {
         if let Some(bar) = self.traffic.take() {
             bar.finish_and_clear();
         }
+    }
+
+    /// Shows a text of several lines in place of the last one.
+    pub(super) fn page(&mut self, text: &str) {
+        let terminal = console::Term::stdout();
+        let width = usize::from(terminal.size().1).max(1);
+        let rows = |line: &str| console::measure_text_width(line).max(1).div_ceil(width);
+        let _not_redrawn = terminal.clear_last_lines(self.page);
+        super::print_line(text);
+        self.page = text.lines().map(rows).sum();
     }
 
     fn spinner(&mut self) -> &ProgressBar {
@@ -113,6 +129,21 @@ impl Bars {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         })
+    }
+
+    /// What the step waits for, on a line of its own below it.
+    fn detail(&mut self) -> &ProgressBar {
+        let all = &self.all;
+        self.detail.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("      {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+            all.insert(1, ProgressBar::new_spinner().with_style(style))
+        })
+    }
+
+    fn end_detail(&mut self) {
+        if let Some(detail) = self.detail.take() {
+            detail.finish_and_clear();
+        }
     }
 
     fn bar(&mut self) -> &ProgressBar {

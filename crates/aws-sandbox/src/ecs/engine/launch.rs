@@ -38,8 +38,14 @@ pub(super) enum Essential {
 /// A task could not be started.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LaunchError {
-    #[error("CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: {cause}")]
-    Pull { container: String, image: String, cause: String },
+    #[error(
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: {cause}"
+    )]
+    Pull {
+        container: String,
+        image: String,
+        cause: String,
+    },
     #[error(
         "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: \
          service call has been retried 1 time(s): ResourceNotFoundException: Secrets Manager can't find the specified secret {reference}."
@@ -54,7 +60,9 @@ pub(super) enum LaunchError {
 impl LaunchError {
     pub(super) fn container(&self) -> Option<&str> {
         match self {
-            Self::Pull { container, .. } | Self::Secret { container, .. } | Self::Start { container, .. } => Some(container),
+            Self::Pull { container, .. } | Self::Secret { container, .. } | Self::Start { container, .. } => {
+                Some(container)
+            }
             Self::NoDefinition(_) => None,
         }
     }
@@ -69,7 +77,12 @@ struct Prepared {
 
 impl Engine {
     /// Starts every container of a task; those already started are ended again when a later one cannot be.
-    pub(super) async fn launch(&self, region: &str, task: &Task, address: Ipv4Addr) -> Result<Vec<Running>, LaunchError> {
+    pub(super) async fn launch(
+        &self,
+        region: &str,
+        task: &Task,
+        address: Ipv4Addr,
+    ) -> Result<Vec<Running>, LaunchError> {
         let definition = self
             .world
             .read(|world| world.region(region).definition(&task.definition).ok().cloned())
@@ -83,14 +96,23 @@ impl Engine {
             task.turn(TaskStatus::Pending);
         });
         let mut running: Vec<Running> = Vec::new();
-        for Prepared { definition, spec, lines } in prepared {
+        for Prepared {
+            definition,
+            spec,
+            lines,
+        } in prepared
+        {
             let name = definition.name().unwrap_or_default().to_owned();
             match self.plane.runtime.spawn(spec).await {
                 Ok(process) => {
                     self.keep_log(region, task, &definition, lines);
                     running.push(Running {
                         name,
-                        essential: if definition.essential().unwrap_or(true) { Essential::Yes } else { Essential::No },
+                        essential: if definition.essential().unwrap_or(true) {
+                            Essential::Yes
+                        } else {
+                            Essential::No
+                        },
                         stop_timeout: stop_timeout(&definition),
                         process,
                     });
@@ -99,20 +121,37 @@ impl Engine {
                     for started in &running {
                         started.process.kill();
                     }
-                    return Err(LaunchError::Start { container: name, cause: chain(&error) });
+                    return Err(LaunchError::Start {
+                        container: name,
+                        cause: chain(&error),
+                    });
                 }
             }
         }
         Ok(running)
     }
 
-    async fn prepare(&self, region: &str, task: &Task, definition: &ContainerDefinition, address: Ipv4Addr) -> Result<Prepared, LaunchError> {
+    async fn prepare(
+        &self,
+        region: &str,
+        task: &Task,
+        definition: &ContainerDefinition,
+        address: Ipv4Addr,
+    ) -> Result<Prepared, LaunchError> {
         let container = definition.name().unwrap_or_default().to_owned();
         let image = definition.image().unwrap_or_default();
         let (repository, tagged) = split_image(image);
-        let pinned = task.containers.iter().find(|known| known.name == container).and_then(|known| known.digest.clone());
+        let pinned = task
+            .containers
+            .iter()
+            .find(|known| known.name == container)
+            .and_then(|known| known.digest.clone());
         let reference = pinned.unwrap_or(tagged);
-        let pull = |cause| LaunchError::Pull { container: container.clone(), image: image.to_owned(), cause };
+        let pull = |cause| LaunchError::Pull {
+            container: container.clone(),
+            image: image.to_owned(),
+            cause,
+        };
         let unpacked = self
             .plane
             .registry
@@ -129,10 +168,23 @@ impl Engine {
         let changed = task.override_of(&container);
         let environment = self.environment(region, definition, changed, &unpacked.env)?;
         let command = command(definition, changed, &unpacked.entrypoint, &unpacked.cmd);
-        let working_dir = definition.working_directory().map_or(unpacked.working_dir, PathBuf::from);
+        let working_dir = definition
+            .working_directory()
+            .map_or(unpacked.working_dir, PathBuf::from);
         let (sender, lines) = mpsc::unbounded_channel();
-        let spec = ProcessSpec { rootfs: unpacked.rootfs, command, environment, working_dir, address, lines: sender };
-        Ok(Prepared { definition: definition.clone(), spec, lines })
+        let spec = ProcessSpec {
+            rootfs: unpacked.rootfs,
+            command,
+            environment,
+            working_dir,
+            address,
+            lines: sender,
+        };
+        Ok(Prepared {
+            definition: definition.clone(),
+            spec,
+            lines,
+        })
     }
 
     /// The image's variables, then the platform's, the definition's, the override's and the secrets, each over the ones before.
@@ -157,22 +209,44 @@ impl Engine {
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
-        let given = definition.environment().iter().chain(changed.map(ContainerOverride::environment).unwrap_or_default());
-        environment.extend(given.filter_map(|pair| Some((pair.name()?.to_owned(), pair.value().unwrap_or_default().to_owned()))));
+        let given = definition
+            .environment()
+            .iter()
+            .chain(changed.map(ContainerOverride::environment).unwrap_or_default());
+        environment.extend(
+            given.filter_map(|pair| Some((pair.name()?.to_owned(), pair.value().unwrap_or_default().to_owned()))),
+        );
         for secret in definition.secrets() {
-            let value = self.plane.secrets.value(region, secret.value_from()).ok_or_else(|| LaunchError::Secret {
-                container: definition.name().unwrap_or_default().to_owned(),
-                reference: secret.value_from().to_owned(),
-            })?;
+            let value = self
+                .plane
+                .secrets
+                .value(region, secret.value_from())
+                .ok_or_else(|| LaunchError::Secret {
+                    container: definition.name().unwrap_or_default().to_owned(),
+                    reference: secret.value_from().to_owned(),
+                })?;
             environment.insert(secret.name().to_owned(), value);
         }
         Ok(environment.into_iter().collect())
     }
 
     /// The awslogs driver: `prefix/container/task` in the group. Any other driver, or none, keeps nothing.
-    fn keep_log(&self, region: &str, task: &Task, definition: &ContainerDefinition, mut lines: mpsc::UnboundedReceiver<LogLine>) {
-        let configured = definition.log_configuration().filter(|log| *log.log_driver() == LogDriver::Awslogs);
-        let option = |name: &str| configured.and_then(|log| log.options()).and_then(|options| options.get(name)).cloned();
+    fn keep_log(
+        &self,
+        region: &str,
+        task: &Task,
+        definition: &ContainerDefinition,
+        mut lines: mpsc::UnboundedReceiver<LogLine>,
+    ) {
+        let configured = definition
+            .log_configuration()
+            .filter(|log| *log.log_driver() == LogDriver::Awslogs);
+        let option = |name: &str| {
+            configured
+                .and_then(|log| log.options())
+                .and_then(|options| options.get(name))
+                .cloned()
+        };
         let group = option("awslogs-group");
         let region = option("awslogs-region").unwrap_or_else(|| region.to_owned());
         let prefix = option("awslogs-stream-prefix").unwrap_or_else(|| "ecs".to_owned());
@@ -189,17 +263,35 @@ impl Engine {
 }
 
 fn stop_timeout(definition: &ContainerDefinition) -> Duration {
-    definition.stop_timeout().and_then(|seconds| u64::try_from(seconds).ok()).map_or(STOP_TIMEOUT, Duration::from_secs)
+    definition
+        .stop_timeout()
+        .and_then(|seconds| u64::try_from(seconds).ok())
+        .map_or(STOP_TIMEOUT, Duration::from_secs)
 }
 
 /// An entry point in the definition replaces the image's and its command too, as container engines do.
-fn command(definition: &ContainerDefinition, changed: Option<&ContainerOverride>, entrypoint: &[String], cmd: &[String]) -> Vec<String> {
+fn command(
+    definition: &ContainerDefinition,
+    changed: Option<&ContainerOverride>,
+    entrypoint: &[String],
+    cmd: &[String],
+) -> Vec<String> {
     let own_entry_point = definition.entry_point();
-    let entry = if own_entry_point.is_empty() { entrypoint } else { own_entry_point };
-    let overridden = changed.map(ContainerOverride::command).filter(|command| !command.is_empty());
+    let entry = if own_entry_point.is_empty() {
+        entrypoint
+    } else {
+        own_entry_point
+    };
+    let overridden = changed
+        .map(ContainerOverride::command)
+        .filter(|command| !command.is_empty());
     let own = Some(definition.command()).filter(|command| !command.is_empty());
     let fallback = if own_entry_point.is_empty() { cmd } else { &[] };
-    entry.iter().chain(overridden.or(own).unwrap_or(fallback)).cloned().collect()
+    entry
+        .iter()
+        .chain(overridden.or(own).unwrap_or(fallback))
+        .cloned()
+        .collect()
 }
 
 /// Repository and tag or digest of an image. The registry's host is left out: the sandbox has one store for all of them.
@@ -208,8 +300,12 @@ pub(in crate::ecs) fn split_image(image: &str) -> (String, String) {
         Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => path,
         Some(_) | None => image,
     };
-    let (named, digest) = path.split_once('@').map_or((path, None), |(named, digest)| (named, Some(digest)));
-    let (repository, tag) = named.split_once(':').map_or((named, "latest"), |(repository, tag)| (repository, tag));
+    let (named, digest) = path
+        .split_once('@')
+        .map_or((path, None), |(named, digest)| (named, Some(digest)));
+    let (repository, tag) = named
+        .split_once(':')
+        .map_or((named, "latest"), |(repository, tag)| (repository, tag));
     (repository.to_owned(), digest.unwrap_or(tag).to_owned())
 }
 
@@ -223,10 +319,18 @@ mod tests {
             ("web", "web", "latest"),
             ("team/web:1.2", "team/web", "1.2"),
             ("127.0.0.1:4566/web:1.2", "web", "1.2"),
-            ("000000000000.dkr.ecr.eu-central-1.amazonaws.com/team/web@sha256:ab", "team/web", "sha256:ab"),
+            (
+                "000000000000.dkr.ecr.eu-central-1.amazonaws.com/team/web@sha256:ab",
+                "team/web",
+                "sha256:ab",
+            ),
             ("localhost/web:1@sha256:ab", "web", "sha256:ab"),
         ] {
-            assert_eq!(split_image(image), (repository.to_owned(), reference.to_owned()), "{image}");
+            assert_eq!(
+                split_image(image),
+                (repository.to_owned(), reference.to_owned()),
+                "{image}"
+            );
         }
     }
 }

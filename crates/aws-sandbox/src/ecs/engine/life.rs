@@ -9,9 +9,9 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 
+use super::Engine;
 use super::launch::{Essential, LaunchError, Running};
 use super::turn::failed;
-use super::Engine;
 use crate::clock;
 use crate::ecs::events;
 use crate::ecs::plane::TargetStates;
@@ -51,11 +51,22 @@ impl Engine {
         self.wake.notify_one();
     }
 
-    async fn serve(&self, region: &str, id: &str, address: Ipv4Addr, running: &[Running], asked: &mut watch::Receiver<bool>) {
+    async fn serve(
+        self: &Arc<Self>,
+        region: &str,
+        id: &str,
+        address: Ipv4Addr,
+        running: &[Running],
+        asked: &mut watch::Receiver<bool>,
+    ) {
         if let Some(live) = self.live().get_mut(id) {
-            live.processes = running.iter().map(|container| (container.name.clone(), container.process.clone())).collect();
+            live.processes = running
+                .iter()
+                .map(|container| (container.name.clone(), container.process.clone()))
+                .collect();
         }
         self.came_up(region, id, address);
+        self.note_exits_of_helpers(region, id, running);
         self.wake.notify_one();
         let end = tokio::select! {
             () = essential_exit(running) => End::Exited,
@@ -79,8 +90,17 @@ impl Engine {
 
     fn came_up(&self, region: &str, id: &str, address: Ipv4Addr) {
         let registered = self.with_service(region, id, |task, service| {
-            let ports = service.and_then(|service| service.revision(task.owner.revision()?)).map(Revision::ports).unwrap_or_default();
-            task.targets = ports.into_iter().map(|port| Target { target_group: port.target_group, port: port.port }).collect();
+            let ports = service
+                .and_then(|service| service.revision(task.owner.revision()?))
+                .map(Revision::ports)
+                .unwrap_or_default();
+            task.targets = ports
+                .into_iter()
+                .map(|port| Target {
+                    target_group: port.target_group,
+                    port: port.port,
+                })
+                .collect();
             for container in &mut task.containers {
                 container.status = TaskStatus::Running;
             }
@@ -88,15 +108,34 @@ impl Engine {
             task.turn(TaskStatus::Running);
             task.targets.clone()
         });
+        let mut refused = false;
         for target in registered.unwrap_or_default() {
-            let said = match self.plane.elb.register(&target.target_group, elb::Target { ip: address, port: target.port }) {
+            let said = match self.plane.elb.register(
+                &target.target_group,
+                elb::Target {
+                    ip: address,
+                    port: target.port,
+                },
+            ) {
                 Ok(()) => self.with_service(region, id, |_, service| {
-                    service.map(|service| service.say(clock::now(), events::registered(&service.name, &target.target_group)))
+                    service.map(|service| {
+                        service.say(clock::now(), events::registered(&service.name, &target.target_group))
+                    })
                 }),
                 Err(error) => {
+                    refused = true;
                     self.with_service(region, id, |task, service| {
-                        task.ask_to_stop(StopCode::TaskFailedToStart, format!("The target could not be registered: {error}"), clock::now());
-                        service.map(|service| service.say(clock::now(), events::unable_to_place(&service.name, id, &error.to_string())))
+                        task.ask_to_stop(
+                            StopCode::TaskFailedToStart,
+                            format!("The target could not be registered: {error}"),
+                            clock::now(),
+                        );
+                        service.map(|service| {
+                            service.say(
+                                clock::now(),
+                                events::unable_to_place(&service.name, id, &error.to_string()),
+                            )
+                        })
                     })
                 }
             };
@@ -104,12 +143,36 @@ impl Engine {
                 tracing::debug!(task = id, "the task was forgotten while it started");
             }
         }
+        if refused {
+            self.ask_to_stop(id);
+        }
+    }
+
+    /// A container that is not essential may end while its task goes on.
+    fn note_exits_of_helpers(self: &Arc<Self>, region: &str, id: &str, running: &[Running]) {
+        for container in running.iter().filter(|container| container.essential == Essential::No) {
+            let (engine, region, id) = (Arc::clone(self), region.to_owned(), id.to_owned());
+            let (name, process) = (container.name.clone(), container.process.clone());
+            tokio::spawn(async move {
+                let exit = process.wait().await;
+                engine.change_task(&region, &id, |task| {
+                    if let Some(known) = task.containers.iter_mut().find(|known| known.name == name) {
+                        known.status = TaskStatus::Stopped;
+                        known.exit_code = Some(exit.code);
+                    }
+                });
+            });
+        }
     }
 
     fn exited_unasked(&self, region: &str, id: &str) {
         self.with_service(region, id, |task, service| {
             if task.stop.is_none() {
-                task.ask_to_stop(StopCode::EssentialContainerExited, "Essential container in task exited", clock::now());
+                task.ask_to_stop(
+                    StopCode::EssentialContainerExited,
+                    "Essential container in task exited",
+                    clock::now(),
+                );
                 if let Some(service) = service {
                     failed(service, task.owner.revision(), clock::now());
                 }
@@ -174,7 +237,10 @@ impl Engine {
 
     async fn drained(&self, address: Ipv4Addr, targets: &[Target]) {
         for target in targets {
-            while TargetStates::default().of(&self.plane.elb, &target.target_group, address, target.port).is_some() {
+            while TargetStates::default()
+                .of(&self.plane.elb, &target.target_group, address, target.port)
+                .is_some()
+            {
                 tokio::time::sleep(DRAIN_POLL).await;
             }
         }
@@ -185,7 +251,10 @@ impl Engine {
         self.change_task(region, id, |task| {
             for container in &mut task.containers {
                 container.status = TaskStatus::Stopped;
-                let exit = running.iter().find(|each| each.name == container.name).and_then(|each| each.process.ended());
+                let exit = running
+                    .iter()
+                    .find(|each| each.name == container.name)
+                    .and_then(|each| each.process.ended());
                 container.exit_code = exit.map(|exit| exit.code);
             }
             task.execution_stopped_at = Some(now);
@@ -196,7 +265,13 @@ impl Engine {
     }
 
     pub(super) fn deregister(&self, address: Ipv4Addr, target: &Target) {
-        let gone = self.plane.elb.deregister(&target.target_group, elb::Target { ip: address, port: target.port });
+        let gone = self.plane.elb.deregister(
+            &target.target_group,
+            elb::Target {
+                ip: address,
+                port: target.port,
+            },
+        );
         if let Err(error) = gone {
             tracing::debug!(group = target.target_group, %error, "the target group was gone before the target");
         }
@@ -204,11 +279,17 @@ impl Engine {
 
     /// Changes one task; nothing when it is no longer known.
     pub(super) fn change_task<R>(&self, region: &str, id: &str, change: impl FnOnce(&mut Task) -> R) -> Option<R> {
-        self.world.write(|world| world.region_mut(region).tasks.get_mut(id).map(change))
+        self.world
+            .write(|world| world.region_mut(region).tasks.get_mut(id).map(change))
     }
 
     /// Changes one task together with the service it belongs to, if any.
-    fn with_service<R>(&self, region: &str, id: &str, change: impl FnOnce(&mut Task, Option<&mut Service>) -> R) -> Option<R> {
+    fn with_service<R>(
+        &self,
+        region: &str,
+        id: &str,
+        change: impl FnOnce(&mut Task, Option<&mut Service>) -> R,
+    ) -> Option<R> {
         self.world.write(|world| {
             let Region { tasks, services, .. } = world.region_mut(region);
             let task = tasks.get_mut(id)?;
@@ -235,7 +316,10 @@ async fn essential_exit(running: &[Running]) {
 }
 
 async fn end_in_time(container: &Running) {
-    if tokio::time::timeout(container.stop_timeout, container.process.wait()).await.is_err() {
+    if tokio::time::timeout(container.stop_timeout, container.process.wait())
+        .await
+        .is_err()
+    {
         container.process.kill();
         container.process.wait().await;
     }

@@ -7,6 +7,7 @@
 
 mod launch;
 mod life;
+mod shift;
 mod turn;
 mod usage;
 
@@ -99,7 +100,13 @@ impl Engine {
 
     fn begin(self: &Arc<Self>, region: String, task: String) {
         let (stop, asked) = watch::channel(false);
-        self.live().insert(task.clone(), Live { stop, processes: Vec::new() });
+        self.live().insert(
+            task.clone(),
+            Live {
+                stop,
+                processes: Vec::new(),
+            },
+        );
         tokio::spawn(Arc::clone(self).live_a_life(region, task, asked));
     }
 
@@ -117,7 +124,10 @@ impl Engine {
     }
 
     pub(super) fn place<'a>(&'a self, region: &'a str) -> Place<'a> {
-        Place { region, account: &self.account }
+        Place {
+            region,
+            account: &self.account,
+        }
     }
 
     fn live(&self) -> MutexGuard<'_, HashMap<String, Live>> {
@@ -128,7 +138,11 @@ impl Engine {
     pub(crate) async fn shutdown(&self) {
         self.closing.store(true, Ordering::Release);
         self.wake.notify_one();
-        let processes: Vec<Process> = self.live().values().flat_map(|live| live.processes.iter().map(|(_, process)| process.clone())).collect();
+        let processes: Vec<Process> = self
+            .live()
+            .values()
+            .flat_map(|live| live.processes.iter().map(|(_, process)| process.clone()))
+            .collect();
         for process in &processes {
             process.terminate();
         }
@@ -146,15 +160,18 @@ impl Engine {
         let now = clock::now();
         let gone = self.world.write(|world| {
             let tasks = world.regions_mut().flat_map(|(_, region)| region.tasks.values_mut());
-            tasks.filter(|task| task.is_present()).map(|task| {
-                task.ask_to_stop(StopCode::InfrastructureHealth, "The sandbox was restarted.", now);
-                task.stopped_at = Some(now);
-                task.turn(TaskStatus::Stopped);
-                for container in &mut task.containers {
-                    container.status = TaskStatus::Stopped;
-                }
-                (task.address, std::mem::take(&mut task.targets))
-            }).collect::<Vec<_>>()
+            tasks
+                .filter(|task| task.is_present())
+                .map(|task| {
+                    task.ask_to_stop(StopCode::InfrastructureHealth, "The sandbox was restarted.", now);
+                    task.stopped_at = Some(now);
+                    task.turn(TaskStatus::Stopped);
+                    for container in &mut task.containers {
+                        container.status = TaskStatus::Stopped;
+                    }
+                    (task.address, std::mem::take(&mut task.targets))
+                })
+                .collect::<Vec<_>>()
         });
         for (address, targets) in gone {
             for target in targets {

@@ -9,10 +9,11 @@ use super::{Engine, Order};
 use crate::clock;
 use crate::ecs::events;
 use crate::ecs::plane::TargetStates;
-use crate::ecs::rollout::{Effect, Milestone, Wanted};
+use crate::ecs::rollout::Wanted;
 use crate::ecs::scheduler;
-use crate::ecs::weights::weights;
-use crate::ecs::world::{Health, Owner, Region, Service, ServiceKey, ServiceStatus, Slot, Steadiness, StopCode, Target, Task};
+use crate::ecs::world::{
+    Health, Owner, Region, Service, ServiceKey, ServiceStatus, Steadiness, StopCode, Target, Task,
+};
 use crate::elb::TargetState;
 use crate::front::persist::Touched;
 
@@ -34,8 +35,15 @@ impl Engine {
             let mut orders = Vec::new();
             let mut touched = false;
             for (name, region) in world.regions_mut() {
-                let mut turn =
-                    Turn { engine: self, region_name: name, region, now, states: TargetStates::default(), orders: Vec::new(), touched: false };
+                let mut turn = Turn {
+                    engine: self,
+                    region_name: name,
+                    region,
+                    now,
+                    states: TargetStates::default(),
+                    orders: Vec::new(),
+                    touched: false,
+                };
                 turn.take();
                 touched |= turn.touched;
                 orders.append(&mut turn.orders);
@@ -48,10 +56,18 @@ impl Engine {
 impl Turn<'_> {
     fn take(&mut self) {
         self.touched |= self.region.forget_stopped_tasks(self.now) > 0;
-        let keys: Vec<ServiceKey> = self.region.services.iter().filter(|(_, service)| service.status != ServiceStatus::Inactive).map(|(key, _)| key.clone()).collect();
+        let keys: Vec<ServiceKey> = self
+            .region
+            .services
+            .iter()
+            .filter(|(_, service)| service.status != ServiceStatus::Inactive)
+            .map(|(key, _)| key.clone())
+            .collect();
         for key in keys {
             // The service is taken out for its turn, so that it and the tasks can be changed side by side.
-            let Some(mut service) = self.region.services.remove(&key) else { continue };
+            let Some(mut service) = self.region.services.remove(&key) else {
+                continue;
+            };
             self.see_health(&mut service);
             self.move_deployment(&mut service);
             self.scale(&mut service);
@@ -63,11 +79,20 @@ impl Turn<'_> {
     /// What the load balancers think of the tasks.
     fn see_health(&mut self, service: &mut Service) {
         let key = service.key();
-        let ids: Vec<String> = self.region.tasks_of(&key).filter(|task| task.is_running() && !task.targets.is_empty()).map(|task| task.id.clone()).collect();
+        let ids: Vec<String> = self
+            .region
+            .tasks_of(&key)
+            .filter(|task| task.is_running() && !task.targets.is_empty())
+            .map(|task| task.id.clone())
+            .collect();
         for id in ids {
-            let Some(ip) = self.region.tasks.get(&id).and_then(|task| task.address) else { continue };
+            let Some(ip) = self.region.tasks.get(&id).and_then(|task| task.address) else {
+                continue;
+            };
             let (health, complaint) = self.judged(&id, ip);
-            let Some(task) = self.region.tasks.get_mut(&id) else { continue };
+            let Some(task) = self.region.tasks.get_mut(&id) else {
+                continue;
+            };
             if task.health == health {
                 if complaint.is_none() {
                     continue;
@@ -77,14 +102,22 @@ impl Turn<'_> {
                 task.version += 1;
                 self.touched = true;
             }
-            let young = task.started_at.is_none_or(|started| self.now - started < time::Duration::seconds(i64::from(service.grace_seconds)));
+            let young = task
+                .started_at
+                .is_none_or(|started| self.now - started < time::Duration::seconds(i64::from(service.grace_seconds)));
             match (health, complaint) {
                 (Health::Healthy, _) => recovered(service, task),
                 (Health::Unhealthy, Some((target, why))) if !young => {
-                    let reason = format!("Task failed ELB health checks in (target-group {})", target.target_group);
+                    let reason = format!(
+                        "Task failed ELB health checks in (target-group {})",
+                        target.target_group
+                    );
                     task.ask_to_stop(StopCode::ServiceSchedulerInitiated, reason, self.now);
                     self.orders.push(Order::Stop { task: id.clone() });
-                    service.say(self.now, events::unhealthy(&service.name, target.port, &target.target_group, &why));
+                    service.say(
+                        self.now,
+                        events::unhealthy(&service.name, target.port, &target.target_group, &why),
+                    );
                     let revision = task.owner.revision().map(str::to_owned);
                     failed(service, revision.as_deref(), self.now);
                     self.touched = true;
@@ -96,14 +129,29 @@ impl Turn<'_> {
 
     /// A task's health by its targets, and what the worst of them complains about.
     fn judged(&mut self, id: &str, ip: Ipv4Addr) -> (Health, Option<(Target, String)>) {
-        let targets = self.region.tasks.get(id).map(|task| task.targets.clone()).unwrap_or_default();
+        let targets = self
+            .region
+            .tasks
+            .get(id)
+            .map(|task| task.targets.clone())
+            .unwrap_or_default();
         let mut health = Health::Healthy;
         for target in targets {
-            match self.states.of(&self.engine.plane.elb, &target.target_group, ip, target.port) {
+            match self
+                .states
+                .of(&self.engine.plane.elb, &target.target_group, ip, target.port)
+            {
                 // A group without a listener checks nobody; its tasks count as soon as they run.
                 Some(TargetState::Healthy | TargetState::Unused) => {}
-                Some(state @ TargetState::Unhealthy { .. }) => return (Health::Unhealthy, Some((target, state.description().unwrap_or_default()))),
-                Some(TargetState::Initial | TargetState::Draining | TargetState::NotRegistered) | None => health = Health::Unknown,
+                Some(state @ TargetState::Unhealthy { .. }) => {
+                    return (
+                        Health::Unhealthy,
+                        Some((target, state.description().unwrap_or_default())),
+                    );
+                }
+                Some(TargetState::Initial | TargetState::Draining | TargetState::NotRegistered) | None => {
+                    health = Health::Unknown
+                }
             }
         }
         (health, None)
@@ -115,8 +163,13 @@ impl Turn<'_> {
         if !current.rollout.in_flight() {
             return;
         }
-        let firing = self.engine.plane.firing(self.region_name, current.rollout.plan.alarms.names());
-        let Some(facts) = scheduler::facts(service, &tasks, firing, self.now) else { return };
+        let firing = self
+            .engine
+            .plane
+            .firing(self.region_name, current.rollout.plan.alarms.names());
+        let Some(facts) = scheduler::facts(service, &tasks, firing, self.now) else {
+            return;
+        };
         let Some(current) = service.current_mut() else { return };
         let before = current.rollout.clone();
         let effects = current.rollout.advance(&facts);
@@ -131,22 +184,40 @@ impl Turn<'_> {
     fn scale(&mut self, service: &mut Service) {
         let key = service.key();
         let tasks: Vec<&Task> = self.region.tasks_of(&key).collect();
-        let (Some(facts), Some(current)) = (scheduler::facts(service, &tasks, Vec::new(), self.now), service.current()) else { return };
+        let (Some(facts), Some(current)) = (
+            scheduler::facts(service, &tasks, Vec::new(), self.now),
+            service.current(),
+        ) else {
+            return;
+        };
         let wanted = match service.status {
             ServiceStatus::Active => current.rollout.wanted(&facts),
-            ServiceStatus::Draining | ServiceStatus::Inactive => Wanted { source: 0, target: 0 },
+            ServiceStatus::Draining | ServiceStatus::Inactive => Wanted {
+                source: 0,
+                target: 0,
+                others: 0,
+            },
         };
         let mut plans: Vec<(String, u32, u32)> = vec![(current.target.clone(), facts.target.active, wanted.target)];
-        plans.extend(current.source.clone().map(|source| (source, facts.source.active, wanted.source)));
-        // No task serves a revision that the deployment does not know.
-        let known = |arn: &str| plans.iter().any(|(revision, ..)| revision == arn);
-        let strays: Vec<String> = tasks
-            .iter()
-            .filter(|task| task.is_active() && task.owner.revision().is_some_and(|arn| !known(arn)))
-            .map(|task| task.id.clone())
-            .collect();
-        let surplus: Vec<String> = plans.iter().flat_map(|(revision, _, wanted)| scheduler::to_stop(&tasks, revision, *wanted)).collect();
-        let excess: Vec<String> = strays.into_iter().chain(surplus).collect();
+        plans.extend(
+            current
+                .source
+                .clone()
+                .map(|source| (source, facts.source.active, wanted.source)),
+        );
+        let stray = |task: &Task| {
+            task.owner
+                .revision()
+                .is_some_and(|arn| plans.iter().all(|(revision, ..)| revision != arn))
+        };
+        let mut excess = scheduler::to_stop(&tasks, stray, wanted.others);
+        for (revision, _, wanted) in &plans {
+            excess.extend(scheduler::to_stop(
+                &tasks,
+                |task| task.owner.revision() == Some(revision),
+                *wanted,
+            ));
+        }
         self.stop(service, &excess);
         for (revision, active, wanted) in plans {
             self.start(service, &revision, active, wanted);
@@ -159,7 +230,9 @@ impl Turn<'_> {
         }
         let reason = match service.current() {
             Some(current) if service.status == ServiceStatus::Active => {
-                let deployment = service.revision(&current.target).map_or("", |target| &target.deployment_id);
+                let deployment = service
+                    .revision(&current.target)
+                    .map_or("", |target| &target.deployment_id);
                 format!("Scaling activity initiated by (deployment {deployment})")
             }
             Some(_) | None => "The service was deleted.".to_owned(),
@@ -176,7 +249,9 @@ impl Turn<'_> {
     }
 
     fn start(&mut self, service: &mut Service, revision: &str, active: u32, wanted: u32) {
-        let Some(known) = service.revision(revision) else { return };
+        let Some(known) = service.revision(revision) else {
+            return;
+        };
         let count = scheduler::to_start(known, active, wanted, self.now);
         if count == 0 {
             return;
@@ -187,7 +262,9 @@ impl Turn<'_> {
             deployment_id: known.deployment_id.clone(),
             name: service.name.clone(),
         };
-        let Ok(definition) = self.region.definition(&known.task_definition).cloned() else { return };
+        let Ok(definition) = self.region.definition(&known.task_definition).cloned() else {
+            return;
+        };
         let place = self.engine.place(self.region_name);
         let images = known.images.clone();
         let mut ids = Vec::new();
@@ -195,7 +272,10 @@ impl Turn<'_> {
             let mut task = Task::new(place, &service.cluster, &definition, owner.clone(), self.now);
             task.launch_type.clone_from(&service.launch_type);
             task.pin(&images);
-            self.orders.push(Order::Start { region: self.region_name.to_owned(), task: task.id.clone() });
+            self.orders.push(Order::Start {
+                region: self.region_name.to_owned(),
+                task: task.id.clone(),
+            });
             ids.push(task.id.clone());
             self.region.tasks.insert(task.id.clone(), task);
         }
@@ -223,66 +303,6 @@ impl Turn<'_> {
             self.touched = true;
         }
     }
-}
-
-impl Engine {
-    /// Carries out a rollout's effects on the load balancers and the event list.
-    pub(in crate::ecs) fn apply(&self, service: &mut Service, effects: &[Effect], now: OffsetDateTime) {
-        for effect in effects {
-            match effect {
-                Effect::Production(percent) => self.shift(service, Listener::Production, *percent, now),
-                Effect::Test(percent) => self.shift(service, Listener::Test, *percent, now),
-                Effect::Event(milestone) => {
-                    let Some(current) = service.current() else { continue };
-                    let deployment = service.revision(&current.target).map_or_else(String::new, |target| target.deployment_id.clone());
-                    if *milestone == Milestone::RollingBack && current.rollout.failures > 0 {
-                        service.say(now, events::unable_to_start(&service.name));
-                    }
-                    service.say(now, events::milestone(&service.name, &deployment, *milestone));
-                }
-            }
-        }
-    }
-
-    fn shift(&self, service: &mut Service, listener: Listener, percent: f64, now: OffsetDateTime) {
-        let Some(current) = service.current() else { return };
-        let Some(target) = service.revision(&current.target) else { return };
-        let source_slot = current.source.as_deref().and_then(|source| service.revision(source)).map(|source| source.slot);
-        // A rolling update keeps its one target group.
-        if source_slot == Some(target.slot) {
-            return;
-        }
-        let (to_target, to_other) = weights(percent);
-        let mut complaints = Vec::new();
-        for balancer in &target.load_balancers {
-            let Some(advanced) = balancer.0.advanced_configuration() else { continue };
-            let rule = match listener {
-                Listener::Production => advanced.production_listener_rule(),
-                Listener::Test => advanced.test_listener_rule(),
-            };
-            let groups = (rule, balancer.0.target_group_arn(), advanced.alternate_target_group_arn());
-            let (Some(rule), Some(primary), Some(alternate)) = groups else { continue };
-            let (to_primary, to_alternate) = match target.slot {
-                Slot::Primary => (to_target, to_other),
-                Slot::Alternate => (to_other, to_target),
-            };
-            let forward = [(primary.to_owned(), to_primary), (alternate.to_owned(), to_alternate)];
-            if let Err(error) = self.plane.elb.set_forward(rule, &forward) {
-                complaints.push(events::unable_to_shift(&service.name, rule, &error.to_string()));
-            }
-        }
-        for complaint in complaints {
-            tracing::warn!("{complaint}");
-            service.say(now, complaint);
-        }
-    }
-}
-
-/// Which of the two listener rules of a service.
-#[derive(Debug, Clone, Copy)]
-enum Listener {
-    Production,
-    Test,
 }
 
 /// A task of this revision is healthy again, so its failures are over.

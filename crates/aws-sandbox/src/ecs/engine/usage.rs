@@ -46,7 +46,12 @@ impl Engine {
         let processes: Vec<(String, Vec<Process>)> = self
             .live()
             .iter()
-            .map(|(id, live)| (id.clone(), live.processes.iter().map(|(_, process)| process.clone()).collect()))
+            .map(|(id, live)| {
+                (
+                    id.clone(),
+                    live.processes.iter().map(|(_, process)| process.clone()).collect(),
+                )
+            })
             .collect();
         let mut after = HashMap::new();
         let mut services: HashMap<(String, String, String), Sums> = HashMap::new();
@@ -60,7 +65,9 @@ impl Engine {
                 memory += usage.resident_bytes;
                 after.insert(process.pid(), usage.cpu);
             }
-            let Some((service, reserved)) = self.reservation(&id) else { continue };
+            let Some((service, reserved)) = self.reservation(&id) else {
+                continue;
+            };
             let sums = services.entry(service).or_default();
             sums.cpu += cpu.as_secs_f64() / elapsed / (reserved.cpu / CORE) * 100.0;
             sums.memory += mib(memory) / reserved.memory_mib * 100.0;
@@ -69,8 +76,22 @@ impl Engine {
         for ((region, cluster, service), sums) in services {
             let dimensions = [("ClusterName", cluster), ("ServiceName", service)];
             let metrics = &self.plane.metrics;
-            metrics.record(&region, "AWS/ECS", "CPUUtilization", &dimensions, sums.cpu / sums.tasks, Unit::PERCENT);
-            metrics.record(&region, "AWS/ECS", "MemoryUtilization", &dimensions, sums.memory / sums.tasks, Unit::PERCENT);
+            metrics.record(
+                &region,
+                "AWS/ECS",
+                "CPUUtilization",
+                &dimensions,
+                sums.cpu / sums.tasks,
+                Unit::PERCENT,
+            );
+            metrics.record(
+                &region,
+                "AWS/ECS",
+                "MemoryUtilization",
+                &dimensions,
+                sums.memory / sums.tasks,
+                Unit::PERCENT,
+            );
         }
         after
     }
@@ -81,7 +102,10 @@ impl Engine {
             world.regions().find_map(|(region, state)| {
                 let task = state.tasks.get(id)?;
                 let service = state.services.get(task.owner.service()?)?;
-                Some(((region.clone(), service.cluster.clone(), service.name.clone()), Reserved::by(task)))
+                Some((
+                    (region.clone(), service.cluster.clone(), service.name.clone()),
+                    Reserved::by(task),
+                ))
             })
         })
     }
@@ -94,8 +118,15 @@ struct Reserved {
 
 impl Reserved {
     fn by(task: &Task) -> Self {
-        let number = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<f64>().ok()).filter(|number| *number > 0.0);
-        Self { cpu: number(&task.cpu).unwrap_or(SMALLEST_CPU), memory_mib: number(&task.memory).unwrap_or(SMALLEST_MEMORY_MIB) }
+        let number = |text: &Option<String>| {
+            text.as_deref()
+                .and_then(|text| text.parse::<f64>().ok())
+                .filter(|number| *number > 0.0)
+        };
+        Self {
+            cpu: number(&task.cpu).unwrap_or(SMALLEST_CPU),
+            memory_mib: number(&task.memory).unwrap_or(SMALLEST_MEMORY_MIB),
+        }
     }
 }
 

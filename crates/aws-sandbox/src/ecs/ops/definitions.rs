@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use aws_sdk_ecs::operation::deregister_task_definition::{DeregisterTaskDefinitionInput, DeregisterTaskDefinitionOutput};
+use aws_sdk_ecs::operation::deregister_task_definition::{
+    DeregisterTaskDefinitionInput, DeregisterTaskDefinitionOutput,
+};
 use aws_sdk_ecs::operation::describe_task_definition::{DescribeTaskDefinitionInput, DescribeTaskDefinitionOutput};
-use aws_sdk_ecs::operation::list_task_definition_families::{ListTaskDefinitionFamiliesInput, ListTaskDefinitionFamiliesOutput};
+use aws_sdk_ecs::operation::list_task_definition_families::{
+    ListTaskDefinitionFamiliesInput, ListTaskDefinitionFamiliesOutput,
+};
 use aws_sdk_ecs::operation::list_task_definitions::{ListTaskDefinitionsInput, ListTaskDefinitionsOutput};
 use aws_sdk_ecs::operation::register_task_definition::{RegisterTaskDefinitionInput, RegisterTaskDefinitionOutput};
 use aws_sdk_ecs::types::{
-    Compatibility, ContainerDefinition, SortOrder, TaskDefinition, TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus,
+    Compatibility, ContainerDefinition, SortOrder, TaskDefinition, TaskDefinitionFamilyStatus, TaskDefinitionField,
+    TaskDefinitionStatus,
 };
 
 use super::page::page;
@@ -20,7 +25,11 @@ use crate::ecs::error::EcsError;
 use crate::ecs::world::{Definition, Family};
 use crate::ecs::{names, view};
 
-pub(crate) fn register(engine: &Arc<Engine>, region: &str, input: &RegisterTaskDefinitionInput) -> Result<RegisterTaskDefinitionOutput, EcsError> {
+pub(crate) fn register(
+    engine: &Arc<Engine>,
+    region: &str,
+    input: &RegisterTaskDefinitionInput,
+) -> Result<RegisterTaskDefinitionOutput, EcsError> {
     let family = required("family", input.family())?.to_owned();
     if !names::is_valid(&family) {
         return Err(EcsError::client("Family must match ^[a-zA-Z0-9_-]{1,255}$."));
@@ -52,12 +61,21 @@ pub(crate) fn register(engine: &Arc<Engine>, region: &str, input: &RegisterTaskD
     let definition = engine.world.write(|world| {
         let known: &mut Family = world.region_mut(region).families.entry(family.clone()).or_default();
         let number = known.next_number();
-        let shape = shape.revision(number).task_definition_arn(place.task_definition(&family, number)).build();
-        let definition = Definition { shape: Wire(shape), tags };
+        let shape = shape
+            .revision(number)
+            .task_definition_arn(place.task_definition(&family, number))
+            .build();
+        let definition = Definition {
+            shape: Wire(shape),
+            tags,
+        };
         known.revisions.push(definition.clone());
         definition
     });
-    Ok(RegisterTaskDefinitionOutput::builder().set_tags(Some(view::tags(&definition.tags))).task_definition(definition.shape.0).build())
+    Ok(RegisterTaskDefinitionOutput::builder()
+        .set_tags(Some(view::tags(&definition.tags)))
+        .task_definition(definition.shape.0)
+        .build())
 }
 
 fn check_containers(containers: &[ContainerDefinition]) -> Result<(), EcsError> {
@@ -65,7 +83,10 @@ fn check_containers(containers: &[ContainerDefinition]) -> Result<(), EcsError> 
         return Err(EcsError::client("Container list cannot be empty."));
     }
     for (position, container) in containers.iter().enumerate() {
-        let name = container.name().filter(|name| !name.is_empty()).ok_or_else(|| EcsError::client("Container.name must not be empty."))?;
+        let name = container
+            .name()
+            .filter(|name| !name.is_empty())
+            .ok_or_else(|| EcsError::client("Container.name must not be empty."))?;
         if container.image().is_none_or(str::is_empty) {
             return Err(EcsError::client("Container.image should not be null or empty."));
         }
@@ -79,46 +100,85 @@ fn check_containers(containers: &[ContainerDefinition]) -> Result<(), EcsError> 
     Ok(())
 }
 
-pub(crate) fn describe(engine: &Arc<Engine>, region: &str, input: &DescribeTaskDefinitionInput) -> Result<DescribeTaskDefinitionOutput, EcsError> {
+pub(crate) fn describe(
+    engine: &Arc<Engine>,
+    region: &str,
+    input: &DescribeTaskDefinitionInput,
+) -> Result<DescribeTaskDefinitionOutput, EcsError> {
     let name = required("taskDefinition", input.task_definition())?;
-    let definition = engine.world.read(|world| world.region(region).definition(name).cloned())?;
-    let tags = input.include().contains(&TaskDefinitionField::Tags).then(|| view::tags(&definition.tags));
-    Ok(DescribeTaskDefinitionOutput::builder().set_tags(tags).task_definition(definition.shape.0).build())
+    let definition = engine
+        .world
+        .read(|world| world.region(region).definition(name).cloned())?;
+    let tags = input
+        .include()
+        .contains(&TaskDefinitionField::Tags)
+        .then(|| view::tags(&definition.tags));
+    Ok(DescribeTaskDefinitionOutput::builder()
+        .set_tags(tags)
+        .task_definition(definition.shape.0)
+        .build())
 }
 
-pub(crate) fn deregister(engine: &Arc<Engine>, region: &str, input: &DeregisterTaskDefinitionInput) -> Result<DeregisterTaskDefinitionOutput, EcsError> {
+pub(crate) fn deregister(
+    engine: &Arc<Engine>,
+    region: &str,
+    input: &DeregisterTaskDefinitionInput,
+) -> Result<DeregisterTaskDefinitionOutput, EcsError> {
     let name = required("taskDefinition", input.task_definition())?;
     let (family, number) = names::task_definition_parts(name);
     let number = number.ok_or_else(|| EcsError::client("Invalid revision number. Number: null"))?;
     engine.world.write(|world| {
-        let family = world.region_mut(region).families.get_mut(family).ok_or_else(EcsError::task_definition_not_found)?;
-        let definition = family.revisions.iter_mut().find(|definition| definition.shape.0.revision() == number);
+        let family = world
+            .region_mut(region)
+            .families
+            .get_mut(family)
+            .ok_or_else(EcsError::task_definition_not_found)?;
+        let definition = family
+            .revisions
+            .iter_mut()
+            .find(|definition| definition.shape.0.revision() == number);
         let definition = definition.ok_or_else(EcsError::task_definition_not_found)?;
         if definition.is_active() {
             definition.shape.0.status = Some(TaskDefinitionStatus::Inactive);
             definition.shape.0.deregistered_at = Some(view::at(clock::now()));
         }
-        Ok(DeregisterTaskDefinitionOutput::builder().task_definition(definition.shape.0.clone()).build())
+        Ok(DeregisterTaskDefinitionOutput::builder()
+            .task_definition(definition.shape.0.clone())
+            .build())
     })
 }
 
-pub(crate) fn list(engine: &Arc<Engine>, region: &str, input: &ListTaskDefinitionsInput) -> Result<ListTaskDefinitionsOutput, EcsError> {
+pub(crate) fn list(
+    engine: &Arc<Engine>,
+    region: &str,
+    input: &ListTaskDefinitionsInput,
+) -> Result<ListTaskDefinitionsOutput, EcsError> {
     let status = input.status().cloned().unwrap_or(TaskDefinitionStatus::Active);
     let mut arns: Vec<String> = engine.world.read(|world| {
         let families = world.region(region).families.iter();
         // Despite its name it is the whole family, as the API reference says.
         let families = families.filter(|(name, _)| input.family_prefix().is_none_or(|asked| *name == asked));
         let definitions = families.flat_map(|(_, family)| &family.revisions);
-        definitions.filter(|definition| definition.shape.0.status() == Some(&status)).map(|definition| definition.arn().to_owned()).collect()
+        definitions
+            .filter(|definition| definition.shape.0.status() == Some(&status))
+            .map(|definition| definition.arn().to_owned())
+            .collect()
     });
     if input.sort() == Some(&SortOrder::Desc) {
         arns.reverse();
     }
     let (arns, token) = page(arns, input.next_token(), input.max_results(), 100)?;
-    Ok(ListTaskDefinitionsOutput::builder().set_task_definition_arns(Some(arns)).set_next_token(token).build())
+    Ok(ListTaskDefinitionsOutput::builder()
+        .set_task_definition_arns(Some(arns))
+        .set_next_token(token)
+        .build())
 }
 
-pub(crate) fn list_families(engine: &Arc<Engine>, region: &str, input: &ListTaskDefinitionFamiliesInput) -> Result<ListTaskDefinitionFamiliesOutput, EcsError> {
+pub(crate) fn list_families(
+    engine: &Arc<Engine>,
+    region: &str,
+    input: &ListTaskDefinitionFamiliesInput,
+) -> Result<ListTaskDefinitionFamiliesOutput, EcsError> {
     let active = |family: &Family| family.revisions.iter().any(Definition::is_active);
     let shown = |family: &Family| match input.status() {
         None | Some(TaskDefinitionFamilyStatus::All) => true,
@@ -127,9 +187,14 @@ pub(crate) fn list_families(engine: &Arc<Engine>, region: &str, input: &ListTask
     };
     let families = engine.world.read(|world| {
         let families = world.region(region).families.iter();
-        let families = families.filter(|(name, family)| shown(family) && input.family_prefix().is_none_or(|prefix| name.starts_with(prefix)));
+        let families = families.filter(|(name, family)| {
+            shown(family) && input.family_prefix().is_none_or(|prefix| name.starts_with(prefix))
+        });
         families.map(|(name, _)| name.clone()).collect()
     });
     let (families, token) = page(families, input.next_token(), input.max_results(), 100)?;
-    Ok(ListTaskDefinitionFamiliesOutput::builder().set_families(Some(families)).set_next_token(token).build())
+    Ok(ListTaskDefinitionFamiliesOutput::builder()
+        .set_families(Some(families))
+        .set_next_token(token)
+        .build())
 }

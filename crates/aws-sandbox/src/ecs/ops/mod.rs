@@ -63,5 +63,7 @@ fn perform<I: Shape, O: SerializableStruct>(engine: &Arc<Engine>, call: &Call, o
 
 /// A field that AWS requires.
 fn required<'a>(field: &str, value: Option<&'a str>) -> Result<&'a str, EcsError> {
-    value.filter(|value| !value.is_empty()).ok_or_else(|| EcsError::missing(field))
+    value
+        .filter(|value| !value.is_empty())
+        .ok_or_else(|| EcsError::missing(field))
 }

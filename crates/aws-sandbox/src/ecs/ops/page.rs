@@ -3,12 +3,23 @@
 use crate::ecs::error::EcsError;
 
 /// One page and where the next begins.
-pub(super) fn page<T>(items: Vec<T>, token: Option<&str>, size: Option<i32>, most: usize) -> Result<(Vec<T>, Option<String>), EcsError> {
+pub(super) fn page<T>(
+    items: Vec<T>,
+    token: Option<&str>,
+    size: Option<i32>,
+    most: usize,
+) -> Result<(Vec<T>, Option<String>), EcsError> {
     let start: usize = match token {
         None => 0,
-        Some(token) => token.parse().map_err(|_| EcsError::invalid("The nextToken is not valid."))?,
+        Some(token) => token
+            .parse()
+            .map_err(|_| EcsError::invalid("The nextToken is not valid."))?,
     };
-    let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0).unwrap_or(most).min(most);
+    let size = size
+        .and_then(|size| usize::try_from(size).ok())
+        .filter(|size| *size > 0)
+        .unwrap_or(most)
+        .min(most);
     let total = items.len();
     let page: Vec<T> = items.into_iter().skip(start).take(size).collect();
     let next = start + page.len();

@@ -7,7 +7,10 @@ use aws_sdk_ecs::operation::create_service::{CreateServiceInput, CreateServiceOu
 use aws_sdk_ecs::operation::delete_service::{DeleteServiceInput, DeleteServiceOutput};
 use aws_sdk_ecs::operation::describe_services::{DescribeServicesInput, DescribeServicesOutput};
 use aws_sdk_ecs::operation::list_services::{ListServicesInput, ListServicesOutput};
-use aws_sdk_ecs::types::{DeploymentConfiguration, DeploymentControllerType, LoadBalancer, SchedulingStrategy, ServiceField};
+use aws_sdk_ecs::types::{
+    DeploymentConfiguration, DeploymentControllerType, LoadBalancer, SchedulingStrategy, ServiceConnectConfiguration,
+    ServiceField,
+};
 
 use super::page::page;
 use super::update::{NewDeployment, begin_deployment};
@@ -22,17 +25,16 @@ use crate::ecs::{names, strategy, view};
 /// Amazon ECS API Reference, `DescribeServices`.
 const MOST_DESCRIBED: usize = 10;
 
-pub(crate) fn create(engine: &Arc<Engine>, region: &str, input: &CreateServiceInput) -> Result<CreateServiceOutput, EcsError> {
+pub(crate) fn create(
+    engine: &Arc<Engine>,
+    region: &str,
+    input: &CreateServiceInput,
+) -> Result<CreateServiceOutput, EcsError> {
     let name = required("serviceName", input.service_name())?.to_owned();
     if !names::is_valid(&name) {
         return Err(EcsError::invalid("Invalid service name."));
     }
-    if input.deployment_controller().is_some_and(|controller| *controller.r#type() != DeploymentControllerType::Ecs) {
-        return Err(EcsError::unsupported("The sandbox has the deployment controller ECS only."));
-    }
-    if input.scheduling_strategy().is_some_and(|scheduling| *scheduling != SchedulingStrategy::Replica) {
-        return Err(EcsError::unsupported("The sandbox has the scheduling strategy REPLICA only."));
-    }
+    refuse_what_is_not_played(input)?;
     let desired = count("desiredCount", input.desired_count().unwrap_or(0))?;
     let task_definition = required("taskDefinition", input.task_definition())?.to_owned();
     let nothing = DeploymentConfiguration::builder().build();
@@ -44,7 +46,11 @@ pub(crate) fn create(engine: &Arc<Engine>, region: &str, input: &CreateServiceIn
         let state = world.region_mut(region);
         let cluster = state.cluster(input.cluster())?.name.clone();
         let key = ServiceKey::new(&cluster, &name);
-        if state.services.get(&key).is_some_and(|service| service.status != ServiceStatus::Inactive) {
+        if state
+            .services
+            .get(&key)
+            .is_some_and(|service| service.status != ServiceStatus::Inactive)
+        {
             return Err(EcsError::invalid("Creation of service was not idempotent."));
         }
         let definition = state.definition(&task_definition)?.clone();
@@ -60,7 +66,10 @@ pub(crate) fn create(engine: &Arc<Engine>, region: &str, input: &CreateServiceIn
             configuration: Wire(configuration),
             load_balancers: input.load_balancers().iter().cloned().map(Wire).collect(),
             network: input.network_configuration().cloned().map(Wire),
-            launch_type: input.launch_type().map_or("FARGATE", |launch| launch.as_str()).to_owned(),
+            launch_type: input
+                .launch_type()
+                .map_or("FARGATE", |launch| launch.as_str())
+                .to_owned(),
             grace_seconds: input.health_check_grace_period_seconds().unwrap_or(0),
             tags,
             revisions: Vec::new(),
@@ -68,31 +77,85 @@ pub(crate) fn create(engine: &Arc<Engine>, region: &str, input: &CreateServiceIn
             events: VecDeque::new(),
             steadiness: Steadiness::Moving,
         };
-        begin_deployment(engine, region, &mut service, &definition, NewDeployment { tasks: &[], now })?;
+        begin_deployment(
+            engine,
+            region,
+            &mut service,
+            &definition,
+            NewDeployment { tasks: &[], now },
+        )?;
         state.services.insert(key.clone(), service);
-        Ok(state.services.get(&key).map(|service| view::service(place, state, service)))
+        Ok(state
+            .services
+            .get(&key)
+            .map(|service| view::service(place, state, service)))
     })?;
     engine.turn();
     Ok(CreateServiceOutput::builder().set_service(answer).build())
 }
 
+/// Better an error than a service that silently lacks half of what was asked for.
+fn refuse_what_is_not_played(input: &CreateServiceInput) -> Result<(), EcsError> {
+    let connects = input
+        .service_connect_configuration()
+        .is_some_and(ServiceConnectConfiguration::enabled);
+    let missing = if input
+        .deployment_controller()
+        .is_some_and(|controller| *controller.r#type() != DeploymentControllerType::Ecs)
+    {
+        "deployment controllers other than ECS"
+    } else if input
+        .scheduling_strategy()
+        .is_some_and(|scheduling| *scheduling != SchedulingStrategy::Replica)
+    {
+        "scheduling strategies other than REPLICA"
+    } else if connects {
+        "Service Connect"
+    } else if !input.service_registries().is_empty() {
+        "service discovery"
+    } else if !input.volume_configurations().is_empty() {
+        "volumes"
+    } else if !input.vpc_lattice_configurations().is_empty() {
+        "VPC Lattice"
+    } else {
+        return Ok(());
+    };
+    Err(EcsError::unsupported(format!("The sandbox has no {missing}.")))
+}
+
 /// What a load balancer of a service must name.
-pub(super) fn check_load_balancers(balancers: &[LoadBalancer], definition: &Definition, configuration: &DeploymentConfiguration) -> Result<(), EcsError> {
+pub(super) fn check_load_balancers(
+    balancers: &[LoadBalancer],
+    definition: &Definition,
+    configuration: &DeploymentConfiguration,
+) -> Result<(), EcsError> {
     for balancer in balancers {
         required("targetGroupArn", balancer.target_group_arn())?;
         let container = required("containerName", balancer.container_name())?;
-        let port = balancer.container_port().ok_or_else(|| EcsError::missing("containerPort"))?;
+        let port = balancer
+            .container_port()
+            .ok_or_else(|| EcsError::missing("containerPort"))?;
         if u16::try_from(port).is_err() {
             return Err(EcsError::invalid("containerPort must be between 0 and 65535."));
         }
-        if !definition.shape.0.container_definitions().iter().any(|known| known.name() == Some(container)) {
-            return Err(EcsError::invalid(format!("The container {container} does not exist in the task definition.")));
+        if !definition
+            .shape
+            .0
+            .container_definitions()
+            .iter()
+            .any(|known| known.name() == Some(container))
+        {
+            return Err(EcsError::invalid(format!(
+                "The container {container} does not exist in the task definition."
+            )));
         }
         if !strategy::shifts_traffic(configuration) {
             continue;
         }
         let Some(advanced) = balancer.advanced_configuration() else {
-            return Err(EcsError::invalid("advancedConfiguration field is required for all loadBalancers when using a non-ROLLING deployment strategy."));
+            return Err(EcsError::invalid(
+                "advancedConfiguration field is required for all loadBalancers when using a non-ROLLING deployment strategy.",
+            ));
         };
         required("alternateTargetGroupArn", advanced.alternate_target_group_arn())?;
         required("productionListenerRule", advanced.production_listener_rule())?;
@@ -105,12 +168,18 @@ pub(super) fn count(field: &str, value: i32) -> Result<u32, EcsError> {
     u32::try_from(value).map_err(|_| EcsError::invalid(format!("{field} cannot be negative.")))
 }
 
-pub(crate) fn describe(engine: &Arc<Engine>, region: &str, input: &DescribeServicesInput) -> Result<DescribeServicesOutput, EcsError> {
+pub(crate) fn describe(
+    engine: &Arc<Engine>,
+    region: &str,
+    input: &DescribeServicesInput,
+) -> Result<DescribeServicesOutput, EcsError> {
     if input.services().is_empty() {
         return Err(EcsError::invalid("Services cannot be empty."));
     }
     if input.services().len() > MOST_DESCRIBED {
-        return Err(EcsError::invalid("Too many services: at most 10 can be described at once."));
+        return Err(EcsError::invalid(
+            "Too many services: at most 10 can be described at once.",
+        ));
     }
     let place = engine.place(region);
     engine.world.read(|world| {
@@ -118,7 +187,11 @@ pub(crate) fn describe(engine: &Arc<Engine>, region: &str, input: &DescribeServi
         let cluster = state.cluster(input.cluster())?.name.clone();
         let (mut services, mut failures) = (Vec::new(), Vec::new());
         for name in input.services() {
-            match state.service_key(Some(&cluster), name).ok().and_then(|key| state.services.get(&key)) {
+            match state
+                .service_key(Some(&cluster), name)
+                .ok()
+                .and_then(|key| state.services.get(&key))
+            {
                 Some(service) => {
                     let mut shown = view::service(place, state, service);
                     if !input.include().contains(&ServiceField::Tags) {
@@ -129,37 +202,60 @@ pub(crate) fn describe(engine: &Arc<Engine>, region: &str, input: &DescribeServi
                 None => failures.push(view::missing(place.service(&cluster, names::last(name)))),
             }
         }
-        Ok(DescribeServicesOutput::builder().set_services(Some(services)).set_failures(Some(failures)).build())
+        Ok(DescribeServicesOutput::builder()
+            .set_services(Some(services))
+            .set_failures(Some(failures))
+            .build())
     })
 }
 
-pub(crate) fn list(engine: &Arc<Engine>, region: &str, input: &ListServicesInput) -> Result<ListServicesOutput, EcsError> {
+pub(crate) fn list(
+    engine: &Arc<Engine>,
+    region: &str,
+    input: &ListServicesInput,
+) -> Result<ListServicesOutput, EcsError> {
     let arns = engine.world.read(|world| {
         let state = world.region(region);
         let cluster = state.cluster(input.cluster())?;
-        let services = state.services.values().filter(|service| service.cluster == cluster.name && service.status == ServiceStatus::Active);
+        let services = state
+            .services
+            .values()
+            .filter(|service| service.cluster == cluster.name && service.status == ServiceStatus::Active);
         Ok(services.map(|service| service.arn.clone()).collect())
     })?;
     let (arns, token) = page(arns, input.next_token(), input.max_results(), 100)?;
-    Ok(ListServicesOutput::builder().set_service_arns(Some(arns)).set_next_token(token).build())
+    Ok(ListServicesOutput::builder()
+        .set_service_arns(Some(arns))
+        .set_next_token(token)
+        .build())
 }
 
-pub(crate) fn delete(engine: &Arc<Engine>, region: &str, input: &DeleteServiceInput) -> Result<DeleteServiceOutput, EcsError> {
+pub(crate) fn delete(
+    engine: &Arc<Engine>,
+    region: &str,
+    input: &DeleteServiceInput,
+) -> Result<DeleteServiceOutput, EcsError> {
     let name = required("service", input.service())?;
     let place = engine.place(region);
     let shown = engine.world.write(|world| {
         let state = world.region_mut(region);
         let service = state.active_service_mut(input.cluster(), name)?;
         if service.desired > 0 && !input.force().unwrap_or(false) {
-            return Err(EcsError::invalid("The service cannot be stopped while it is scaled above 0."));
+            return Err(EcsError::invalid(
+                "The service cannot be stopped while it is scaled above 0.",
+            ));
         }
         service.desired = 0;
         service.status = ServiceStatus::Draining;
         if let Some(current) = service.current_mut() {
-            current.rollout.supersede("(the service was deleted)", clock::now());
+            let reason = "Service deployment stopped because the service was deleted.".to_owned();
+            current.rollout.give_way(reason, clock::now());
         }
         let key = service.key();
-        Ok(state.services.get(&key).map(|service| view::service(place, state, service)))
+        Ok(state
+            .services
+            .get(&key)
+            .map(|service| view::service(place, state, service)))
     })?;
     engine.turn();
     Ok(DeleteServiceOutput::builder().set_service(shown).build())

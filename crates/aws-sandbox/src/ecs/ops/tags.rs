@@ -24,7 +24,9 @@ pub(super) fn parse(tags: &[Tag]) -> Result<Tags, EcsError> {
         .map(|tag| {
             let key = required("tag key", tag.key())?;
             if key.chars().count() > 128 || tag.value().is_some_and(|value| value.chars().count() > 256) {
-                return Err(EcsError::invalid("A tag key has at most 128 and a tag value at most 256 characters."));
+                return Err(EcsError::invalid(
+                    "A tag key has at most 128 and a tag value at most 256 characters.",
+                ));
             }
             Ok((key.to_owned(), tag.value().unwrap_or_default().to_owned()))
         })
@@ -44,7 +46,11 @@ pub(super) fn tag(engine: &Arc<Engine>, region: &str, input: &TagResourceInput) 
     })
 }
 
-pub(super) fn untag(engine: &Arc<Engine>, region: &str, input: &UntagResourceInput) -> Result<UntagResourceOutput, EcsError> {
+pub(super) fn untag(
+    engine: &Arc<Engine>,
+    region: &str,
+    input: &UntagResourceInput,
+) -> Result<UntagResourceOutput, EcsError> {
     let arn = required("resourceArn", input.resource_arn())?;
     engine.world.write(|world| {
         let known = tags_of(world.region_mut(region), arn)?;
@@ -55,26 +61,44 @@ pub(super) fn untag(engine: &Arc<Engine>, region: &str, input: &UntagResourceInp
     })
 }
 
-pub(super) fn list(engine: &Arc<Engine>, region: &str, input: &ListTagsForResourceInput) -> Result<ListTagsForResourceOutput, EcsError> {
+pub(super) fn list(
+    engine: &Arc<Engine>,
+    region: &str,
+    input: &ListTagsForResourceInput,
+) -> Result<ListTagsForResourceOutput, EcsError> {
     let arn = required("resourceArn", input.resource_arn())?;
-    let tags = engine.world.write(|world| tags_of(world.region_mut(region), arn).map(|tags| view::tags(tags)))?;
+    let tags = engine
+        .world
+        .write(|world| tags_of(world.region_mut(region), arn).map(|tags| view::tags(tags)))?;
     Ok(ListTagsForResourceOutput::builder().set_tags(Some(tags)).build())
 }
 
 fn tags_of<'a>(region: &'a mut Region, arn: &str) -> Result<&'a mut Tags, EcsError> {
-    let resource = arn.splitn(6, ':').nth(5).ok_or_else(|| EcsError::invalid("Invalid ARN."))?;
+    let resource = arn
+        .splitn(6, ':')
+        .nth(5)
+        .ok_or_else(|| EcsError::invalid("Invalid ARN."))?;
     let gone = || EcsError::invalid("The specified resource was not found.");
     let parts: Vec<&str> = resource.split('/').collect();
     match parts[..] {
-        ["cluster", name] => region.clusters.get_mut(name).map(|cluster| &mut cluster.tags).ok_or_else(EcsError::cluster_not_found),
-        ["service", cluster, name] => {
-            region.services.get_mut(&ServiceKey::new(cluster, name)).map(|service| &mut service.tags).ok_or_else(EcsError::service_not_found)
-        }
+        ["cluster", name] => region
+            .clusters
+            .get_mut(name)
+            .map(|cluster| &mut cluster.tags)
+            .ok_or_else(EcsError::cluster_not_found),
+        ["service", cluster, name] => region
+            .services
+            .get_mut(&ServiceKey::new(cluster, name))
+            .map(|service| &mut service.tags)
+            .ok_or_else(EcsError::service_not_found),
         ["task", _, id] => region.tasks.get_mut(id).map(|task| &mut task.tags).ok_or_else(gone),
         ["task-definition", name] => {
             let (family, number) = names::task_definition_parts(name);
             let family = region.families.get_mut(family).ok_or_else(gone)?;
-            let definition = family.revisions.iter_mut().find(|definition| Some(definition.shape.0.revision()) == number);
+            let definition = family
+                .revisions
+                .iter_mut()
+                .find(|definition| Some(definition.shape.0.revision()) == number);
             definition.map(|definition| &mut definition.tags).ok_or_else(gone)
         }
         _ => Err(gone()),

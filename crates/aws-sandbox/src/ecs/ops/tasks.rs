@@ -40,7 +40,10 @@ pub(super) fn run(engine: &Arc<Engine>, region: &str, input: &RunTaskInput) -> R
         }
         let mut tasks = Vec::new();
         for _ in 0..count {
-            let owner = Owner::Caller { group: input.group().map(str::to_owned), started_by: input.started_by().map(str::to_owned) };
+            let owner = Owner::Caller {
+                group: input.group().map(str::to_owned),
+                started_by: input.started_by().map(str::to_owned),
+            };
             let mut task = Task::new(place, &cluster, &definition, owner, now);
             task.tags.clone_from(&task_tags);
             task.overrides = input.overrides().cloned().map(Wire);
@@ -54,15 +57,27 @@ pub(super) fn run(engine: &Arc<Engine>, region: &str, input: &RunTaskInput) -> R
     })?;
     engine.start_tasks(region, tasks.iter().map(|task| task.id.clone()).collect());
     let shown = tasks.iter().map(|task| view::task(place, task)).collect();
-    Ok(RunTaskOutput::builder().set_tasks(Some(shown)).set_failures(Some(Vec::new())).build())
+    Ok(RunTaskOutput::builder()
+        .set_tasks(Some(shown))
+        .set_failures(Some(Vec::new()))
+        .build())
 }
 
 fn check_overrides(overrides: &TaskOverride, definition: &Definition) -> Result<(), EcsError> {
-    let known = |name: &str| definition.shape.0.container_definitions().iter().any(|container| container.name() == Some(name));
+    let known = |name: &str| {
+        definition
+            .shape
+            .0
+            .container_definitions()
+            .iter()
+            .any(|container| container.name() == Some(name))
+    };
     for container in overrides.container_overrides() {
         let name = required("containerOverrides.name", container.name())?;
         if !known(name) {
-            return Err(EcsError::invalid("Override for container named ".to_owned() + name + " is not a container in the TaskDefinition."));
+            return Err(EcsError::invalid(
+                "Override for container named ".to_owned() + name + " is not a container in the TaskDefinition.",
+            ));
         }
     }
     Ok(())
@@ -77,7 +92,11 @@ pub(super) fn stop(engine: &Arc<Engine>, region: &str, input: &StopTaskInput) ->
         let task = state.tasks.get_mut(&id).filter(|task| task.cluster == cluster);
         let task = task.ok_or_else(|| EcsError::invalid("The referenced task was not found."))?;
         if task.status != TaskStatus::Stopped {
-            task.ask_to_stop(StopCode::UserInitiated, input.reason().unwrap_or("Task stopped by user"), clock::now());
+            task.ask_to_stop(
+                StopCode::UserInitiated,
+                input.reason().unwrap_or("Task stopped by user"),
+                clock::now(),
+            );
         }
         Ok::<_, EcsError>(view::task(place, task))
     })?;
@@ -86,13 +105,19 @@ pub(super) fn stop(engine: &Arc<Engine>, region: &str, input: &StopTaskInput) ->
     Ok(StopTaskOutput::builder().task(shown).build())
 }
 
-pub(super) fn describe(engine: &Arc<Engine>, region: &str, input: &DescribeTasksInput) -> Result<DescribeTasksOutput, EcsError> {
+pub(super) fn describe(
+    engine: &Arc<Engine>,
+    region: &str,
+    input: &DescribeTasksInput,
+) -> Result<DescribeTasksOutput, EcsError> {
     let asked = input.tasks();
     if asked.is_empty() {
         return Err(EcsError::invalid("Tasks cannot be empty."));
     }
     if asked.len() > MOST_DESCRIBED {
-        return Err(EcsError::invalid("Too many tasks: at most 100 can be described at once."));
+        return Err(EcsError::invalid(
+            "Too many tasks: at most 100 can be described at once.",
+        ));
     }
     let place = engine.place(region);
     engine.world.read(|world| {
@@ -112,7 +137,10 @@ pub(super) fn describe(engine: &Arc<Engine>, region: &str, input: &DescribeTasks
                 None => failures.push(view::missing(place.task(&cluster, id))),
             }
         }
-        Ok(DescribeTasksOutput::builder().set_tasks(Some(tasks)).set_failures(Some(failures)).build())
+        Ok(DescribeTasksOutput::builder()
+            .set_tasks(Some(tasks))
+            .set_failures(Some(failures))
+            .build())
     })
 }
 
@@ -122,7 +150,10 @@ pub(super) fn list(engine: &Arc<Engine>, region: &str, input: &ListTasksInput) -
     let arns = engine.world.read(|world| {
         let state = world.region(region);
         let cluster = state.cluster(input.cluster())?;
-        let service = input.service_name().map(|name| state.service_key(Some(&cluster.name), name)).transpose()?;
+        let service = input
+            .service_name()
+            .map(|name| state.service_key(Some(&cluster.name), name))
+            .transpose()?;
         if service.as_ref().is_some_and(|key| !state.services.contains_key(key)) {
             return Err(EcsError::service_not_found());
         }
@@ -138,7 +169,10 @@ pub(super) fn list(engine: &Arc<Engine>, region: &str, input: &ListTasksInput) -
         Ok(tasks.into_iter().map(|task| task.arn.clone()).collect())
     })?;
     let (arns, token) = page(arns, input.next_token(), input.max_results(), 100)?;
-    Ok(ListTasksOutput::builder().set_task_arns(Some(arns)).set_next_token(token).build())
+    Ok(ListTasksOutput::builder()
+        .set_task_arns(Some(arns))
+        .set_next_token(token)
+        .build())
 }
 
 fn started_by(task: &Task) -> Option<&str> {

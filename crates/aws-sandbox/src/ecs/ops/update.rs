@@ -14,6 +14,7 @@ use crate::ecs::engine::{Engine, split_image};
 use crate::ecs::error::EcsError;
 use crate::ecs::names;
 use crate::ecs::rollout::{Rollout, SourceScale, Start};
+use crate::ecs::scheduler;
 use crate::ecs::strategy::{self, Circumstances};
 use crate::ecs::view;
 use crate::ecs::world::{Definition, Deployment, Image, Revision, Service, Slot, Steadiness, Task};
@@ -31,9 +32,16 @@ pub(super) struct NewDeployment<'a> {
 
 /// Changes what the caller names and leaves the rest. A new deployment begins when the revision changes or is forced to;
 /// another count or another deployment configuration alone needs none (Amazon ECS API Reference, `UpdateService`).
-pub(super) fn update(engine: &Arc<Engine>, region: &str, input: &UpdateServiceInput) -> Result<UpdateServiceOutput, EcsError> {
+pub(super) fn update(
+    engine: &Arc<Engine>,
+    region: &str,
+    input: &UpdateServiceInput,
+) -> Result<UpdateServiceOutput, EcsError> {
     let name = required("service", input.service())?.to_owned();
-    let desired = input.desired_count().map(|desired| count("desiredCount", desired)).transpose()?;
+    let desired = input
+        .desired_count()
+        .map(|desired| count("desiredCount", desired))
+        .transpose()?;
     let place = engine.place(region);
     let now = clock::now();
     let shown = engine.world.write(|world| {
@@ -41,16 +49,31 @@ pub(super) fn update(engine: &Arc<Engine>, region: &str, input: &UpdateServiceIn
         // Changed on a copy: a refusal half-way leaves the service as it was.
         let mut service = state.active_service_mut(input.cluster(), &name)?.clone();
         let tasks: Vec<Task> = state.tasks_of(&service.key()).cloned().collect();
-        let definition = state.definition(input.task_definition().unwrap_or(&service.task_definition))?.clone();
-        service.configuration = Wire(strategy::merged(&service.configuration.0, input.deployment_configuration.clone()));
+        let definition = state
+            .definition(input.task_definition().unwrap_or(&service.task_definition))?
+            .clone();
+        service.configuration = Wire(strategy::merged(
+            &service.configuration.0,
+            input.deployment_configuration.clone(),
+        ));
         let redeploys = changes_revision(&mut service, &definition, input);
-        let balancers: Vec<_> = service.load_balancers.iter().map(|balancer| balancer.0.clone()).collect();
+        let balancers: Vec<_> = service
+            .load_balancers
+            .iter()
+            .map(|balancer| balancer.0.clone())
+            .collect();
         check_load_balancers(&balancers, &definition, &service.configuration.0)?;
         if let Some(grace) = input.health_check_grace_period_seconds() {
             service.grace_seconds = grace;
         }
         if redeploys {
-            begin_deployment(engine, region, &mut service, &definition, NewDeployment { tasks: &tasks, now })?;
+            begin_deployment(
+                engine,
+                region,
+                &mut service,
+                &definition,
+                NewDeployment { tasks: &tasks, now },
+            )?;
         } else {
             // Refused now rather than at the next deployment.
             planned(engine, region, &service, SourceScale::Desired, String::new())?;
@@ -64,7 +87,10 @@ pub(super) fn update(engine: &Arc<Engine>, region: &str, input: &UpdateServiceIn
         }
         let key = service.key();
         state.services.insert(key.clone(), service);
-        Ok(state.services.get(&key).map(|service| view::service(place, state, service)))
+        Ok(state
+            .services
+            .get(&key)
+            .map(|service| view::service(place, state, service)))
     })?;
     engine.turn();
     Ok(UpdateServiceOutput::builder().set_service(shown).build())
@@ -92,20 +118,30 @@ fn changes_revision(service: &mut Service, definition: &Definition, input: &Upda
 
 /// Adds a revision and starts rolling it out. A deployment in flight gives way: the revision that users meet stays the
 /// source, whatever else had been started goes (`RECONCILE_SERVICE`).
-pub(super) fn begin_deployment(engine: &Engine, region: &str, service: &mut Service, definition: &Definition, new: NewDeployment<'_>) -> Result<(), EcsError> {
+pub(super) fn begin_deployment(
+    engine: &Engine,
+    region: &str,
+    service: &mut Service,
+    definition: &Definition,
+    new: NewDeployment<'_>,
+) -> Result<(), EcsError> {
     let NewDeployment { tasks, now } = new;
     let place = engine.place(region);
     let source = service.serving().map(str::to_owned);
-    let source_slot = source.as_deref().and_then(|source| service.revision(source)).map(|source| source.slot);
+    let source_slot = source
+        .as_deref()
+        .and_then(|source| service.revision(source))
+        .map(|source| source.slot);
     let shifts = strategy::shifts_traffic(&service.configuration.0);
     let slot = match (source_slot, shifts) {
         (Some(slot), true) => slot.other(),
         (Some(slot), false) => slot,
         (None, _) => Slot::Primary,
     };
-    let has_tasks = |arn: &str| tasks.iter().any(|task| task.is_active() && task.owner.revision() == Some(arn));
-    let scale = if source.as_deref().is_some_and(has_tasks) { SourceScale::Desired } else { SourceScale::None };
-    let strays = tasks.iter().any(|task| task.is_present() && task.owner.revision() != source.as_deref());
+    let scale = source_scale(service, source.as_deref(), tasks, now);
+    let strays = tasks
+        .iter()
+        .any(|task| task.is_present() && task.owner.revision() != source.as_deref());
     let arn = place.service_deployment(&service.cluster, &service.name);
     let plan = planned(engine, region, service, scale, arn.clone())?;
     let plan = if source.is_some() { plan } else { strategy::first(plan) };
@@ -126,23 +162,69 @@ pub(super) fn begin_deployment(engine: &Engine, region: &str, service: &mut Serv
         if current.rollout.in_flight() {
             current.updated = now;
         }
-        current.rollout.supersede(&arn, now);
+        let reason = format!("Service deployment stopped because the newer service deployment {arn} started.");
+        current.rollout.give_way(reason, now);
     }
     let (rollout, effects) = Rollout::start(plan, if strays { Start::Reconcile } else { Start::Clean }, now);
     let target = revision.arn.clone();
     service.revisions.push(revision);
-    service.deployments.push(Deployment { arn, created: now, updated: now, source, target, configuration: service.configuration.clone(), rollout });
+    service.deployments.push(Deployment {
+        arn,
+        created: now,
+        updated: now,
+        source,
+        target,
+        configuration: service.configuration.clone(),
+        rollout,
+    });
     service.steadiness = Steadiness::Moving;
     engine.apply(service, &effects, now);
     forget_old(service);
     Ok(())
 }
 
-fn planned(engine: &Engine, region: &str, service: &Service, source: SourceScale, deployment_id: String) -> Result<crate::ecs::rollout::Plan, EcsError> {
+/// A source that was to have no tasks when the deployment starts gets none while it lasts.
+fn source_scale(service: &Service, source: Option<&str>, tasks: &[Task], now: OffsetDateTime) -> SourceScale {
+    let tasks: Vec<&Task> = tasks.iter().collect();
+    let wanted = scheduler::facts(service, &tasks, Vec::new(), now)
+        .zip(service.current())
+        .map_or(0, |(facts, current)| {
+            let wanted = current.rollout.wanted(&facts);
+            if source == Some(current.target.as_str()) {
+                wanted.target
+            } else {
+                wanted.source
+            }
+        });
+    if wanted > 0 {
+        SourceScale::Desired
+    } else {
+        SourceScale::None
+    }
+}
+
+fn planned(
+    engine: &Engine,
+    region: &str,
+    service: &Service,
+    source: SourceScale,
+    deployment_id: String,
+) -> Result<crate::ecs::rollout::Plan, EcsError> {
     let configuration = &service.configuration.0;
-    let names = configuration.alarms().map(DeploymentAlarms::alarm_names).unwrap_or_default();
+    let names = configuration
+        .alarms()
+        .map(DeploymentAlarms::alarm_names)
+        .unwrap_or_default();
     let firing = engine.plane.firing(region, names);
-    strategy::plan(configuration, Circumstances { deployment_id, source, firing, clock: engine.clock })
+    strategy::plan(
+        configuration,
+        Circumstances {
+            deployment_id,
+            source,
+            firing,
+            clock: engine.clock,
+        },
+    )
 }
 
 /// The digests that the tags mean now; an image that is not there yet gets its digest when a task pulls it.
@@ -150,8 +232,16 @@ fn images(engine: &Engine, definition: &Definition) -> Vec<Image> {
     let image = |container: &ContainerDefinition| {
         let image = container.image().unwrap_or_default();
         let (repository, reference) = split_image(image);
-        let digest = engine.plane.registry.resolve(&repository, &reference).map(|digest| digest.to_string());
-        Image { container: container.name().unwrap_or_default().to_owned(), reference: image.to_owned(), digest }
+        let digest = engine
+            .plane
+            .registry
+            .resolve(&repository, &reference)
+            .map(|digest| digest.to_string());
+        Image {
+            container: container.name().unwrap_or_default().to_owned(),
+            reference: image.to_owned(),
+            digest,
+        }
     };
     definition.shape.0.container_definitions().iter().map(image).collect()
 }
@@ -161,6 +251,8 @@ fn forget_old(service: &mut Service) {
     service.deployments.drain(..surplus);
     let deployments = &service.deployments;
     service.revisions.retain(|revision| {
-        deployments.iter().any(|deployment| deployment.target == revision.arn || deployment.source.as_ref() == Some(&revision.arn))
+        deployments
+            .iter()
+            .any(|deployment| deployment.target == revision.arn || deployment.source.as_ref() == Some(&revision.arn))
     });
 }

@@ -11,7 +11,11 @@ use super::plan::OnFailure;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Breaker {
     Off,
-    On { threshold: Threshold, then: OnFailure, reset_on_healthy: bool },
+    On {
+        threshold: Threshold,
+        then: OnFailure,
+        reset_on_healthy: bool,
+    },
 }
 
 /// How many failures end it.
@@ -28,7 +32,8 @@ impl Threshold {
     pub(crate) const DEFAULT: Self = Self::BoundedPercent(50);
 
     pub(crate) fn failures(self, desired: u32) -> u32 {
-        let part = |percent: u32| u32::try_from((u64::from(desired) * u64::from(percent)).div_ceil(100)).unwrap_or(u32::MAX);
+        let part =
+            |percent: u32| u32::try_from((u64::from(desired) * u64::from(percent)).div_ceil(100)).unwrap_or(u32::MAX);
         match self {
             Self::Count(count) => count.max(1),
             Self::BoundedPercent(percent) => part(percent).clamp(3, 200),

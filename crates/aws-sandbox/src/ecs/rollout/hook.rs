@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
-use super::stage::Stage;
 use super::Rollout;
+use super::stage::Stage;
 
 /// A pause that was met.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,14 +68,26 @@ impl Rollout {
         for pause in self.plan.pauses.iter().filter(|pause| pause.stages.contains(&stage)) {
             let id = hook_id(&self.plan.deployment_id, self.hooks.len());
             let (expires_at, on_timeout) = (now + pause.timeout, pause.on_timeout);
-            self.hooks.push(Hook { id, stage, status: HookStatus::AwaitingAction, created: now, answered: None, expires_at, on_timeout });
+            self.hooks.push(Hook {
+                id,
+                stage,
+                status: HookStatus::AwaitingAction,
+                created: now,
+                answered: None,
+                expires_at,
+                on_timeout,
+            });
         }
     }
 
     /// Times out what nobody answered; gives the stage whose pause asks for a rollback then.
     pub(super) fn expire_hooks(&mut self, now: OffsetDateTime) -> Option<Stage> {
         let mut rollback = None;
-        for hook in self.hooks.iter_mut().filter(|hook| hook.is_waiting() && hook.expires_at <= now) {
+        for hook in self
+            .hooks
+            .iter_mut()
+            .filter(|hook| hook.is_waiting() && hook.expires_at <= now)
+        {
             hook.status = HookStatus::TimedOut;
             hook.answered = Some(now);
             if hook.on_timeout == HookAction::Rollback {

@@ -28,7 +28,9 @@ pub(crate) struct Plan {
 pub(crate) enum Strategy {
     Rolling(Limits),
     /// `BLUE_GREEN` is one step of 100 %, `CANARY` two, `LINEAR` as many as its percentage needs.
-    Shifting { steps: Vec<Step> },
+    Shifting {
+        steps: Vec<Step>,
+    },
 }
 
 /// One shift of production traffic.
@@ -70,7 +72,11 @@ pub(crate) enum AlarmWatch {
     Off,
     /// Alarms already in ALARM when it starts are ignored (Amazon ECS Developer Guide, "How CloudWatch alarms detect
     /// Amazon ECS deployment failures").
-    On { names: Vec<String>, ignored: Vec<String>, then: OnFailure },
+    On {
+        names: Vec<String>,
+        ignored: Vec<String>,
+        then: OnFailure,
+    },
 }
 
 impl Strategy {
@@ -82,15 +88,31 @@ impl Strategy {
     }
 
     pub(crate) fn rolling(minimum_healthy_percent: u32, maximum_percent: u32) -> Self {
-        Self::Rolling(Limits { minimum_healthy_percent, maximum_percent })
+        Self::Rolling(Limits {
+            minimum_healthy_percent,
+            maximum_percent,
+        })
     }
 
     pub(crate) fn all_at_once() -> Self {
-        Self::Shifting { steps: vec![Step { percent: 100.0, bake: Duration::ZERO }] }
+        Self::Shifting {
+            steps: vec![Step {
+                percent: 100.0,
+                bake: Duration::ZERO,
+            }],
+        }
     }
 
     pub(crate) fn canary(percent: f64, bake: Duration) -> Self {
-        Self::Shifting { steps: vec![Step { percent, bake }, Step { percent: 100.0, bake: Duration::ZERO }] }
+        Self::Shifting {
+            steps: vec![
+                Step { percent, bake },
+                Step {
+                    percent: 100.0,
+                    bake: Duration::ZERO,
+                },
+            ],
+        }
     }
 
     /// Equal steps; the last one is whatever is left to 100 %.
@@ -102,7 +124,10 @@ impl Strategy {
             steps.push(Step { percent: share, bake });
             share += percent;
         }
-        steps.push(Step { percent: 100.0, bake: Duration::ZERO });
+        steps.push(Step {
+            percent: 100.0,
+            bake: Duration::ZERO,
+        });
         Self::Shifting { steps }
     }
 }
@@ -112,7 +137,11 @@ impl AlarmWatch {
         match self {
             Self::Off => None,
             Self::On { names, ignored, then } => {
-                let fresh: Vec<String> = firing.iter().filter(|name| names.contains(name) && !ignored.contains(name)).cloned().collect();
+                let fresh: Vec<String> = firing
+                    .iter()
+                    .filter(|name| names.contains(name) && !ignored.contains(name))
+                    .cloned()
+                    .collect();
                 (!fresh.is_empty()).then_some((fresh, *then))
             }
         }

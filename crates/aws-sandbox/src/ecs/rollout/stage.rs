@@ -90,7 +90,9 @@ impl Stage {
             | Self::PostTestTrafficShift
             | Self::PreProductionTrafficShift
             | Self::PostProductionTrafficShift => true,
-            Self::ScaleUp | Self::TestTrafficShift | Self::ProductionTrafficShift | Self::BakeTime | Self::CleanUp => false,
+            Self::ScaleUp | Self::TestTrafficShift | Self::ProductionTrafficShift | Self::BakeTime | Self::CleanUp => {
+                false
+            }
         }
     }
 }
@@ -103,23 +105,37 @@ impl fmt::Display for Stage {
 
 impl Rollout {
     /// What follows a stage once nothing holds it. No traffic is shifted to a target that is not healthy as a whole.
-    pub(super) fn next_stage(&self, stage: Stage, shifts: usize, since: OffsetDateTime, facts: &Facts) -> Option<Phase> {
+    pub(super) fn next_stage(
+        &self,
+        stage: Stage,
+        shifts: usize,
+        since: OffsetDateTime,
+        facts: &Facts,
+    ) -> Option<Phase> {
         if self.hooks.iter().any(Hook::is_waiting) {
             return None;
         }
-        let go = |stage| Some(Phase::Forward { stage, shifts, since: facts.now });
+        let go = |stage| {
+            Some(Phase::Forward {
+                stage,
+                shifts,
+                since: facts.now,
+            })
+        };
         let healthy = facts.target.healthy >= facts.desired;
         let passed = |wait| facts.now - since >= wait;
         match stage {
-            Stage::ReconcileService if facts.others == 0 => go(Stage::PreScaleUp),
+            Stage::ReconcileService if facts.others.present == 0 => go(Stage::PreScaleUp),
             Stage::PreScaleUp => go(Stage::ScaleUp),
             Stage::ScaleUp if healthy => go(Stage::PostScaleUp),
             Stage::PostScaleUp => go(Stage::TestTrafficShift),
             Stage::TestTrafficShift => go(Stage::PostTestTrafficShift),
             Stage::PostTestTrafficShift => go(Stage::PreProductionTrafficShift),
-            Stage::PreProductionTrafficShift if healthy => {
-                Some(Phase::Forward { stage: Stage::ProductionTrafficShift, shifts: shifts + 1, since: facts.now })
-            }
+            Stage::PreProductionTrafficShift if healthy => Some(Phase::Forward {
+                stage: Stage::ProductionTrafficShift,
+                shifts: shifts + 1,
+                since: facts.now,
+            }),
             Stage::ProductionTrafficShift => match self.steps_done(shifts) {
                 StepsDone::All => go(Stage::PostProductionTrafficShift),
                 StepsDone::Some { bake } if passed(bake) => go(Stage::PreProductionTrafficShift),
@@ -127,33 +143,63 @@ impl Rollout {
             },
             Stage::PostProductionTrafficShift => go(Stage::BakeTime),
             Stage::BakeTime if passed(self.plan.bake) => go(Stage::CleanUp),
-            Stage::CleanUp if facts.source.present == 0 && facts.others == 0 => Some(Phase::Ended { end: End::Successful, at: facts.now }),
-            Stage::ReconcileService | Stage::ScaleUp | Stage::PreProductionTrafficShift | Stage::BakeTime | Stage::CleanUp => None,
+            Stage::CleanUp if facts.source.present == 0 && facts.others.present == 0 => Some(Phase::Ended {
+                end: End::Successful,
+                at: facts.now,
+            }),
+            Stage::ReconcileService
+            | Stage::ScaleUp
+            | Stage::PreProductionTrafficShift
+            | Stage::BakeTime
+            | Stage::CleanUp => None,
         }
     }
 
     fn steps_done(&self, shifts: usize) -> StepsDone {
         match &self.plan.strategy {
-            Strategy::Shifting { steps } if shifts < steps.len() => {
-                StepsDone::Some { bake: shifts.checked_sub(1).and_then(|last| steps.get(last)).map(|step| step.bake).unwrap_or_default() }
-            }
+            Strategy::Shifting { steps } if shifts < steps.len() => StepsDone::Some {
+                bake: shifts
+                    .checked_sub(1)
+                    .and_then(|last| steps.get(last))
+                    .map(|step| step.bake)
+                    .unwrap_or_default(),
+            },
             Strategy::Shifting { .. } | Strategy::Rolling(_) => StepsDone::All,
         }
     }
 
     pub(super) fn leave_stage(&mut self, now: OffsetDateTime) {
-        let Some(record) = self.stages.last_mut().filter(|record| record.left.is_none()) else { return };
+        let Some(record) = self.stages.last_mut().filter(|record| record.left.is_none()) else {
+            return;
+        };
         record.left = Some(now);
         let entered = record.entered;
         // Pauses come first in a stage, so it was held until the last of them was answered.
-        let answered = self.hooks.iter().filter(|hook| hook.created >= entered).filter_map(|hook| hook.answered).max();
-        record.held_ms = answered.map_or(0, |answered| u64::try_from((answered - entered).whole_milliseconds()).unwrap_or(0));
+        let answered = self
+            .hooks
+            .iter()
+            .filter(|hook| hook.created >= entered)
+            .filter_map(|hook| hook.answered)
+            .max();
+        record.held_ms = answered.map_or(0, |answered| {
+            u64::try_from((answered - entered).whole_milliseconds()).unwrap_or(0)
+        });
     }
 
     pub(super) fn enter_stage(&mut self, now: OffsetDateTime) {
         let Some(stage) = self.stage() else { return };
-        let direction = if matches!(self.phase, Phase::Back { .. }) { Direction::Back } else { Direction::Forward };
-        self.stages.push(StageRecord { stage, direction, entered: now, left: None, held_ms: 0 });
+        let direction = if matches!(self.phase, Phase::Back { .. }) {
+            Direction::Back
+        } else {
+            Direction::Forward
+        };
+        self.stages.push(StageRecord {
+            stage,
+            direction,
+            entered: now,
+            left: None,
+            held_ms: 0,
+        });
         if direction == Direction::Forward {
             self.raise_hooks(stage, now);
         }

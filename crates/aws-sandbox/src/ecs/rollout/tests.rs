@@ -18,15 +18,30 @@ fn plan(strategy: Strategy) -> Plan {
         strategy,
         pauses: Vec::new(),
         bake: Duration::from_secs(10),
-        breaker: Breaker::On { threshold: Threshold::DEFAULT, then: OnFailure::RollBack, reset_on_healthy: true },
-        alarms: AlarmWatch::On { names: vec!["errors".to_owned()], ignored: Vec::new(), then: OnFailure::RollBack },
+        breaker: Breaker::On {
+            threshold: Threshold::DEFAULT,
+            then: OnFailure::RollBack,
+            reset_on_healthy: true,
+        },
+        alarms: AlarmWatch::On {
+            names: vec!["errors".to_owned()],
+            ignored: Vec::new(),
+            then: OnFailure::RollBack,
+        },
         source: SourceScale::Desired,
     }
 }
 
 fn pausing(strategy: Strategy, stage: Stage) -> Plan {
-    let pause = PauseHook { stages: vec![stage], timeout: Duration::from_mins(1), on_timeout: HookAction::Rollback };
-    Plan { pauses: vec![pause], ..plan(strategy) }
+    let pause = PauseHook {
+        stages: vec![stage],
+        timeout: Duration::from_mins(1),
+        on_timeout: HookAction::Rollback,
+    };
+    Plan {
+        pauses: vec![pause],
+        ..plan(strategy)
+    }
 }
 
 /// A service of two tasks whose tasks do what is wanted of them when told to.
@@ -38,12 +53,36 @@ struct Bench {
 
 impl Bench {
     fn new(plan: Plan, start: Start) -> Self {
-        let all = Counts { active: 2, healthy: 2, present: 2 };
-        let source = if plan.source == SourceScale::None { Counts::default() } else { all };
-        let others = u32::from(start == Start::Reconcile) * 2;
-        let facts = Facts { now: T0, desired: 2, source, target: Counts::default(), others, source_failures: 0, firing: Vec::new() };
+        let all = Counts {
+            active: 2,
+            healthy: 2,
+            present: 2,
+        };
+        let source = if plan.source == SourceScale::None {
+            Counts::default()
+        } else {
+            all
+        };
+        let others = if start == Start::Reconcile {
+            all
+        } else {
+            Counts::default()
+        };
+        let facts = Facts {
+            now: T0,
+            desired: 2,
+            source,
+            target: Counts::default(),
+            others,
+            source_failures: 0,
+            firing: Vec::new(),
+        };
         let (rollout, effects) = Rollout::start(plan, start, T0);
-        let mut bench = Self { rollout, facts, log: String::new() };
+        let mut bench = Self {
+            rollout,
+            facts,
+            log: String::new(),
+        };
         bench.note("start", &effects);
         bench
     }
@@ -60,10 +99,24 @@ impl Bench {
                 End::RollbackFailed { .. } => "ROLLBACK FAILED".to_owned(),
             },
         };
-        let Wanted { source, target } = self.rollout.wanted(&self.facts);
-        let waiting = if self.rollout.hooks.iter().any(Hook::is_waiting) { " paused" } else { "" };
+        let Wanted { source, target, others } = self.rollout.wanted(&self.facts);
+        let waiting = if self.rollout.hooks.iter().any(Hook::is_waiting) {
+            " paused"
+        } else {
+            ""
+        };
+        let others = if others == 0 {
+            String::new()
+        } else {
+            format!(" others={others}")
+        };
         let effects: Vec<_> = effects.iter().map(|effect| format!("{effect:?}")).collect();
-        writeln!(self.log, "{what}: {phase}{waiting} source={source} target={target} {}", effects.join(" ")).unwrap();
+        writeln!(
+            self.log,
+            "{what}: {phase}{waiting} source={source} target={target}{others} {}",
+            effects.join(" ")
+        )
+        .unwrap();
     }
 
     fn run(&mut self, script: &str) -> &mut Self {
@@ -79,6 +132,7 @@ impl Bench {
         match line.split_whitespace().collect::<Vec<_>>()[..] {
             ["tick"] => {}
             ["settle"] => self.settle(),
+            ["clean"] => self.facts.source = Counts::default(),
             ["wait", seconds] => self.facts.now += Duration::from_secs(seconds.parse().unwrap()),
             ["continue"] => effects.extend(self.answer(HookAction::Continue)),
             ["refuse"] => effects.extend(self.answer(HookAction::Rollback)),
@@ -96,15 +150,27 @@ impl Bench {
     }
 
     fn answer(&mut self, action: HookAction) -> Vec<Effect> {
-        let id = self.rollout.hooks.iter().find(|hook| hook.is_waiting()).unwrap().id.clone();
+        let id = self
+            .rollout
+            .hooks
+            .iter()
+            .find(|hook| hook.is_waiting())
+            .unwrap()
+            .id
+            .clone();
         self.rollout.answer(&id, action, self.facts.now).unwrap()
     }
 
     /// Every task that is wanted becomes healthy, every other one is gone.
     fn settle(&mut self) {
         let wanted = self.rollout.wanted(&self.facts);
-        let all = |count| Counts { active: count, healthy: count, present: count };
-        (self.facts.source, self.facts.target, self.facts.others) = (all(wanted.source), all(wanted.target), 0);
+        let all = |count| Counts {
+            active: count,
+            healthy: count,
+            present: count,
+        };
+        (self.facts.source, self.facts.target, self.facts.others) =
+            (all(wanted.source), all(wanted.target), all(wanted.others));
     }
 }
 
@@ -118,20 +184,30 @@ fn check_from(plan: Plan, start: Start, script: &str, expected: &Expect) {
 
 #[test]
 fn blue_green_shifts_when_green_is_healthy_and_cleans_up_after_the_bake() {
-    check(plan(Strategy::all_at_once()), "tick\n settle\n wait 9\n wait 1\n settle", expect![[r#"
+    check(
+        plan(Strategy::all_at_once()),
+        "tick\n settle\n wait 9\n wait 1\n settle",
+        expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: BAKE_TIME source=2 target=2 Test(100.0) Production(100.0)
         wait 9: BAKE_TIME source=2 target=2 
         wait 1: CLEAN_UP source=0 target=2 
         settle: SUCCESSFUL source=0 target=2 Event(Completed)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_canary_pauses_before_each_shift_and_bakes_between() {
-    let plan = pausing(Strategy::canary(10.0, Duration::from_secs(5)), Stage::PreProductionTrafficShift);
-    check(plan, "tick\n settle\n wait 30\n continue\n wait 5\n continue\n wait 10\n settle", expect![[r#"
+    let plan = pausing(
+        Strategy::canary(10.0, Duration::from_secs(5)),
+        Stage::PreProductionTrafficShift,
+    );
+    check(
+        plan,
+        "tick\n settle\n wait 30\n continue\n wait 5\n continue\n wait 10\n settle",
+        expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: PRE_PRODUCTION_TRAFFIC_SHIFT paused source=2 target=2 Test(100.0)
@@ -141,12 +217,16 @@ fn a_canary_pauses_before_each_shift_and_bakes_between() {
         continue: BAKE_TIME source=2 target=2 Production(100.0)
         wait 10: CLEAN_UP source=0 target=2 
         settle: SUCCESSFUL source=0 target=2 Event(Completed)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn linear_goes_in_equal_steps() {
-    check(plan(Strategy::linear(40.0, Duration::from_secs(1))), "tick\n settle\n wait 1\n wait 1\n wait 10\n settle", expect![[r#"
+    check(
+        plan(Strategy::linear(40.0, Duration::from_secs(1))),
+        "tick\n settle\n wait 1\n wait 1\n wait 10\n settle",
+        expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: PRODUCTION_TRAFFIC_SHIFT source=2 target=2 Test(100.0) Production(40.0)
@@ -154,47 +234,63 @@ fn linear_goes_in_equal_steps() {
         wait 1: BAKE_TIME source=2 target=2 Production(100.0)
         wait 10: CLEAN_UP source=0 target=2 
         settle: SUCCESSFUL source=0 target=2 Event(Completed)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_pause_that_nobody_answers_rolls_back() {
-    check(pausing(Strategy::all_at_once(), Stage::PostTestTrafficShift), "tick\n settle\n wait 59\n wait 1\n settle", expect![[r#"
+    check(
+        pausing(Strategy::all_at_once(), Stage::PostTestTrafficShift),
+        "tick\n settle\n wait 59\n wait 1\n settle",
+        expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: POST_TEST_TRAFFIC_SHIFT paused source=2 target=2 Test(100.0)
         wait 59: POST_TEST_TRAFFIC_SHIFT paused source=2 target=2 
         wait 1: BACK Clear source=2 target=0 Event(RollingBack) Production(0.0) Test(0.0)
         settle: ROLLED BACK source=2 target=0 Event(RolledBack)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_pause_answered_with_rollback_rolls_back() {
-    check(pausing(Strategy::canary(10.0, Duration::ZERO), Stage::PreProductionTrafficShift), "tick\n settle\n continue\n refuse\n settle", expect![[r#"
+    check(
+        pausing(Strategy::canary(10.0, Duration::ZERO), Stage::PreProductionTrafficShift),
+        "tick\n settle\n continue\n refuse\n settle",
+        expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: PRE_PRODUCTION_TRAFFIC_SHIFT paused source=2 target=2 Test(100.0)
         continue: PRE_PRODUCTION_TRAFFIC_SHIFT paused source=2 target=2 Production(10.0)
         refuse: BACK Clear source=2 target=0 Event(RollingBack) Production(0.0) Test(0.0)
         settle: ROLLED BACK source=2 target=0 Event(RolledBack)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_stop_in_the_bake_gives_the_traffic_back_at_once() {
-    check(plan(Strategy::all_at_once()), "tick\n settle\n stop\n settle", expect![[r#"
+    check(
+        plan(Strategy::all_at_once()),
+        "tick\n settle\n stop\n settle",
+        expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: BAKE_TIME source=2 target=2 Test(100.0) Production(100.0)
         stop: BACK Clear source=2 target=0 Event(RollingBack) Production(0.0) Test(0.0)
         settle: ROLLED BACK source=2 target=0 Event(RolledBack)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_stop_in_the_clean_up_restores_the_source_first() {
-    check(plan(Strategy::all_at_once()), "tick\n settle\n wait 10\n stop\n settle\n settle", expect![[r#"
+    check(
+        plan(Strategy::all_at_once()),
+        "tick\n settle\n wait 10\n clean\n stop\n settle\n settle",
+        expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: BAKE_TIME source=2 target=2 Test(100.0) Production(100.0)
@@ -202,56 +298,80 @@ fn a_stop_in_the_clean_up_restores_the_source_first() {
         stop: BACK Clear source=2 target=0 Event(RollingBack) Production(0.0) Test(0.0)
         settle: ROLLED BACK source=2 target=0 Event(RolledBack)
         settle: ROLLED BACK source=2 target=0 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_aborted_deployment_stays_as_it_is() {
-    check(plan(Strategy::canary(10.0, Duration::from_secs(5))), "tick\n settle\n abort\n fail", expect![[r#"
+    check(
+        plan(Strategy::canary(10.0, Duration::from_secs(5))),
+        "tick\n settle\n abort\n fail",
+        expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: PRODUCTION_TRAFFIC_SHIFT source=2 target=2 Test(100.0) Production(10.0)
         abort: STOPPED source=2 target=2 
         fail: STOPPED source=2 target=2 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn three_failed_tasks_trip_the_breaker() {
-    check(plan(Strategy::all_at_once()), "tick\n fail\n fail\n fail\n settle", expect![[r#"
+    check(
+        plan(Strategy::all_at_once()),
+        "tick\n fail\n fail\n fail\n settle",
+        expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         fail: SCALE_UP source=2 target=2 
         fail: SCALE_UP source=2 target=2 
         fail: ROLLED BACK source=2 target=0 Event(RollingBack) Production(0.0) Test(0.0) Event(RolledBack)
         settle: ROLLED BACK source=2 target=0 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_alarm_rolls_back() {
-    check(plan(Strategy::all_at_once()), "tick\n settle\n alarm\n settle", expect![[r#"
+    check(
+        plan(Strategy::all_at_once()),
+        "tick\n settle\n alarm\n settle",
+        expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: BAKE_TIME source=2 target=2 Test(100.0) Production(100.0)
         alarm: BACK Clear source=2 target=0 Event(RollingBack) Production(0.0) Test(0.0)
         settle: ROLLED BACK source=2 target=0 Event(RolledBack)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_deployment_over_another_reconciles_first() {
-    check_from(plan(Strategy::all_at_once()), Start::Reconcile, "tick\n settle\n settle", &expect![[r#"
+    check_from(
+        plan(Strategy::all_at_once()),
+        Start::Reconcile,
+        "tick\n settle\n settle",
+        &expect![[r#"
         start: RECONCILE_SERVICE source=2 target=0 Production(0.0) Test(0.0)
         tick: RECONCILE_SERVICE source=2 target=0 
         settle: SCALE_UP source=2 target=2 
         settle: BAKE_TIME source=2 target=2 Test(100.0) Production(100.0)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn rolling_never_goes_below_the_minimum() {
-    check(Plan { bake: Duration::ZERO, ..plan(Strategy::rolling(100, 150)) }, "tick\n settle\n settle\n settle\n settle\n settle", expect![[r#"
+    check(
+        Plan {
+            bake: Duration::ZERO,
+            ..plan(Strategy::rolling(100, 150))
+        },
+        "tick\n settle\n settle\n settle\n settle\n settle",
+        expect![[r#"
         start: ROLLING source=2 target=1 
         tick: ROLLING source=2 target=1 
         settle: ROLLING source=1 target=1 
@@ -259,12 +379,33 @@ fn rolling_never_goes_below_the_minimum() {
         settle: ROLLING source=0 target=2 
         settle: SUCCESSFUL source=0 target=2 Event(Completed)
         settle: SUCCESSFUL source=0 target=2 
-    "#]]);
+    "#]],
+    );
+}
+
+#[test]
+fn a_rolling_update_over_another_keeps_enough_tasks() {
+    let plan = Plan {
+        bake: Duration::ZERO,
+        ..plan(Strategy::rolling(100, 200))
+    };
+    let mut bench = Bench::new(plan, Start::Clean);
+    let one = Counts {
+        active: 1,
+        healthy: 1,
+        present: 1,
+    };
+    (bench.facts.source, bench.facts.others) = (one, one);
+    bench.run("tick\n settle\n settle\n settle");
+    expect![[""]].assert_eq(&bench.log);
 }
 
 #[test]
 fn a_rolling_update_that_fails_goes_back() {
-    check(plan(Strategy::rolling(50, 200)), "tick\n fail\n fail\n fail\n settle\n settle", expect![[r#"
+    check(
+        plan(Strategy::rolling(50, 200)),
+        "tick\n fail\n fail\n fail\n settle\n settle",
+        expect![[r#"
         start: ROLLING source=1 target=2 
         tick: ROLLING source=1 target=2 
         fail: ROLLING source=1 target=2 
@@ -272,18 +413,26 @@ fn a_rolling_update_that_fails_goes_back() {
         fail: ROLLED BACK source=2 target=0 Event(RollingBack) Production(0.0) Test(0.0) Event(RolledBack)
         settle: ROLLED BACK source=2 target=0 
         settle: ROLLED BACK source=2 target=0 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_source_without_tasks_gets_none() {
-    let plan = Plan { source: SourceScale::None, ..plan(Strategy::all_at_once()) };
-    check(plan, "tick\n settle\n wait 10", expect![[r#"
+    let plan = Plan {
+        source: SourceScale::None,
+        ..plan(Strategy::all_at_once())
+    };
+    check(
+        plan,
+        "tick\n settle\n wait 10",
+        expect![[r#"
         start: PRE_SCALE_UP source=0 target=0 
         tick: SCALE_UP source=0 target=2 
         settle: BAKE_TIME source=0 target=2 Test(100.0) Production(100.0)
         wait 10: SUCCESSFUL source=0 target=2 Event(Completed)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -293,16 +442,27 @@ fn a_late_answer_does_not_release_the_next_step() {
     bench.run("settle\n settle");
     let first = bench.rollout.hooks[0].id.clone();
     bench.run("continue");
-    assert_eq!(bench.rollout.answer(&first, HookAction::Continue, T0), Err(AnswerError::NotWaiting));
+    assert_eq!(
+        bench.rollout.answer(&first, HookAction::Continue, T0),
+        Err(AnswerError::NotWaiting)
+    );
     assert_ne!(bench.rollout.hooks[1].id, first);
-    assert_eq!(bench.rollout.answer("other", HookAction::Continue, T0), Err(AnswerError::NoSuchHook));
+    assert_eq!(
+        bench.rollout.answer("other", HookAction::Continue, T0),
+        Err(AnswerError::NoSuchHook)
+    );
 }
 
 #[test]
 fn a_stage_knows_how_long_a_pause_held_it() {
     let mut bench = Bench::new(pausing(Strategy::all_at_once(), Stage::PostScaleUp), Start::Clean);
     bench.run("settle\n settle\n wait 7\n continue");
-    let record = bench.rollout.stages.iter().find(|record| record.stage == Stage::PostScaleUp).unwrap();
+    let record = bench
+        .rollout
+        .stages
+        .iter()
+        .find(|record| record.stage == Stage::PostScaleUp)
+        .unwrap();
     assert_eq!(record.held_ms, 7000);
 }
 

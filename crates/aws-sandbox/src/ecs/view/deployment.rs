@@ -2,9 +2,10 @@
 
 use aws_sdk_ecs::types::{
     ContainerImage, DeploymentLifecycleHookAction, DeploymentLifecycleHookDetail, DeploymentLifecycleHookStatus,
-    DeploymentLifecycleHookTargetType, LaunchType, ResolvedConfiguration, Rollback, ServiceDeployment, ServiceDeploymentAlarms,
-    ServiceDeploymentBrief, ServiceDeploymentCircuitBreaker, ServiceDeploymentLifecycleStage, ServiceDeploymentRollbackMonitorsStatus,
-    ServiceDeploymentStatus, ServiceRevision, ServiceRevisionLoadBalancer, ServiceRevisionSummary,
+    DeploymentLifecycleHookTargetType, LaunchType, ResolvedConfiguration, Rollback, ServiceDeployment,
+    ServiceDeploymentAlarms, ServiceDeploymentBrief, ServiceDeploymentCircuitBreaker, ServiceDeploymentLifecycleStage,
+    ServiceDeploymentRollbackMonitorsStatus, ServiceDeploymentStatus, ServiceRevision, ServiceRevisionLoadBalancer,
+    ServiceRevisionSummary,
 };
 use time::OffsetDateTime;
 
@@ -14,14 +15,22 @@ use crate::ecs::rollout::{Breaker, End, Hook, HookAction, HookStatus, Phase, Rol
 use crate::ecs::scheduler;
 use crate::ecs::world::{self, Region, Revision, Service, Task};
 
-pub(crate) fn deployment(place: Place<'_>, region: &Region, service: &Service, deployment: &world::Deployment) -> ServiceDeployment {
+pub(crate) fn deployment(
+    place: Place<'_>,
+    region: &Region,
+    service: &Service,
+    deployment: &world::Deployment,
+) -> ServiceDeployment {
     let tasks: Vec<&Task> = region.tasks_of(&service.key()).collect();
     let rollout = &deployment.rollout;
     let share = rollout.share();
     let wanted = Requested::of(service, deployment, &tasks);
     let summary = |arn: &str, requested: u32, production: f64, test: f64| {
         let counts = scheduler::count(tasks.iter().copied(), arn);
-        let running = tasks.iter().filter(|task| task.owner.revision() == Some(arn) && task.is_running()).count();
+        let running = tasks
+            .iter()
+            .filter(|task| task.owner.revision() == Some(arn) && task.is_running())
+            .count();
         let running = u32::try_from(running).unwrap_or(u32::MAX);
         ServiceRevisionSummary::builder()
             .arn(arn)
@@ -32,7 +41,10 @@ pub(crate) fn deployment(place: Place<'_>, region: &Region, service: &Service, d
             .requested_test_traffic_weight(test)
             .build()
     };
-    let source = deployment.source.as_deref().map(|arn| summary(arn, wanted.source, 100.0 - share.production, 100.0 - share.test));
+    let source = deployment
+        .source
+        .as_deref()
+        .map(|arn| summary(arn, wanted.source, 100.0 - share.production, 100.0 - share.test));
     ServiceDeployment::builder()
         .service_deployment_arn(&deployment.arn)
         .service_arn(&service.arn)
@@ -46,7 +58,11 @@ pub(crate) fn deployment(place: Place<'_>, region: &Region, service: &Service, d
         .target_service_revision(summary(&deployment.target, wanted.target, share.production, share.test))
         .status(status(rollout))
         .set_status_reason(reason(rollout))
-        .set_lifecycle_stage(rollout.stage().map(|stage| ServiceDeploymentLifecycleStage::from(stage.as_str())))
+        .set_lifecycle_stage(
+            rollout
+                .stage()
+                .map(|stage| ServiceDeploymentLifecycleStage::from(stage.as_str())),
+        )
         .set_lifecycle_hook_details(Some(rollout.hooks.iter().map(hook).collect()))
         .deployment_configuration(deployment.configuration.0.clone())
         .set_rollback(rollback(deployment))
@@ -72,12 +88,26 @@ pub(crate) fn brief(place: Place<'_>, service: &Service, deployment: &world::Dep
 
 pub(crate) fn revision(place: Place<'_>, service: &Service, revision: &Revision) -> ServiceRevision {
     let images = revision.images.iter().map(|image| {
-        ContainerImage::builder().container_name(&image.container).image(&image.reference).set_image_digest(image.digest.clone()).build()
+        ContainerImage::builder()
+            .container_name(&image.container)
+            .image(&image.reference)
+            .set_image_digest(image.digest.clone())
+            .build()
     });
-    let rules = revision.load_balancers.iter().filter_map(|balancer| balancer.0.advanced_configuration()?.production_listener_rule());
-    let resolved = revision.ports().into_iter().zip(rules.map(Some).chain(std::iter::repeat(None))).map(|(port, rule)| {
-        ServiceRevisionLoadBalancer::builder().target_group_arn(port.target_group).set_production_listener_rule(rule.map(str::to_owned)).build()
-    });
+    let rules = revision
+        .load_balancers
+        .iter()
+        .filter_map(|balancer| balancer.0.advanced_configuration()?.production_listener_rule());
+    let resolved = revision
+        .ports()
+        .into_iter()
+        .zip(rules.map(Some).chain(std::iter::repeat(None)))
+        .map(|(port, rule)| {
+            ServiceRevisionLoadBalancer::builder()
+                .target_group_arn(port.target_group)
+                .set_production_listener_rule(rule.map(str::to_owned))
+                .build()
+        });
     ServiceRevision::builder()
         .service_revision_arn(&revision.arn)
         .service_arn(&service.arn)
@@ -86,10 +116,20 @@ pub(crate) fn revision(place: Place<'_>, service: &Service, revision: &Revision)
         .launch_type(LaunchType::from(service.launch_type.as_str()))
         .platform_version("LATEST")
         .platform_family("Linux")
-        .set_load_balancers(Some(revision.load_balancers.iter().map(|balancer| balancer.0.clone()).collect()))
+        .set_load_balancers(Some(
+            revision
+                .load_balancers
+                .iter()
+                .map(|balancer| balancer.0.clone())
+                .collect(),
+        ))
         .set_network_configuration(revision.network.as_ref().map(|network| network.0.clone()))
         .set_container_images(Some(images.collect()))
-        .resolved_configuration(ResolvedConfiguration::builder().set_load_balancers(Some(resolved.collect())).build())
+        .resolved_configuration(
+            ResolvedConfiguration::builder()
+                .set_load_balancers(Some(resolved.collect()))
+                .build(),
+        )
         .guard_duty_enabled(false)
         .created_at(at(revision.created))
         .build()
@@ -105,10 +145,15 @@ struct Requested {
 impl Requested {
     fn of(service: &Service, deployment: &world::Deployment, tasks: &[&Task]) -> Self {
         let current = service.current().is_some_and(|current| current.arn == deployment.arn);
-        scheduler::facts(service, tasks, Vec::new(), deployment.updated).filter(|_| current).map_or_else(Self::default, |facts| {
-            let wanted = deployment.rollout.wanted(&facts);
-            Self { source: wanted.source, target: wanted.target }
-        })
+        scheduler::facts(service, tasks, Vec::new(), deployment.updated)
+            .filter(|_| current)
+            .map_or_else(Self::default, |facts| {
+                let wanted = deployment.rollout.wanted(&facts);
+                Self {
+                    source: wanted.source,
+                    target: wanted.target,
+                }
+            })
     }
 }
 
@@ -127,11 +172,16 @@ pub(crate) fn status(rollout: &Rollout) -> ServiceDeploymentStatus {
 
 fn reason(rollout: &Rollout) -> Option<String> {
     match &rollout.phase {
-        Phase::Forward { .. } | Phase::Rolling { .. } | Phase::Ended { end: End::Successful, .. } => None,
+        Phase::Forward { .. }
+        | Phase::Rolling { .. }
+        | Phase::Ended {
+            end: End::Successful, ..
+        } => None,
         Phase::Back { reason, .. }
-        | Phase::Ended { end: End::Stopped { reason, .. } | End::RolledBack { reason, .. } | End::RollbackFailed { reason, .. }, .. } => {
-            Some(reason.clone())
-        }
+        | Phase::Ended {
+            end: End::Stopped { reason, .. } | End::RolledBack { reason, .. } | End::RollbackFailed { reason, .. },
+            ..
+        } => Some(reason.clone()),
     }
 }
 
@@ -144,19 +194,44 @@ fn finished(rollout: &Rollout) -> Option<OffsetDateTime> {
 
 fn stopped(rollout: &Rollout) -> Option<OffsetDateTime> {
     match &rollout.phase {
-        Phase::Ended { end: End::Stopped { .. }, at } => Some(*at),
-        Phase::Back { asked, .. } | Phase::Ended { end: End::RolledBack { asked, .. } | End::RollbackFailed { asked, .. }, .. } => Some(*asked),
-        Phase::Forward { .. } | Phase::Rolling { .. } | Phase::Ended { end: End::Successful, .. } => None,
+        Phase::Ended {
+            end: End::Stopped { .. },
+            at,
+        } => Some(*at),
+        Phase::Back { asked, .. }
+        | Phase::Ended {
+            end: End::RolledBack { asked, .. } | End::RollbackFailed { asked, .. },
+            ..
+        } => Some(*asked),
+        Phase::Forward { .. }
+        | Phase::Rolling { .. }
+        | Phase::Ended {
+            end: End::Successful, ..
+        } => None,
     }
 }
 
 fn rollback(deployment: &world::Deployment) -> Option<Rollback> {
     let (reason, asked) = match &deployment.rollout.phase {
         Phase::Back { reason, asked, .. }
-        | Phase::Ended { end: End::RolledBack { reason, asked } | End::RollbackFailed { reason, asked }, .. } => (reason, *asked),
-        Phase::Forward { .. } | Phase::Rolling { .. } | Phase::Ended { end: End::Successful | End::Stopped { .. }, .. } => return None,
+        | Phase::Ended {
+            end: End::RolledBack { reason, asked } | End::RollbackFailed { reason, asked },
+            ..
+        } => (reason, *asked),
+        Phase::Forward { .. }
+        | Phase::Rolling { .. }
+        | Phase::Ended {
+            end: End::Successful | End::Stopped { .. },
+            ..
+        } => return None,
     };
-    Some(Rollback::builder().reason(reason).started_at(at(asked)).set_service_revision_arn(deployment.source.clone()).build())
+    Some(
+        Rollback::builder()
+            .reason(reason)
+            .started_at(at(asked))
+            .set_service_revision_arn(deployment.source.clone())
+            .build(),
+    )
 }
 
 fn hook(hook: &Hook) -> DeploymentLifecycleHookDetail {
@@ -195,7 +270,11 @@ fn breaker(rollout: &Rollout, desired: u32) -> ServiceDeploymentCircuitBreaker {
 fn alarms(rollout: &Rollout) -> ServiceDeploymentAlarms {
     let names = rollout.plan.alarms.names();
     ServiceDeploymentAlarms::builder()
-        .status(monitor(!names.is_empty(), !rollout.triggered_alarms.is_empty(), rollout))
+        .status(monitor(
+            !names.is_empty(),
+            !rollout.triggered_alarms.is_empty(),
+            rollout,
+        ))
         .set_alarm_names(Some(names.to_vec()))
         .set_triggered_alarm_names(Some(rollout.triggered_alarms.clone()))
         .build()

@@ -4,7 +4,7 @@ mod deployment;
 mod service;
 mod task;
 
-use aws_sdk_ecs::types::{Cluster, Tag, Failure};
+use aws_sdk_ecs::types::{Cluster, Failure, Tag};
 use aws_smithy_types::DateTime;
 use time::OffsetDateTime;
 
@@ -26,7 +26,9 @@ pub(super) fn number(count: usize) -> i32 {
 }
 
 pub(crate) fn tags(tags: &Tags) -> Vec<Tag> {
-    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+    tags.iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect()
 }
 
 /// A resource that a describe call names and that does not exist.
@@ -36,7 +38,10 @@ pub(crate) fn missing(arn: impl Into<String>) -> Failure {
 
 pub(crate) fn cluster(place: Place<'_>, region: &Region, cluster: &world::Cluster) -> Cluster {
     let tasks = || region.tasks.values().filter(|task| task.cluster == cluster.name);
-    let services = region.services.values().filter(|service| service.cluster == cluster.name && service.status == ServiceStatus::Active);
+    let services = region
+        .services
+        .values()
+        .filter(|service| service.cluster == cluster.name && service.status == ServiceStatus::Active);
     Cluster::builder()
         .cluster_arn(place.cluster(&cluster.name))
         .cluster_name(&cluster.name)

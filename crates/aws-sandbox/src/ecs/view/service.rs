@@ -1,8 +1,8 @@
 //! A service in the words of the model.
 
 use aws_sdk_ecs::types::{
-    Deployment, DeploymentController, DeploymentControllerType, DeploymentRolloutState, LaunchType, SchedulingStrategy, Service,
-    ServiceCurrentRevisionSummary, ServiceEvent,
+    Deployment, DeploymentController, DeploymentControllerType, DeploymentRolloutState, LaunchType, SchedulingStrategy,
+    Service, ServiceCurrentRevisionSummary, ServiceEvent,
 };
 
 use super::{at, number, tags};
@@ -13,7 +13,13 @@ use crate::ecs::world::{self, Region, Revision, Task};
 pub(crate) fn service(place: Place<'_>, region: &Region, service: &world::Service) -> Service {
     let tasks: Vec<&Task> = region.tasks_of(&service.key()).collect();
     let shown = shown(service, &tasks);
-    let events = service.events.iter().map(|event| ServiceEvent::builder().id(&event.id).created_at(at(event.at)).message(&event.message).build());
+    let events = service.events.iter().map(|event| {
+        ServiceEvent::builder()
+            .id(&event.id)
+            .created_at(at(event.at))
+            .message(&event.message)
+            .build()
+    });
     let revisions = shown.iter().map(|shown| current_revision(shown, service, &tasks));
     Service::builder()
         .service_arn(&service.arn)
@@ -26,16 +32,30 @@ pub(crate) fn service(place: Place<'_>, region: &Region, service: &world::Servic
         .launch_type(LaunchType::from(service.launch_type.as_str()))
         .platform_version("LATEST")
         .platform_family("Linux")
-        .task_definition(&service.task_definition)
+        // After a rollback the service names what it went back to, as its PRIMARY deployment does.
+        .task_definition(shown.first().map_or(&service.task_definition, |primary| &primary.revision.task_definition))
         .deployment_configuration(service.configuration.0.clone())
         // The only controller there is here: ECS itself.
-        .set_deployment_controller(DeploymentController::builder().r#type(DeploymentControllerType::Ecs).build().ok())
+        .set_deployment_controller(
+            DeploymentController::builder()
+                .r#type(DeploymentControllerType::Ecs)
+                .build()
+                .ok(),
+        )
         .scheduling_strategy(SchedulingStrategy::Replica)
-        .set_load_balancers(Some(service.load_balancers.iter().map(|balancer| balancer.0.clone()).collect()))
+        .set_load_balancers(Some(
+            service
+                .load_balancers
+                .iter()
+                .map(|balancer| balancer.0.clone())
+                .collect(),
+        ))
         .set_service_registries(Some(Vec::new()))
         .set_network_configuration(service.network.as_ref().map(|network| network.0.clone()))
         .health_check_grace_period_seconds(service.grace_seconds)
-        .set_deployments(Some(shown.iter().map(|shown| deployment(shown, service, &tasks)).collect()))
+        .set_deployments(Some(
+            shown.iter().map(|shown| deployment(shown, service, &tasks)).collect(),
+        ))
         .set_current_service_deployment(service.current().map(|current| current.arn.clone()))
         .set_current_service_revisions(Some(revisions.collect()))
         .set_events(Some(events.collect()))
@@ -55,29 +75,58 @@ struct Shown<'a> {
 }
 
 fn shown<'a>(service: &'a world::Service, tasks: &[&Task]) -> Vec<Shown<'a>> {
-    let Some(current) = service.current() else { return Vec::new() };
+    let Some(current) = service.current() else {
+        return Vec::new();
+    };
     let goes_back = match &current.rollout.phase {
         Phase::Back { .. } => true,
         Phase::Ended { end, .. } => matches!(end, End::RolledBack { .. }),
         Phase::Forward { .. } | Phase::Rolling { .. } => false,
     };
-    let primary = if goes_back { current.source.as_ref().unwrap_or(&current.target) } else { &current.target };
+    let primary = if goes_back {
+        current.source.as_ref().unwrap_or(&current.target)
+    } else {
+        &current.target
+    };
     let in_flight = current.rollout.in_flight();
-    let present = |arn: &str| tasks.iter().any(|task| task.is_present() && task.owner.revision() == Some(arn));
+    let present = |arn: &str| {
+        tasks
+            .iter()
+            .any(|task| task.is_present() && task.owner.revision() == Some(arn))
+    };
     let others = service.revisions.iter().rev().filter(|revision| {
-        revision.arn != *primary && (present(&revision.arn) || (in_flight && current.source.as_deref() == Some(&revision.arn)))
+        revision.arn != *primary
+            && (present(&revision.arn) || (in_flight && current.source.as_deref() == Some(&revision.arn)))
     });
     let first = service.revision(primary).map(|revision| {
         let id = &revision.deployment_id;
         let (state, reason) = match &current.rollout.phase {
-            Phase::Ended { end: End::Successful | End::RolledBack { .. }, .. } => {
-                (DeploymentRolloutState::Completed, format!("ECS deployment {id} completed."))
-            }
-            Phase::Ended { end: End::Stopped { reason, .. } | End::RollbackFailed { reason, .. }, .. } => (DeploymentRolloutState::Failed, reason.clone()),
-            Phase::Back { reason, .. } => (DeploymentRolloutState::InProgress, format!("{reason} Rolling back to {id}.")),
-            Phase::Forward { .. } | Phase::Rolling { .. } => (DeploymentRolloutState::InProgress, format!("ECS deployment {id} in progress.")),
+            Phase::Ended {
+                end: End::Successful | End::RolledBack { .. },
+                ..
+            } => (
+                DeploymentRolloutState::Completed,
+                format!("ECS deployment {id} completed."),
+            ),
+            Phase::Ended {
+                end: End::Stopped { reason, .. } | End::RollbackFailed { reason, .. },
+                ..
+            } => (DeploymentRolloutState::Failed, reason.clone()),
+            Phase::Back { reason, .. } => (
+                DeploymentRolloutState::InProgress,
+                format!("{reason} Rolling back to {id}."),
+            ),
+            Phase::Forward { .. } | Phase::Rolling { .. } => (
+                DeploymentRolloutState::InProgress,
+                format!("ECS deployment {id} in progress."),
+            ),
         };
-        Shown { revision, status: "PRIMARY", state, reason }
+        Shown {
+            revision,
+            status: "PRIMARY",
+            state,
+            reason,
+        }
     });
     let others = others.map(|revision| {
         let id = &revision.deployment_id;
@@ -85,9 +134,17 @@ fn shown<'a>(service: &'a world::Service, tasks: &[&Task]) -> Vec<Shown<'a>> {
         let (state, reason) = if failed {
             (DeploymentRolloutState::Failed, format!("ECS deployment {id} failed."))
         } else {
-            (DeploymentRolloutState::Completed, format!("ECS deployment {id} completed."))
+            (
+                DeploymentRolloutState::Completed,
+                format!("ECS deployment {id} completed."),
+            )
         };
-        Shown { revision, status: "ACTIVE", state, reason }
+        Shown {
+            revision,
+            status: "ACTIVE",
+            state,
+            reason,
+        }
     });
     first.into_iter().chain(others).collect()
 }
@@ -100,21 +157,38 @@ struct Numbers {
 }
 
 fn numbers(revision: &Revision, service: &world::Service, tasks: &[&Task]) -> Numbers {
-    let of = |has: fn(&Task) -> bool| number(tasks.iter().filter(|task| task.owner.revision() == Some(&revision.arn) && has(task)).count());
-    let wanted = crate::ecs::scheduler::facts(service, tasks, Vec::new(), service.created).zip(service.current()).map_or(0, |(facts, current)| {
-        let wanted = current.rollout.wanted(&facts);
-        match revision.arn.as_str() {
-            arn if arn == current.target => wanted.target,
-            arn if Some(arn) == current.source.as_deref() => wanted.source,
-            _ => 0,
-        }
-    });
-    Numbers { desired: i32::try_from(wanted).unwrap_or(i32::MAX), running: of(Task::is_running), pending: of(Task::is_pending) }
+    let of = |has: fn(&Task) -> bool| {
+        number(
+            tasks
+                .iter()
+                .filter(|task| task.owner.revision() == Some(&revision.arn) && has(task))
+                .count(),
+        )
+    };
+    let wanted = crate::ecs::scheduler::facts(service, tasks, Vec::new(), service.created)
+        .zip(service.current())
+        .map_or(0, |(facts, current)| {
+            let wanted = current.rollout.wanted(&facts);
+            match revision.arn.as_str() {
+                arn if arn == current.target => wanted.target,
+                arn if Some(arn) == current.source.as_deref() => wanted.source,
+                _ => 0,
+            }
+        });
+    Numbers {
+        desired: i32::try_from(wanted).unwrap_or(i32::MAX),
+        running: of(Task::is_running),
+        pending: of(Task::is_pending),
+    }
 }
 
 fn deployment(shown: &Shown<'_>, service: &world::Service, tasks: &[&Task]) -> Deployment {
     let revision = shown.revision;
-    let Numbers { desired, running, pending } = numbers(revision, service, tasks);
+    let Numbers {
+        desired,
+        running,
+        pending,
+    } = numbers(revision, service, tasks);
     let updated = service.current().map_or(revision.created, |current| current.updated);
     Deployment::builder()
         .id(&revision.deployment_id)
@@ -136,7 +210,11 @@ fn deployment(shown: &Shown<'_>, service: &world::Service, tasks: &[&Task]) -> D
 }
 
 fn current_revision(shown: &Shown<'_>, service: &world::Service, tasks: &[&Task]) -> ServiceCurrentRevisionSummary {
-    let Numbers { desired, running, pending } = numbers(shown.revision, service, tasks);
+    let Numbers {
+        desired,
+        running,
+        pending,
+    } = numbers(shown.revision, service, tasks);
     ServiceCurrentRevisionSummary::builder()
         .arn(&shown.revision.arn)
         .requested_task_count(desired)

@@ -1,6 +1,8 @@
 //! A task in the words of the model.
 
-use aws_sdk_ecs::types::{Attachment, Container, HealthStatus, KeyValuePair, LaunchType, NetworkInterface, Task, TaskStopCode};
+use aws_sdk_ecs::types::{
+    Attachment, Container, HealthStatus, KeyValuePair, LaunchType, NetworkInterface, Task, TaskStopCode,
+};
 
 use super::{at, tags};
 use crate::ecs::names::Place;
@@ -8,10 +10,19 @@ use crate::ecs::world::{self, Health, Owner, StopCode, TaskStatus};
 
 pub(crate) fn task(place: Place<'_>, task: &world::Task) -> Task {
     let (group, started_by) = match &task.owner {
-        Owner::Service { name, deployment_id, .. } => (Some(format!("service:{name}")), Some(deployment_id.clone())),
-        Owner::Caller { group, started_by } => (Some(group.clone().unwrap_or_else(|| format!("family:{}", task.family))), started_by.clone()),
+        Owner::Service {
+            name, deployment_id, ..
+        } => (Some(format!("service:{name}")), Some(deployment_id.clone())),
+        Owner::Caller { group, started_by } => (
+            Some(group.clone().unwrap_or_else(|| format!("family:{}", task.family))),
+            started_by.clone(),
+        ),
     };
-    let desired = if task.stop.is_some() || task.status == TaskStatus::Stopped { "STOPPED" } else { "RUNNING" };
+    let desired = if task.stop.is_some() || task.status == TaskStatus::Stopped {
+        "STOPPED"
+    } else {
+        "RUNNING"
+    };
     Task::builder()
         .task_arn(&task.arn)
         .cluster_arn(place.cluster(&task.cluster))
@@ -43,7 +54,9 @@ pub(crate) fn task(place: Place<'_>, task: &world::Task) -> Task {
 }
 
 fn container(task: &world::Task, container: &world::Container) -> Container {
-    let interface = task.address.map(|ip| NetworkInterface::builder().private_ipv4_address(ip.to_string()).build());
+    let interface = task
+        .address
+        .map(|ip| NetworkInterface::builder().private_ipv4_address(ip.to_string()).build());
     Container::builder()
         .container_arn(&container.arn)
         .task_arn(&task.arn)
@@ -60,9 +73,23 @@ fn container(task: &world::Task, container: &world::Container) -> Container {
 
 fn attachments(task: &world::Task) -> Vec<Attachment> {
     let Some(ip) = task.address else { return Vec::new() };
-    let status = if task.status == TaskStatus::Stopped { "DELETED" } else { "ATTACHED" };
-    let address = KeyValuePair::builder().name("privateIPv4Address").value(ip.to_string()).build();
-    vec![Attachment::builder().id(&task.id).r#type("ElasticNetworkInterface").status(status).details(address).build()]
+    let status = if task.status == TaskStatus::Stopped {
+        "DELETED"
+    } else {
+        "ATTACHED"
+    };
+    let address = KeyValuePair::builder()
+        .name("privateIPv4Address")
+        .value(ip.to_string())
+        .build();
+    vec![
+        Attachment::builder()
+            .id(&task.id)
+            .r#type("ElasticNetworkInterface")
+            .status(status)
+            .details(address)
+            .build(),
+    ]
 }
 
 fn health(health: Health) -> HealthStatus {

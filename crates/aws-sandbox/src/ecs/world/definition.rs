@@ -23,7 +23,10 @@ impl Family {
     /// The revision of this number, or the newest active one.
     pub(super) fn revision(&self, number: Option<i32>) -> Option<&Definition> {
         match number {
-            Some(number) => self.revisions.iter().find(|definition| definition.shape.0.revision() == number),
+            Some(number) => self
+                .revisions
+                .iter()
+                .find(|definition| definition.shape.0.revision() == number),
             None => self.revisions.iter().rev().find(|definition| definition.is_active()),
         }
     }

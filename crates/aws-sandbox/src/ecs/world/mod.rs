@@ -12,9 +12,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 pub(crate) use definition::{Definition, Family};
-pub(crate) use service::{
-    Deployment, Image, Revision, Service, ServiceStatus, Slot, Steadiness,
-};
+pub(crate) use service::{Deployment, Image, Revision, Service, ServiceStatus, Slot, Steadiness};
 pub(crate) use task::{Container, Health, Owner, StopCode, Target, Task, TaskStatus};
 
 use super::error::EcsError;
@@ -57,8 +55,12 @@ impl ServiceKey {
     }
 }
 
-static NOWHERE: Region =
-    Region { clusters: BTreeMap::new(), families: BTreeMap::new(), services: BTreeMap::new(), tasks: BTreeMap::new() };
+static NOWHERE: Region = Region {
+    clusters: BTreeMap::new(),
+    families: BTreeMap::new(),
+    services: BTreeMap::new(),
+    tasks: BTreeMap::new(),
+};
 
 impl World {
     pub(crate) fn region(&self, name: &str) -> &Region {
@@ -81,7 +83,9 @@ impl World {
 impl Region {
     /// The cluster a call names, or the one called `default`.
     pub(crate) fn cluster(&self, name: Option<&str>) -> Result<&Cluster, EcsError> {
-        self.clusters.get(names::last(name.unwrap_or("default"))).ok_or_else(EcsError::cluster_not_found)
+        self.clusters
+            .get(names::last(name.unwrap_or("default")))
+            .ok_or_else(EcsError::cluster_not_found)
     }
 
     pub(crate) fn service_key(&self, cluster: Option<&str>, service: &str) -> Result<ServiceKey, EcsError> {
@@ -91,7 +95,11 @@ impl Region {
     }
 
     /// A service that a call may change.
-    pub(crate) fn active_service_mut(&mut self, cluster: Option<&str>, service: &str) -> Result<&mut Service, EcsError> {
+    pub(crate) fn active_service_mut(
+        &mut self,
+        cluster: Option<&str>,
+        service: &str,
+    ) -> Result<&mut Service, EcsError> {
         let key = self.service_key(cluster, service)?;
         let service = self.services.get_mut(&key).ok_or_else(EcsError::service_not_found)?;
         match service.status {
@@ -103,25 +111,37 @@ impl Region {
     /// `family`, `family:3` or the ARN; without a revision the newest active one.
     pub(crate) fn definition(&self, name: &str) -> Result<&Definition, EcsError> {
         let (family, revision) = names::task_definition_parts(name);
-        let family = self.families.get(family).ok_or_else(EcsError::task_definition_not_found)?;
-        family.revision(revision).ok_or_else(EcsError::task_definition_not_found)
+        let family = self
+            .families
+            .get(family)
+            .ok_or_else(EcsError::task_definition_not_found)?;
+        family
+            .revision(revision)
+            .ok_or_else(EcsError::task_definition_not_found)
     }
 
     pub(crate) fn tasks_of(&self, service: &ServiceKey) -> impl Iterator<Item = &Task> {
-        self.tasks.values().filter(move |task| task.owner.service() == Some(service))
+        self.tasks
+            .values()
+            .filter(move |task| task.owner.service() == Some(service))
     }
 
     /// The service whose deployment an ARN names.
     pub(crate) fn deployment(&self, arn: &str) -> Option<(&Service, &Deployment)> {
         self.services.values().find_map(|service| {
-            service.deployments.iter().find(|deployment| deployment.arn == arn).map(|deployment| (service, deployment))
+            service
+                .deployments
+                .iter()
+                .find(|deployment| deployment.arn == arn)
+                .map(|deployment| (service, deployment))
         })
     }
 
     /// Stopped tasks are shown for an hour (Amazon ECS API Reference, `DescribeTasks`).
     pub(crate) fn forget_stopped_tasks(&mut self, now: OffsetDateTime) -> usize {
         let before = self.tasks.len();
-        self.tasks.retain(|_, task| task.stopped_at.is_none_or(|at| now - at < time::Duration::HOUR));
+        self.tasks
+            .retain(|_, task| task.stopped_at.is_none_or(|at| now - at < time::Duration::HOUR));
         before - self.tasks.len()
     }
 }

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::{ServiceKey, Tags};
 use crate::ecs::codec::Wire;
-use crate::ecs::rollout::{End, Phase, Rollout, Share};
+use crate::ecs::rollout::{End, Phase, Rollout, Share, Strategy};
 
 /// A service shows its last hundred events (Amazon ECS API Reference, `Service`).
 const EVENTS: usize = 100;
@@ -161,11 +161,20 @@ impl Service {
     pub(crate) fn serving(&self) -> Option<&str> {
         let current = self.current()?;
         let Share { production, .. } = current.rollout.share();
+        let rolling = matches!(current.rollout.plan.strategy, Strategy::Rolling(_));
         let target_serves = match &current.rollout.phase {
-            Phase::Ended { end: End::RolledBack { .. }, .. } => false,
-            Phase::Ended { end: End::Successful, .. } => true,
+            Phase::Ended {
+                end: End::RolledBack { .. },
+                ..
+            }
+            | Phase::Rolling { .. } => false,
+            Phase::Ended {
+                end: End::Successful, ..
+            } => true,
+            // Half replaced and given up: the revision that worked is the one to go on from.
+            Phase::Back { .. } | Phase::Ended { .. } if rolling => false,
             // A target that only part of the users met is given up for a newer one.
-            Phase::Forward { .. } | Phase::Rolling { .. } | Phase::Back { .. } | Phase::Ended { .. } => production >= 100.0,
+            Phase::Forward { .. } | Phase::Back { .. } | Phase::Ended { .. } => production >= 100.0,
         };
         match (&current.source, target_serves) {
             (Some(source), false) => Some(source),
@@ -174,20 +183,29 @@ impl Service {
     }
 
     pub(crate) fn say(&mut self, at: OffsetDateTime, message: String) {
-        self.events.push_front(Event { id: uuid::Uuid::new_v4().to_string(), at, message });
+        self.events.push_front(Event {
+            id: uuid::Uuid::new_v4().to_string(),
+            at,
+            message,
+        });
         self.events.truncate(EVENTS);
     }
 }
 
 impl Revision {
     pub(crate) fn ports(&self) -> Vec<LoadBalancerPort> {
-        self.load_balancers.iter().filter_map(|balancer| port_in(&balancer.0, self.slot)).collect()
+        self.load_balancers
+            .iter()
+            .filter_map(|balancer| port_in(&balancer.0, self.slot))
+            .collect()
     }
 }
 
 /// Where tasks of a slot are registered. A service without a second target group has everything in the first.
 fn port_in(balancer: &LoadBalancer, slot: Slot) -> Option<LoadBalancerPort> {
-    let alternate = balancer.advanced_configuration().and_then(|advanced| advanced.alternate_target_group_arn());
+    let alternate = balancer
+        .advanced_configuration()
+        .and_then(|advanced| advanced.alternate_target_group_arn());
     let target_group = match slot {
         Slot::Primary => balancer.target_group_arn(),
         Slot::Alternate => alternate.or(balancer.target_group_arn()),

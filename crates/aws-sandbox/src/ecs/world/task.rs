@@ -46,9 +46,17 @@ pub(crate) struct Task {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Owner {
     /// A service's scheduler, for one revision.
-    Service { key: ServiceKey, revision: String, deployment_id: String, name: String },
+    Service {
+        key: ServiceKey,
+        revision: String,
+        deployment_id: String,
+        name: String,
+    },
     /// `RunTask`.
-    Caller { group: Option<String>, started_by: Option<String> },
+    Caller {
+        group: Option<String>,
+        started_by: Option<String>,
+    },
 }
 
 /// Amazon ECS Developer Guide, "Amazon ECS task lifecycle", in its order.
@@ -164,7 +172,10 @@ impl Task {
     /// The first reason stands: what follows is its consequence.
     pub(crate) fn ask_to_stop(&mut self, code: StopCode, reason: impl Into<String>, now: OffsetDateTime) {
         if self.stop.is_none() {
-            self.stop = Some(Stopped { code, reason: reason.into() });
+            self.stop = Some(Stopped {
+                code,
+                reason: reason.into(),
+            });
             self.stopping_at = Some(now);
             self.version += 1;
         }
@@ -173,7 +184,13 @@ impl Task {
 
 impl Task {
     /// A task that is about to be started.
-    pub(crate) fn new(place: Place<'_>, cluster: &str, definition: &Definition, owner: Owner, now: OffsetDateTime) -> Self {
+    pub(crate) fn new(
+        place: Place<'_>,
+        cluster: &str,
+        definition: &Definition,
+        owner: Owner,
+        now: OffsetDateTime,
+    ) -> Self {
         let id = names::task_id();
         let container = |container: &ContainerDefinition| Container {
             arn: place.container(cluster, &id),
@@ -218,11 +235,19 @@ impl Task {
     /// "Container image resolution").
     pub(crate) fn pin(&mut self, images: &[Image]) {
         for container in &mut self.containers {
-            container.digest = images.iter().find(|image| image.container == container.name).and_then(|image| image.digest.clone());
+            container.digest = images
+                .iter()
+                .find(|image| image.container == container.name)
+                .and_then(|image| image.digest.clone());
         }
     }
 
     pub(crate) fn override_of(&self, container: &str) -> Option<&ContainerOverride> {
-        self.overrides.as_ref()?.0.container_overrides().iter().find(|changed| changed.name() == Some(container))
+        self.overrides
+            .as_ref()?
+            .0
+            .container_overrides()
+            .iter()
+            .find(|changed| changed.name() == Some(container))
     }
 }

@@ -37,6 +37,7 @@ pub(super) async fn run(global: &Global, name: &str, state: State, reporter: &Re
         reporter.say(&format!("The sandbox of `{name}` does not run."));
     }
     if state == State::Wiped {
+        not_in_use(&place)?;
         match fs::remove_dir_all(&place.state) {
             Ok(()) => reporter.say(&format!("Removed {}.", place.state.display())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -49,6 +50,21 @@ pub(super) async fn run(global: &Global, name: &str, state: State, reporter: &Re
         }
     }
     Ok(Exit::Done)
+}
+
+/// A sandbox that listens elsewhere may live in the same folder: its lock is the only witness.
+fn not_in_use(place: &Place) -> Result<(), Failure> {
+    let Ok(lock) = fs::File::open(place.state.join("lock")) else {
+        return Ok(());
+    };
+    match lock.try_lock() {
+        Err(fs::TryLockError::WouldBlock) => Err(Failure::new(
+            Exit::Refused,
+            format!("another sandbox uses {}; nothing was removed", place.state.display()),
+        )
+        .hint("it listens at another address: set TT_SANDBOX_URL as it was when it was started")),
+        Ok(()) | Err(fs::TryLockError::Error(_)) => Ok(()),
+    }
 }
 
 async fn gone(place: &Place) -> Result<(), Failure> {
