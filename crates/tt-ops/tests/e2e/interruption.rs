@@ -103,3 +103,26 @@ fn a_deploy_goes_on_through_throttled_slow_and_lost_answers() {
     let tried = rehearsal.history();
     assert_eq!(tried.len(), 2, "one record for each release: {tried:#?}");
 }
+
+#[test]
+fn a_deploy_that_cannot_see_what_it_started_does_not_say_that_nothing_was_changed() {
+    let rehearsal = Rehearsal::serving("1.0.0");
+    rehearsal.push(Program::TaskTracker, "1.1.0");
+    // Long enough for the next fault to be there before ECS has answered.
+    rehearsal.fault(&json!({ "on": "ecs:UpdateService", "times": 1, "effect": { "delay_ms": 5000 } }));
+    rehearsal.forget_calls();
+    let deploy = rehearsal.start("deploy local --image 1.1.0 --output json");
+    eventually("the deployment is being started", || rehearsal.calls().get("ecs:UpdateService").copied());
+    rehearsal.fault(&json!({ "on": "ecs:ListServiceDeployments", "effect": { "error": { "code": "ServerException", "status": 500 } } }));
+    let ended = deploy.finish();
+    rehearsal.no_faults();
+
+    assert_eq!(rehearsal.status()["in_flight"]["to"], "1.1.0");
+    let ended = ended.exits(7).json();
+    let last = ended.last().unwrap();
+    assert_eq!(last["users"], "in-flight", "{last}");
+
+    let load = rehearsal.load();
+    rehearsal.tt("deploy local --image 1.1.0").exits(0).prints("Resume 1.1.0 to local");
+    nothing_lost(&load.finish());
+}

@@ -125,6 +125,12 @@ impl Rehearsal {
         wire::query(self.address.ip(), service, form)
     }
 
+    /// A call of ECS as any AWS client would make it.
+    #[track_caller]
+    pub(crate) fn ecs(&self, operation: &str, input: &Value) -> Value {
+        wire::ecs(self.address.ip(), operation, input)
+    }
+
     /// Makes calls go wrong; see the sandbox's `/_sandbox/faults`.
     #[track_caller]
     pub(crate) fn fault(&self, fault: &Value) {

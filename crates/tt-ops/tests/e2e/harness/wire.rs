@@ -15,19 +15,31 @@ pub(crate) fn admin(ip: Ipv4Addr, method: &str, name: &str, body: &str) -> Value
     serde_json::from_str(&text).unwrap()
 }
 
-/// A call in the Query protocol. The sandbox checks no signature; the scope tells it the region and the service.
+/// A call in the Query protocol.
 #[track_caller]
 pub(crate) fn query(ip: Ipv4Addr, service: &str, form: &str) -> String {
+    signed(ip, service, &[("content-type", "application/x-www-form-urlencoded")], form)
+}
+
+/// A call of ECS, which speaks JSON.
+#[track_caller]
+pub(crate) fn ecs(ip: Ipv4Addr, operation: &str, input: &Value) -> Value {
+    let target = format!("AmazonEC2ContainerServiceV20141113.{operation}");
+    let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
+    serde_json::from_str(&signed(ip, "ecs", &headers, &input.to_string())).unwrap()
+}
+
+/// The sandbox checks no signature; the scope tells it the region and the service.
+#[track_caller]
+fn signed(ip: Ipv4Addr, service: &str, headers: &[(&str, &str)], body: &str) -> String {
     let credential = format!("Credential=sandbox/20260101/eu-central-1/{service}/aws4_request");
     let request = |client: Client| {
-        client
-            .post(format!("http://{ip}:4566/"))
-            .header("authorization", format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0"))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(form.to_owned())
+        let authorization = format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0");
+        let request = client.post(format!("http://{ip}:4566/")).header("authorization", authorization).body(body.to_owned());
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))
     };
     let (status, text, _) = send(request).unwrap();
-    assert_eq!(status, 200, "{service}, {form}: {text}");
+    assert_eq!(status, 200, "{service}, {body}: {text}");
     text
 }
 
