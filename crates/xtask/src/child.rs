@@ -89,13 +89,12 @@ impl Child {
     }
 
     /// Tells it to end in its own good order, and waits.
-    pub(crate) fn finish(&mut self, limit: Duration, interrupt: &Interrupt) -> Result<(), Failure> {
+    pub(crate) fn finish(&mut self, limit: Duration, interrupt: &Interrupt) -> Result<ExitStatus, Failure> {
         self.signal(Signal::INT);
         let until = Instant::now() + limit;
         loop {
             match self.ended()? {
-                Some(status) if status.success() => return Ok(()),
-                Some(status) => return Err(self.failed(status)),
+                Some(status) => return Ok(status),
                 None if Instant::now() >= until => {
                     return Err(Failure::TooLong {
                         program: self.program.clone(),
@@ -203,6 +202,7 @@ mod tests {
         let mut line = String::new();
         let mut output = std::io::BufReader::new(child.take_output().unwrap());
         std::io::BufRead::read_line(&mut output, &mut line).unwrap();
-        child.finish(PATIENCE, &Interrupt::never()).unwrap();
+        let status = child.finish(PATIENCE, &Interrupt::never()).unwrap();
+        assert!(status.success());
     }
 }

@@ -70,7 +70,11 @@ impl Load {
     /// Stops it; it then reads every acknowledged write back.
     pub(crate) fn end(mut self, interrupt: &Interrupt) -> Result<Report, Failure> {
         self.goes_on()?;
-        self.process.finish(READ_BACK, interrupt)?;
+        let status = self.process.finish(READ_BACK, interrupt)?;
+        // It ends with a failure when a single request has failed; whether that is bad is for its caller to judge.
+        if !self.report.exists() {
+            return Err(self.process.failed(status));
+        }
         let text = fs::read(&self.report).map_err(|cause| Failure::Read {
             path: self.report.clone(),
             cause,

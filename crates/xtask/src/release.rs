@@ -47,22 +47,15 @@ impl Release {
             Program::Service => place.program("task-tracker"),
             Program::Faulty => place.program("examples").join("faulty_release"),
         };
-        let image = format!("http://{}/task-tracker:{}", ports::SANDBOX, self.name);
+        let image = format!("{}/task-tracker:{}", ports::SANDBOX, self.name);
         let mut command = Command::new(place.program("aws-sandbox"));
         command
-            .args([
-                "image",
-                "push",
-                "--to",
-                &image,
-                "--env",
-                &format!("RELEASE={}", self.name),
-                "--program",
-            ])
+            .args(["image", "push", "--env", &format!("RELEASE={}", self.name)])
             .arg(program)
+            .arg(&image)
             .current_dir(place.root())
             .stdin(Stdio::null());
-        say::line(format!("  $ aws-sandbox image push --to {image}"));
+        say::line(format!("  $ aws-sandbox image push … {image}"));
         Child::start(&format!("aws-sandbox image push {}", self.name), command)?.succeed(interrupt)
     }
 }

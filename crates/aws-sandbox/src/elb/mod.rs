@@ -28,7 +28,7 @@ use crate::front::persist::{PersistError, Persisted, StateDir};
 
 pub(crate) use error::{ElbError, ListenError};
 pub(crate) use matcher::Matcher;
-pub(crate) use model::{HealthCheck, Stickiness, Target, TargetGroupSpec};
+pub(crate) use model::{HealthCheck, Target, TargetGroupSpec};
 pub(crate) use state::TargetState;
 
 use arn::Place;
@@ -130,18 +130,6 @@ impl Elb {
             .await
     }
 
-    /// A rule that forwards requests whose path matches one of the patterns.
-    pub(crate) fn create_rule(
-        &self,
-        listener: &str,
-        priority: u32,
-        paths: Vec<String>,
-        forward: &[(String, u32)],
-    ) -> Result<String, ElbError> {
-        let conditions = vec![condition::Condition::PathPattern(paths)];
-        self.change(|model| model.create_rule(listener, priority, conditions, Action::forward(forward), Tags::new()))
-    }
-
     /// The listener of a load balancer at a port.
     pub(crate) fn listener_at(&self, load_balancer: &str, port: u16) -> Option<String> {
         self.model.read(|model| {
@@ -159,20 +147,6 @@ impl Elb {
     pub(crate) fn default_rule(&self, listener: &str) -> Option<String> {
         self.model
             .read(|model| model.default_rule(listener).map(|rule| rule.arn.clone()))
-    }
-
-    /// The load balancers that send requests to a target group.
-    pub(crate) fn load_balancers_of(&self, group: &str) -> Vec<String> {
-        self.model
-            .read(|model| model.balancers_of(group).into_iter().map(str::to_owned).collect())
-    }
-
-    /// The load balancer a rule belongs to.
-    pub(crate) fn load_balancer_of_rule(&self, rule: &str) -> Option<String> {
-        self.model.read(|model| {
-            let rule = model.rule(rule).ok()?;
-            Some(model.listener(&rule.listener).ok()?.load_balancer.clone())
-        })
     }
 
     /// Puts a task behind a target group; it gets requests once its first check passed.
@@ -200,6 +174,7 @@ impl Elb {
     }
 
     /// The target groups of a forwarding rule with their weights; nothing for an absent rule.
+    #[cfg(test)]
     pub(crate) fn forward(&self, rule: &str) -> Option<Vec<(String, u32)>> {
         self.model
             .read(|model| model.rule(rule).ok().map(|rule| rule.action.groups().to_vec()))

@@ -102,15 +102,6 @@ pub(crate) struct TargetGroupSpec {
     pub(crate) health_check: HealthCheck,
     /// How long a deregistered target stays `draining`.
     pub(crate) deregistration_delay: Duration,
-    pub(crate) stickiness: Stickiness,
-}
-
-/// Whether the group binds clients to targets. Stored and described; the proxy always chooses anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Stickiness {
-    #[default]
-    Off,
-    Cookie,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -238,6 +229,7 @@ impl TargetGroup {
             .unwrap_or(Duration::from_mins(5))
     }
 
+    #[cfg(test)]
     pub(super) fn registration(&self, target: Target) -> Option<Registration> {
         self.targets
             .iter()

@@ -76,7 +76,6 @@ impl Stage {
                 ..HealthCheck::default()
             },
             deregistration_delay: Duration::from_millis(20),
-            stickiness: Stickiness::Off,
         };
         self.elb.create_target_group(REGION, spec).unwrap()
     }

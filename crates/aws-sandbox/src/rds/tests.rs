@@ -110,6 +110,56 @@ async fn kill_and_come_back(rds: &Rds, endpoint: &Endpoint) {
     }
 }
 
+/// Who lost the password gets the instance back with another one.
+async fn create_again(rds: &Arc<Rds>, endpoint: &Endpoint) {
+    let again = InstanceSpec::new("app-db", "app", "app", "another-secret");
+    assert_eq!(
+        rds.create(REGION, again).await.unwrap(),
+        *endpoint,
+        "the instance is there"
+    );
+    assert!(
+        psql(endpoint, PASSWORD, "SELECT 1").is_err(),
+        "and has the new password"
+    );
+    assert_eq!(psql(endpoint, "another-secret", "SELECT n FROM kept").unwrap(), "42");
+    rds.create(REGION, InstanceSpec::new("app-db", "app", "app", PASSWORD))
+        .await
+        .unwrap();
+}
+
+async fn stop_start_and_delete(client: &Client) {
+    client
+        .stop_db_instance()
+        .db_instance_identifier("app-db")
+        .send()
+        .await
+        .unwrap();
+    until(client, Some("stopped")).await;
+    client
+        .start_db_instance()
+        .db_instance_identifier("app-db")
+        .send()
+        .await
+        .unwrap();
+    until(client, Some("available")).await;
+    let unsafe_delete = client
+        .delete_db_instance()
+        .db_instance_identifier("app-db")
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(unsafe_delete.code(), Some("InvalidParameterCombination"));
+    client
+        .delete_db_instance()
+        .db_instance_identifier("app-db")
+        .skip_final_snapshot(true)
+        .send()
+        .await
+        .unwrap();
+    until(client, None).await;
+}
+
 /// One test, because an instance takes seconds to make: create, write, survive a killed server and a restart, delete.
 #[expect(clippy::print_stdout, reason = "a test that is skipped says why")]
 #[tokio::test]
@@ -169,20 +219,7 @@ async fn an_instance_is_a_real_postgresql_that_keeps_its_data() {
     kill_and_come_back(&rds, &endpoint).await;
     until(&client, Some("available")).await;
 
-    let again = InstanceSpec::new("app-db", "app", "app", "another-secret");
-    assert_eq!(
-        rds.create(REGION, again).await.unwrap(),
-        endpoint,
-        "the instance is there"
-    );
-    assert!(
-        psql(&endpoint, PASSWORD, "SELECT 1").is_err(),
-        "and has the new password"
-    );
-    assert_eq!(psql(&endpoint, "another-secret", "SELECT n FROM kept").unwrap(), "42");
-    rds.create(REGION, InstanceSpec::new("app-db", "app", "app", PASSWORD))
-        .await
-        .unwrap();
+    create_again(&rds, &endpoint).await;
 
     rds.stop().await;
     assert!(
@@ -195,35 +232,7 @@ async fn an_instance_is_a_real_postgresql_that_keeps_its_data() {
     until(&client, Some("available")).await;
     assert_eq!(psql(&endpoint, PASSWORD, "SELECT n FROM kept").unwrap(), "42");
 
-    client
-        .stop_db_instance()
-        .db_instance_identifier("app-db")
-        .send()
-        .await
-        .unwrap();
-    until(&client, Some("stopped")).await;
-    client
-        .start_db_instance()
-        .db_instance_identifier("app-db")
-        .send()
-        .await
-        .unwrap();
-    until(&client, Some("available")).await;
-    let unsafe_delete = client
-        .delete_db_instance()
-        .db_instance_identifier("app-db")
-        .send()
-        .await
-        .unwrap_err();
-    assert_eq!(unsafe_delete.code(), Some("InvalidParameterCombination"));
-    client
-        .delete_db_instance()
-        .db_instance_identifier("app-db")
-        .skip_final_snapshot(true)
-        .send()
-        .await
-        .unwrap();
-    until(&client, None).await;
+    stop_start_and_delete(&client).await;
     assert_eq!(
         std::fs::read_dir(folder.path().join("rds")).unwrap().count(),
         0,

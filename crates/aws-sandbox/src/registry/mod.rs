@@ -26,7 +26,6 @@ use http_body_util::combinators::BoxBody;
 pub use digest::{Digest, NotADigest};
 pub use pack::{PackError, PackedImage, Program, pack};
 pub use push::{Credentials, Destination, PushError, push};
-pub(crate) use unpack::{PullError, UnpackedImage};
 
 use layout::Layout;
 use name::{Reference, Repository};

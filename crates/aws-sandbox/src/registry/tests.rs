@@ -17,6 +17,7 @@ use oci_client::{Client, Reference as OciReference};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::unpack::{PullError, UnpackedImage};
 use super::*;
 
 struct Stage {
@@ -148,8 +149,8 @@ async fn a_packed_program_is_pushed_resolved_and_unpacked_once() {
     );
     assert_eq!(image.env, [(String::from("LEVEL"), String::from("a=b"))]);
     assert_eq!(
-        (image.working_dir, image.user, image.digest),
-        (PathBuf::from("/app"), None, digest.clone())
+        (image.working_dir, image.digest),
+        (PathBuf::from("/app"), digest.clone())
     );
     fs::write(image.rootfs.join("mark"), "").unwrap();
     assert!(

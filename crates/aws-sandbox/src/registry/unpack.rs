@@ -12,7 +12,7 @@ use super::layout::Layout;
 use super::manifest::{Configuration, Descriptor, Document, Execution, Manifest};
 use super::name::{BadName, Reference, Repository};
 
-/// An image ready to run.
+/// An image ready to run. Whom it wants to run as is not told: the sandbox has one user for all tasks.
 #[derive(Debug, Clone)]
 pub(crate) struct UnpackedImage {
     pub(crate) rootfs: PathBuf,
@@ -21,8 +21,6 @@ pub(crate) struct UnpackedImage {
     pub(crate) env: Vec<(String, String)>,
     /// `/` unless the image says otherwise.
     pub(crate) working_dir: PathBuf,
-    /// Whom the image wants to run as. The sandbox has one user for all tasks.
-    pub(crate) user: Option<String>,
     /// What the reference stands for: for an image of several platforms their common one.
     pub(crate) digest: Digest,
 }
@@ -86,7 +84,6 @@ impl Registry {
             cmd,
             env,
             working_dir,
-            user,
             ..
         } = image.execution;
         Ok(UnpackedImage {
@@ -99,7 +96,6 @@ impl Registry {
                     .filter(|path| !path.is_empty())
                     .unwrap_or_else(|| String::from("/")),
             ),
-            user: user.filter(|user| !user.is_empty()),
             digest: image.digest,
         })
     }

@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
-pub(crate) use process::{Exit, LogLine, Process, Stream, Usage};
-pub(crate) use program::{NoProgram, inside};
+pub(crate) use process::{LogLine, Process};
+pub(crate) use program::inside;
 pub(crate) use spawner::SpawnError;
 
 use address::Addresses;

@@ -25,18 +25,10 @@ pub(crate) struct Exit {
     pub(crate) code: i32,
 }
 
-/// Which of its two outputs a line was printed to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stream {
-    Out,
-    Err,
-}
-
-/// One line a process printed, at most 16 KiB.
+/// One line a process printed to either of its outputs, at most 16 KiB.
 #[derive(Debug, Clone)]
 pub(crate) struct LogLine {
     pub(crate) at: OffsetDateTime,
-    pub(crate) stream: Stream,
     pub(crate) text: String,
 }
 
@@ -125,11 +117,7 @@ fn cpu_ticks(stat: &str) -> Option<u64> {
 
 /// Sends what is printed, line by line, until the pipe closes or nobody listens any more. It goes on reading even then: a
 /// process must not stall because nobody reads its log.
-pub(super) async fn forward_lines(
-    mut pipe: impl AsyncBufRead + Unpin,
-    stream: Stream,
-    lines: mpsc::UnboundedSender<LogLine>,
-) {
+pub(super) async fn forward_lines(mut pipe: impl AsyncBufRead + Unpin, lines: mpsc::UnboundedSender<LogLine>) {
     let mut line: Vec<u8> = Vec::new();
     loop {
         let chunk = match pipe.fill_buf().await {
@@ -142,20 +130,19 @@ pub(super) async fn forward_lines(
         line.extend_from_slice(&chunk[..taken]);
         pipe.consume(taken + usize::from(end.is_some()));
         if end.is_some() || line.len() == LONGEST_LINE {
-            send(&mut line, stream, &lines);
+            send(&mut line, &lines);
         }
     }
     if !line.is_empty() {
-        send(&mut line, stream, &lines);
+        send(&mut line, &lines);
     }
 }
 
-fn send(line: &mut Vec<u8>, stream: Stream, lines: &mpsc::UnboundedSender<LogLine>) {
+fn send(line: &mut Vec<u8>, lines: &mpsc::UnboundedSender<LogLine>) {
     let text = String::from_utf8_lossy(line).trim_end_matches('\r').to_owned();
     line.clear();
     let unheard = lines.send(LogLine {
         at: OffsetDateTime::now_utc(),
-        stream,
         text,
     });
     drop(unheard);
@@ -177,7 +164,7 @@ mod tests {
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let long = "x".repeat(LONGEST_LINE + 5);
         let printed = format!("one\r\n\n{long}\nlast");
-        forward_lines(printed.as_bytes(), Stream::Out, sender).await;
+        forward_lines(printed.as_bytes(), sender).await;
         let mut texts = Vec::new();
         while let Some(line) = receiver.recv().await {
             texts.push(line.text);

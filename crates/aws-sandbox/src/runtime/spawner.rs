@@ -15,7 +15,7 @@ use tokio::io::BufReader;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::process::{self, Exit, Process, Stream};
+use super::process::{self, Exit, Process};
 use super::program::{self, NoProgram};
 use super::{ProcessSpec, RunAs};
 
@@ -97,17 +97,14 @@ fn start(spec: ProcessSpec, user: Option<RunAs>) -> Result<Process, SpawnError> 
 
 /// Reads the outputs until the process ends, then ends what it left behind in its group.
 async fn until_end(child: &mut Child, process: &Process, spec: ProcessSpec) -> Exit {
-    let out = child.stdout.take().map(|pipe| {
-        tokio::spawn(process::forward_lines(
-            BufReader::new(pipe),
-            Stream::Out,
-            spec.lines.clone(),
-        ))
-    });
+    let out = child
+        .stdout
+        .take()
+        .map(|pipe| tokio::spawn(process::forward_lines(BufReader::new(pipe), spec.lines.clone())));
     let err = child
         .stderr
         .take()
-        .map(|pipe| tokio::spawn(process::forward_lines(BufReader::new(pipe), Stream::Err, spec.lines)));
+        .map(|pipe| tokio::spawn(process::forward_lines(BufReader::new(pipe), spec.lines)));
     let status = child.wait().await;
     // As when a container's first process ends. The pipes close with the last of them, so the log is complete below.
     process.kill();

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::process::Exit;
 use super::*;
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -31,11 +32,11 @@ async fn start(runtime: &Runtime, rootfs: &Path) -> (Process, mpsc::UnboundedRec
     (runtime.spawn(spec).await.unwrap(), received)
 }
 
-async fn next(lines: &mut mpsc::UnboundedReceiver<LogLine>) -> Option<(Stream, String)> {
+async fn next(lines: &mut mpsc::UnboundedReceiver<LogLine>) -> Option<String> {
     tokio::time::timeout(DEADLINE, lines.recv())
         .await
         .unwrap()
-        .map(|line| (line.stream, line.text))
+        .map(|line| line.text)
 }
 
 #[tokio::test]
@@ -45,14 +46,8 @@ async fn a_process_gets_its_environment_and_its_end_is_reported() {
     let (process, mut lines) = start(&runtime, image.path()).await;
     assert_eq!(process.wait().await, Exit { code: 3 });
     let mut printed = vec![next(&mut lines).await.unwrap(), next(&mut lines).await.unwrap()];
-    printed.sort_by_key(|(stream, _)| *stream == Stream::Err);
-    assert_eq!(
-        printed,
-        [
-            (Stream::Out, String::from("s3cret 127.201.1.1 argument")),
-            (Stream::Err, String::from("oops"))
-        ]
-    );
+    printed.sort();
+    assert_eq!(printed, ["oops", "s3cret 127.201.1.1 argument"]);
     assert_eq!(process.usage(), None);
 }
 
@@ -61,10 +56,10 @@ async fn terminate_is_a_request_and_kill_is_not() {
     let runtime = Runtime::start(202, None).unwrap();
     let image = image("trap 'echo stopping' TERM; echo ready; while :; do sleep 0.05; done");
     let (process, mut lines) = start(&runtime, image.path()).await;
-    assert_eq!(next(&mut lines).await.unwrap().1, "ready");
+    assert_eq!(next(&mut lines).await.unwrap(), "ready");
     assert!(process.usage().unwrap().resident_bytes > 0);
     process.terminate();
-    assert_eq!(next(&mut lines).await.unwrap().1, "stopping");
+    assert_eq!(next(&mut lines).await.unwrap(), "stopping");
     assert_eq!(process.ended(), None);
     process.kill();
     assert_eq!(process.wait().await, Exit { code: 137 });
@@ -75,7 +70,7 @@ async fn a_process_does_not_outlive_the_runtime() {
     let runtime = Runtime::start(203, None).unwrap();
     let image = image("echo ready; exec sleep 1000");
     let (process, mut lines) = start(&runtime, image.path()).await;
-    assert_eq!(next(&mut lines).await.unwrap().1, "ready");
+    assert_eq!(next(&mut lines).await.unwrap(), "ready");
     drop(runtime);
     until_gone(&process).await;
 }
@@ -91,7 +86,7 @@ async fn root_is_dropped_and_the_process_still_dies_with_the_runtime() {
     let image = image("echo $(id -u) $(id -g) $(id -G); exec sleep 1000");
     fs::set_permissions(image.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let (process, mut lines) = start(&runtime, image.path()).await;
-    assert_eq!(next(&mut lines).await.unwrap().1, "65534 65534 65534");
+    assert_eq!(next(&mut lines).await.unwrap(), "65534 65534 65534");
     drop(runtime);
     until_gone(&process).await;
 }

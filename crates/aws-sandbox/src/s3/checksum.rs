@@ -14,6 +14,13 @@ pub(crate) struct Checksum {
     pub(crate) value: String,
 }
 
+impl Checksum {
+    /// `CRC32`, as S3 writes it in documents.
+    pub(crate) fn algorithm(&self) -> String {
+        self.header.trim_start_matches("x-amz-checksum-").to_ascii_uppercase()
+    }
+}
+
 /// Checks `value` against the data; an algorithm that this S3 does not compute is refused, never believed.
 pub(crate) fn verify(header: &str, value: &str, data: &[u8]) -> Result<Checksum, S3Error> {
     let bytes: Vec<u8> = match header.strip_prefix("x-amz-checksum-") {

@@ -130,6 +130,10 @@ impl Page {
                     xml.text("LastModified", iso_date(object.modified));
                     xml.text("ETag", quoted(&object.etag));
                     xml.text("Size", object.size);
+                    if let Some(checksum) = &object.checksum {
+                        xml.text("ChecksumAlgorithm", checksum.algorithm());
+                        xml.text("ChecksumType", "FULL_OBJECT");
+                    }
                     xml.text("StorageClass", "STANDARD");
                 }),
                 Entry::Common(prefix) => {

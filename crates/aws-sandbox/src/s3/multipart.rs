@@ -22,6 +22,9 @@ use crate::front::call::Reply;
 /// Every part but the last has at least this many bytes.
 const SMALLEST_PART: u64 = 5 * 1024 * 1024;
 
+/// Amazon S3 API Reference, `ListParts`: `max-parts`.
+const PAGE: usize = 1000;
+
 pub(crate) fn create(store: &Store, request: &Request<'_>) -> Result<Reply, S3Error> {
     let (name, key) = request.object()?;
     let about = UploadAbout {
@@ -149,12 +152,29 @@ pub(crate) fn list_parts(store: &Store, request: &Request<'_>) -> Result<Reply, 
     let bucket = buckets.at_ref(&request.call.region, name)?;
     let id = upload_id(bucket, request)?;
     let upload = bucket.uploads.get(&id).ok_or_else(S3Error::no_such_upload)?;
+    let limit = request.number("max-parts")?.unwrap_or(PAGE).clamp(1, PAGE);
+    let marker = request.number("part-number-marker")?.unwrap_or(0);
+    let mut following = upload.parts.iter().filter(|(number, _)| usize::from(**number) > marker);
+    let page: Vec<_> = following.by_ref().take(limit).collect();
     Ok(document("ListPartsResult", |xml| {
         xml.text("Bucket", name.as_str());
         xml.text("Key", key.as_str());
         xml.text("UploadId", &id);
-        xml.text("IsTruncated", false);
-        for (number, part) in &upload.parts {
+        for who in ["Initiator", "Owner"] {
+            xml.element(who, |xml| {
+                xml.text("ID", &request.call.account);
+                xml.text("DisplayName", &request.call.account);
+            });
+        }
+        xml.text("StorageClass", "STANDARD");
+        xml.text("PartNumberMarker", marker);
+        xml.text(
+            "NextPartNumberMarker",
+            page.last().map_or(marker, |(number, _)| usize::from(**number)),
+        );
+        xml.text("MaxParts", limit);
+        xml.text("IsTruncated", following.next().is_some());
+        for (number, part) in page {
             xml.element("Part", |xml| {
                 xml.text("PartNumber", number);
                 xml.text("LastModified", iso_date(part.modified));

@@ -82,6 +82,10 @@ pub(crate) fn copy(store: &Store, request: &Request<'_>) -> Result<Reply, S3Erro
     Ok(document("CopyObjectResult", |xml| {
         xml.text("ETag", quoted(&object.etag));
         xml.text("LastModified", iso_date(object.modified));
+        if let Some(checksum) = &object.checksum {
+            xml.text(&format!("Checksum{}", checksum.algorithm()), &checksum.value);
+            xml.text("ChecksumType", "FULL_OBJECT");
+        }
     }))
 }
 

@@ -16,7 +16,7 @@ use aws_sdk_ecs::types::{
 use super::file::{self, Database, Service, Stack, Strategy};
 use crate::cloudwatch::{AlarmSpec, Dimension, Metric};
 use crate::ecs::{self, EcsError};
-use crate::elb::{ElbError, HealthCheck, Matcher, Stickiness, TargetGroupSpec};
+use crate::elb::{ElbError, HealthCheck, Matcher, TargetGroupSpec};
 use crate::rds::{InstanceSpec, RdsError};
 use crate::sandbox::Cause;
 use crate::services::Services;
@@ -193,7 +193,6 @@ fn group(stack: &Stack, colour: &str) -> TargetGroupSpec {
             matcher: Matcher::default(),
         },
         deregistration_delay: Duration::from_secs((*deregistration_delay_seconds).into()),
-        stickiness: Stickiness::Off,
     }
 }
 

@@ -40,6 +40,7 @@ impl QueryError {
     }
 
     /// AWS's name of the error.
+    #[cfg(test)]
     pub(crate) fn code(&self) -> &str {
         &self.code
     }

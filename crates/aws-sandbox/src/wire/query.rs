@@ -117,11 +117,6 @@ impl Parameters {
         }
     }
 
-    /// This item itself as a text.
-    pub(crate) fn value(&self) -> Option<&str> {
-        self.value.as_deref()
-    }
-
     fn positions(&self) -> Vec<&Self> {
         let mut items: Vec<(u32, &Self)> = self
             .fields

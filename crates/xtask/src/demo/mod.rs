@@ -22,7 +22,7 @@ pub(crate) fn run(place: &Place, interrupt: &Interrupt) -> Result<ExitCode, Fail
         })?;
     }
     say::line(
-        "A service moves from release to release while users are on it. It takes about three minutes, once all is built.",
+        "A service moves from release to release while users are on it. It takes about two minutes, once all is built.",
     );
     ports::must_be_free()?;
 

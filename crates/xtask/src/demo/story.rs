@@ -30,7 +30,7 @@ pub(super) const TAKEN_BACK: &str = "1.2.0";
 /// Requests a second throughout.
 const RATE: u32 = 350;
 /// At least so many leave before the load ends.
-const REQUESTS: u32 = 21_000;
+const REQUESTS: u32 = 24_000;
 
 /// What happened.
 #[derive(Debug)]

@@ -99,10 +99,12 @@ pub(super) fn update(
 /// Takes over what makes a new revision; says whether anything did.
 fn changes_revision(service: &mut Service, definition: &Definition, input: &UpdateServiceInput) -> bool {
     let mut changed = input.force_new_deployment().unwrap_or(false);
-    if service.task_definition != definition.arn() {
-        definition.arn().clone_into(&mut service.task_definition);
-        changed = true;
-    }
+    // Compared with where the service is, not with what was asked for last: after a rollback the same release may come again.
+    let serving = service
+        .primary()
+        .map_or(&service.task_definition, |primary| &primary.task_definition);
+    changed |= serving != definition.arn();
+    definition.arn().clone_into(&mut service.task_definition);
     if let Some(balancers) = input.load_balancers.clone() {
         let balancers: Vec<_> = balancers.into_iter().map(Wire).collect();
         changed |= balancers != service.load_balancers;

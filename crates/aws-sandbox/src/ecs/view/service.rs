@@ -33,7 +33,11 @@ pub(crate) fn service(place: Place<'_>, region: &Region, service: &world::Servic
         .platform_version("LATEST")
         .platform_family("Linux")
         // After a rollback the service names what it went back to, as its PRIMARY deployment does.
-        .task_definition(shown.first().map_or(&service.task_definition, |primary| &primary.revision.task_definition))
+        .task_definition(
+            shown
+                .first()
+                .map_or(&service.task_definition, |primary| &primary.revision.task_definition),
+        )
         .deployment_configuration(service.configuration.0.clone())
         // The only controller there is here: ECS itself.
         .set_deployment_controller(
@@ -78,16 +82,8 @@ fn shown<'a>(service: &'a world::Service, tasks: &[&Task]) -> Vec<Shown<'a>> {
     let Some(current) = service.current() else {
         return Vec::new();
     };
-    let goes_back = match &current.rollout.phase {
-        Phase::Back { .. } => true,
-        Phase::Ended { end, .. } => matches!(end, End::RolledBack { .. }),
-        Phase::Forward { .. } | Phase::Rolling { .. } => false,
-    };
-    let primary = if goes_back {
-        current.source.as_ref().unwrap_or(&current.target)
-    } else {
-        &current.target
-    };
+    let goes_back = current.goes_back();
+    let primary = service.primary().map_or(&current.target, |revision| &revision.arn);
     let in_flight = current.rollout.in_flight();
     let present = |arn: &str| {
         tasks

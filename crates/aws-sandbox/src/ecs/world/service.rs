@@ -136,6 +136,17 @@ impl ServiceStatus {
     }
 }
 
+impl Deployment {
+    /// Whether it is on its way back to its source, or has arrived there.
+    pub(crate) fn goes_back(&self) -> bool {
+        match &self.rollout.phase {
+            Phase::Back { .. } => true,
+            Phase::Ended { end, .. } => matches!(end, End::RolledBack { .. }),
+            Phase::Forward { .. } | Phase::Rolling { .. } => false,
+        }
+    }
+}
+
 impl Service {
     pub(crate) fn key(&self) -> ServiceKey {
         ServiceKey::new(&self.cluster, &self.name)
@@ -151,6 +162,17 @@ impl Service {
 
     pub(crate) fn current(&self) -> Option<&Deployment> {
         self.deployments.last()
+    }
+
+    /// The revision that the service is going to, or has come to: what ECS calls PRIMARY.
+    pub(crate) fn primary(&self) -> Option<&Revision> {
+        let current = self.current()?;
+        let arn = if current.goes_back() {
+            current.source.as_ref().unwrap_or(&current.target)
+        } else {
+            &current.target
+        };
+        self.revision(arn)
     }
 
     pub(crate) fn current_mut(&mut self) -> Option<&mut Deployment> {

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::{Answer, Asked, NAMESPACE};
-use crate::elb::model::{HealthCheck, Model, Stickiness, TargetGroup, TargetGroupSpec};
+use crate::elb::model::{HealthCheck, Model, TargetGroup, TargetGroupSpec};
 use crate::elb::{ElbError, Matcher, arn};
 use crate::front::call::Reply;
 use crate::wire::{QueryError, Xml, answer, empty_answer};
@@ -20,7 +20,6 @@ impl Asked<'_> {
             port: port.ok_or_else(|| ElbError::Validation(String::from("A port must be specified")))?,
             health_check: self.health_check(HealthCheck::default())?,
             deregistration_delay: Duration::from_mins(5),
-            stickiness: Stickiness::Off,
         };
         let vpc = self.parameters.text("VpcId").map(str::to_owned);
         let tags = self.tags();

@@ -7,9 +7,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::balancers::check_name;
-use super::{
-    DEREGISTRATION_DELAY, HealthCheck, Model, Registration, Stickiness, Tags, Target, TargetGroup, TargetGroupSpec,
-};
+use super::{DEREGISTRATION_DELAY, HealthCheck, Model, Registration, Tags, Target, TargetGroup, TargetGroupSpec};
 use crate::elb::ElbError;
 use crate::elb::arn::{self, Place};
 
@@ -146,16 +144,13 @@ impl Model {
     }
 }
 
-/// What AWS sets on a new target group (Elastic Load Balancing API Reference, `TargetGroupAttribute`), with the spec's own on top.
+/// What AWS sets on a new target group (Elastic Load Balancing API Reference, `TargetGroupAttribute`), with the spec's own on
+/// top. Stickiness can be set and is described, but the proxy always chooses anew.
 fn attributes(spec: &TargetGroupSpec) -> BTreeMap<String, String> {
-    let sticky = match spec.stickiness {
-        Stickiness::Off => "false",
-        Stickiness::Cookie => "true",
-    };
     let delay = spec.deregistration_delay.as_secs_f64().to_string();
     [
         (DEREGISTRATION_DELAY, delay.as_str()),
-        ("stickiness.enabled", sticky),
+        ("stickiness.enabled", "false"),
         ("stickiness.type", "lb_cookie"),
         ("stickiness.lb_cookie.duration_seconds", "86400"),
         ("load_balancing.algorithm.type", "round_robin"),

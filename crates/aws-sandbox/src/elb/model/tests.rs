@@ -17,7 +17,6 @@ fn spec(name: &str) -> TargetGroupSpec {
         port: 8080,
         health_check: HealthCheck::default(),
         deregistration_delay: Duration::from_secs(2),
-        stickiness: Stickiness::Cookie,
     }
 }
 
@@ -58,10 +57,10 @@ fn creating_the_same_twice_changes_nothing() {
 }
 
 #[test]
-fn the_sticky_attribute_and_the_delay_are_stored() {
+fn a_new_group_has_the_delay_asked_for_and_is_not_sticky() {
     let (model, _, blue, _) = front();
     let group = model.group(&blue).unwrap();
-    assert_eq!(group.attributes.get("stickiness.enabled").unwrap(), "true");
+    assert_eq!(group.attributes.get("stickiness.enabled").unwrap(), "false");
     assert_eq!(group.attributes.get(DEREGISTRATION_DELAY).unwrap(), "2");
     assert_eq!(group.deregistration_delay(), Duration::from_secs(2));
 }
