@@ -113,7 +113,8 @@ fn a_deploy_that_cannot_see_what_it_started_does_not_say_that_nothing_was_change
     rehearsal.forget_calls();
     let deploy = rehearsal.start("deploy local --image 1.1.0 --output json");
     eventually("the deployment is being started", || rehearsal.calls().get("ecs:UpdateService").copied());
-    rehearsal.fault(&json!({ "on": "ecs:ListServiceDeployments", "effect": { "error": { "code": "ServerException", "status": 500 } } }));
+    let denied = json!({ "error": { "code": "AccessDeniedException", "status": 400 } });
+    rehearsal.fault(&json!({ "on": "ecs:ListServiceDeployments", "effect": denied }));
     let ended = deploy.finish();
     rehearsal.no_faults();
 
