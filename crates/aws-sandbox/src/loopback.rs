@@ -68,7 +68,6 @@ async fn call(request: http::Request<hyper::body::Incoming>) -> Call {
     Call {
         region: REGION.to_owned(),
         account: ACCOUNT.to_owned(),
-        access_key: "test".to_owned(),
         operation: path.or(target.map(str::to_owned)).or(form).unwrap_or_default(),
         request_id: uuid::Uuid::new_v4().to_string(),
         parts,

@@ -63,7 +63,7 @@ struct Serve {
 enum ImageCommand {
     /// Pack one program into a one-layer image, push it to any registry and print its digest
     ///
-    /// The same program, variables and labels always give the same digest. REGISTRY_USER and REGISTRY_PASSWORD log in to
+    /// The same program, variables and labels always give the same digest. The variables `REGISTRY_USER` and `REGISTRY_PASSWORD` log in to
     /// a registry that asks for it.
     Push(Push),
 }

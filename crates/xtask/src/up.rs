@@ -16,7 +16,7 @@ pub(crate) fn up(place: &Place, interrupt: &Interrupt) -> Result<(), Failure> {
 
     say::act(
         "The sandbox",
-        "A local AWS in the background; a second `make up` finds it running and changes nothing.",
+        "A local AWS in the background. If it runs already, it is used as it is.",
     );
     tool.succeed(&["sandbox", "up", "local"], interrupt)?;
 

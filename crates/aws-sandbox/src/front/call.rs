@@ -9,8 +9,6 @@ pub(crate) struct Call {
     pub(crate) region: String,
     /// Twelve digits; the sandbox plays one account.
     pub(crate) account: String,
-    /// The access key id that signed the request.
-    pub(crate) access_key: String,
     /// `DescribeServices`, from `X-Amz-Target`, the query parameter `Action` or the RPC path; empty for S3 and the registry.
     pub(crate) operation: String,
     /// Unique per request; every answer repeats it.

@@ -158,7 +158,6 @@ impl Front {
         let call = Call {
             region: scope.region,
             account,
-            access_key: scope.access_key,
             operation,
             request_id,
             parts,

@@ -1,6 +1,6 @@
 //! A sandbox of its own for each test, with a service behind a load balancer, and users who keep asking it.
 
-#![allow(dead_code, reason = "every test binary uses another part")]
+#![allow(dead_code, unused_imports, reason = "every test binary uses another part")]
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};

@@ -134,7 +134,7 @@ fn calls(deploys: &[Deploy]) -> String {
     let mut operations: Vec<(&String, &u64)> = deploy.api_calls.iter().collect();
     operations.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
     for (operation, count) in operations {
-        let _infallible = writeln!(text, "    {operation:<38}{count}");
+        let _infallible = writeln!(text, "    {operation:<42}{count}");
     }
     text
 }
@@ -222,8 +222,8 @@ mod tests {
               rollback during the bake, s             0.300 (0.200 to 0.300)          at most 1
               tt-ops --help, ms                       4.5                             at most 20
               API calls of a deploy                   51
-                ecs:DescribeServiceDeployments        50
-                sts:GetCallerIdentity                 1
+                ecs:DescribeServiceDeployments            50
+                sts:GetCallerIdentity                     1
 
             Next to the script (until 10 s after its end)
               tt-ops, good release    21.0 s   exit 0         0 of 20000 requests failed, users left on tool-good

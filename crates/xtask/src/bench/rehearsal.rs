@@ -57,7 +57,7 @@ pub(super) fn compare(
         Release::good("script-good"),
         Release::bad("script-bad"),
     ];
-    for release in releases.iter().chain([&Release::good("after")]) {
+    for release in &releases {
         release.push(place, interrupt)?;
     }
     let [tool_good, tool_bad, script_good, script_bad] = &releases;

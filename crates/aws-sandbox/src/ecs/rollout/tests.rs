@@ -132,7 +132,7 @@ impl Bench {
         match line.split_whitespace().collect::<Vec<_>>()[..] {
             ["tick"] => {}
             ["settle"] => self.settle(),
-            ["clean"] => self.facts.source = Counts::default(),
+            ["drain"] => (self.facts.source.active, self.facts.source.healthy) = (0, 0),
             ["wait", seconds] => self.facts.now += Duration::from_secs(seconds.parse().unwrap()),
             ["continue"] => effects.extend(self.answer(HookAction::Continue)),
             ["refuse"] => effects.extend(self.answer(HookAction::Rollback)),
@@ -174,8 +174,8 @@ impl Bench {
     }
 }
 
-fn check(plan: Plan, script: &str, expected: Expect) {
-    check_from(plan, Start::Clean, script, &expected);
+fn check(plan: Plan, script: &str, expected: &Expect) {
+    check_from(plan, Start::Clean, script, expected);
 }
 
 fn check_from(plan: Plan, start: Start, script: &str, expected: &Expect) {
@@ -187,7 +187,7 @@ fn blue_green_shifts_when_green_is_healthy_and_cleans_up_after_the_bake() {
     check(
         plan(Strategy::all_at_once()),
         "tick\n settle\n wait 9\n wait 1\n settle",
-        expect![[r#"
+        &expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: BAKE_TIME source=2 target=2 Test(100.0) Production(100.0)
@@ -207,7 +207,7 @@ fn a_canary_pauses_before_each_shift_and_bakes_between() {
     check(
         plan,
         "tick\n settle\n wait 30\n continue\n wait 5\n continue\n wait 10\n settle",
-        expect![[r#"
+        &expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: PRE_PRODUCTION_TRAFFIC_SHIFT paused source=2 target=2 Test(100.0)
@@ -226,7 +226,7 @@ fn linear_goes_in_equal_steps() {
     check(
         plan(Strategy::linear(40.0, Duration::from_secs(1))),
         "tick\n settle\n wait 1\n wait 1\n wait 10\n settle",
-        expect![[r#"
+        &expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: PRODUCTION_TRAFFIC_SHIFT source=2 target=2 Test(100.0) Production(40.0)
@@ -243,7 +243,7 @@ fn a_pause_that_nobody_answers_rolls_back() {
     check(
         pausing(Strategy::all_at_once(), Stage::PostTestTrafficShift),
         "tick\n settle\n wait 59\n wait 1\n settle",
-        expect![[r#"
+        &expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: POST_TEST_TRAFFIC_SHIFT paused source=2 target=2 Test(100.0)
@@ -259,7 +259,7 @@ fn a_pause_answered_with_rollback_rolls_back() {
     check(
         pausing(Strategy::canary(10.0, Duration::ZERO), Stage::PreProductionTrafficShift),
         "tick\n settle\n continue\n refuse\n settle",
-        expect![[r#"
+        &expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: PRE_PRODUCTION_TRAFFIC_SHIFT paused source=2 target=2 Test(100.0)
@@ -275,7 +275,7 @@ fn a_stop_in_the_bake_gives_the_traffic_back_at_once() {
     check(
         plan(Strategy::all_at_once()),
         "tick\n settle\n stop\n settle",
-        expect![[r#"
+        &expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: BAKE_TIME source=2 target=2 Test(100.0) Production(100.0)
@@ -289,16 +289,17 @@ fn a_stop_in_the_bake_gives_the_traffic_back_at_once() {
 fn a_stop_in_the_clean_up_restores_the_source_first() {
     check(
         plan(Strategy::all_at_once()),
-        "tick\n settle\n wait 10\n clean\n stop\n settle\n settle",
-        expect![[r#"
-        start: PRE_SCALE_UP source=2 target=0 
-        tick: SCALE_UP source=2 target=2 
-        settle: BAKE_TIME source=2 target=2 Test(100.0) Production(100.0)
-        wait 10: CLEAN_UP source=0 target=2 
-        stop: BACK Clear source=2 target=0 Event(RollingBack) Production(0.0) Test(0.0)
-        settle: ROLLED BACK source=2 target=0 Event(RolledBack)
-        settle: ROLLED BACK source=2 target=0 
-    "#]],
+        "tick\n settle\n wait 10\n drain\n stop\n settle\n settle",
+        &expect![[r#"
+            start: PRE_SCALE_UP source=2 target=0 
+            tick: SCALE_UP source=2 target=2 
+            settle: BAKE_TIME source=2 target=2 Test(100.0) Production(100.0)
+            wait 10: CLEAN_UP source=0 target=2 
+            drain: CLEAN_UP source=0 target=2 
+            stop: BACK Restore source=2 target=2 Event(RollingBack)
+            settle: BACK Clear source=2 target=0 Production(0.0) Test(0.0)
+            settle: ROLLED BACK source=2 target=0 Event(RolledBack)
+        "#]],
     );
 }
 
@@ -307,7 +308,7 @@ fn an_aborted_deployment_stays_as_it_is() {
     check(
         plan(Strategy::canary(10.0, Duration::from_secs(5))),
         "tick\n settle\n abort\n fail",
-        expect![[r#"
+        &expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: PRODUCTION_TRAFFIC_SHIFT source=2 target=2 Test(100.0) Production(10.0)
@@ -322,7 +323,7 @@ fn three_failed_tasks_trip_the_breaker() {
     check(
         plan(Strategy::all_at_once()),
         "tick\n fail\n fail\n fail\n settle",
-        expect![[r#"
+        &expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         fail: SCALE_UP source=2 target=2 
@@ -338,7 +339,7 @@ fn an_alarm_rolls_back() {
     check(
         plan(Strategy::all_at_once()),
         "tick\n settle\n alarm\n settle",
-        expect![[r#"
+        &expect![[r#"
         start: PRE_SCALE_UP source=2 target=0 
         tick: SCALE_UP source=2 target=2 
         settle: BAKE_TIME source=2 target=2 Test(100.0) Production(100.0)
@@ -371,7 +372,7 @@ fn rolling_never_goes_below_the_minimum() {
             ..plan(Strategy::rolling(100, 150))
         },
         "tick\n settle\n settle\n settle\n settle\n settle",
-        expect![[r#"
+        &expect![[r#"
         start: ROLLING source=2 target=1 
         tick: ROLLING source=2 target=1 
         settle: ROLLING source=1 target=1 
@@ -397,7 +398,13 @@ fn a_rolling_update_over_another_keeps_enough_tasks() {
     };
     (bench.facts.source, bench.facts.others) = (one, one);
     bench.run("tick\n settle\n settle\n settle");
-    expect![[""]].assert_eq(&bench.log);
+    expect![[r#"
+        start: ROLLING source=2 target=2 
+        tick: ROLLING source=1 target=2 others=1 
+        settle: ROLLING source=0 target=2 
+        settle: SUCCESSFUL source=0 target=2 Event(Completed)
+        settle: SUCCESSFUL source=0 target=2 
+    "#]].assert_eq(&bench.log);
 }
 
 #[test]
@@ -405,7 +412,7 @@ fn a_rolling_update_that_fails_goes_back() {
     check(
         plan(Strategy::rolling(50, 200)),
         "tick\n fail\n fail\n fail\n settle\n settle",
-        expect![[r#"
+        &expect![[r#"
         start: ROLLING source=1 target=2 
         tick: ROLLING source=1 target=2 
         fail: ROLLING source=1 target=2 
@@ -426,7 +433,7 @@ fn a_source_without_tasks_gets_none() {
     check(
         plan,
         "tick\n settle\n wait 10",
-        expect![[r#"
+        &expect![[r#"
         start: PRE_SCALE_UP source=0 target=0 
         tick: SCALE_UP source=0 target=2 
         settle: BAKE_TIME source=0 target=2 Test(100.0) Production(100.0)

@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderName, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncWriteExt as _, BufWriter};
 use uuid::Uuid;
 
 use super::super::digest::Digest;
@@ -18,6 +18,7 @@ use super::super::name::Repository;
 use super::super::{Answer, Registry};
 use super::{empty, parameter, set, stored};
 
+const WRITTEN_AT_ONCE: usize = 1024 * 1024;
 const UPLOAD_ID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 
 /// An upload that has begun.
@@ -150,7 +151,9 @@ impl Upload {
         B: Body<Data = Bytes> + Send + Unpin,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        let mut file = tokio::fs::OpenOptions::new().append(true).open(&self.file).await?;
+        let file = tokio::fs::OpenOptions::new().append(true).open(&self.file).await?;
+        // Every write to the file is a trip to another thread, so not one per network packet.
+        let mut file = BufWriter::with_capacity(WRITTEN_AT_ONCE, file);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|cause| Refusal::BrokeOff(crate::front::chain(&cause)))?;
             if let Ok(piece) = frame.into_data() {
