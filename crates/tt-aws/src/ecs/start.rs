@@ -95,7 +95,11 @@ async fn find(
     before: &HashSet<String>,
     task_definition: &Arn,
 ) -> Result<Option<Arn>, PortError> {
-    for arn in recent(clients, environment).await?.into_iter().filter(|arn| !before.contains(arn)) {
+    for arn in recent(clients, environment)
+        .await?
+        .into_iter()
+        .filter(|arn| !before.contains(arn))
+    {
         let Some(found) = describe(clients, &Arn::new(arn)).await? else {
             continue;
         };

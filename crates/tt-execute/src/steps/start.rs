@@ -43,9 +43,16 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
 
     /// A start whose answer was lost, or not waited for, may have begun all the same: ECS is asked what it carries out.
     pub(crate) async fn find_start(&self, run: &mut Run<'_>) {
-        let Some(task_definition) = run.starting.clone() else { return };
-        let Ok(observed) = self.cloud.observe().await else { return };
-        let begun = observed.service.deployment.filter(|deployment| deployment.to.task_definition == task_definition);
+        let Some(task_definition) = run.starting.clone() else {
+            return;
+        };
+        let Ok(observed) = self.cloud.observe().await else {
+            return;
+        };
+        let begun = observed
+            .service
+            .deployment
+            .filter(|deployment| deployment.to.task_definition == task_definition);
         run.record.deployment = begun.map(|deployment| deployment.arn);
         run.starting = None;
     }

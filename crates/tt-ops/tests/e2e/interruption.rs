@@ -20,8 +20,15 @@ fn a_cancelled_deploy_is_explained_by_status_and_resumed_by_the_same_deploy() {
     deploy.signal(Signal::TERM);
     let ended = deploy.finish().exits(7).json();
     let last = ended.last().unwrap();
-    assert_eq!((&last["users"], &last["exit_code"]), (&"in-flight".into(), &7.into()), "{last}");
-    assert!(last["next"].as_str().unwrap().contains("the same deploy again resumes"), "{last}");
+    assert_eq!(
+        (&last["users"], &last["exit_code"]),
+        (&"in-flight".into(), &7.into()),
+        "{last}"
+    );
+    assert!(
+        last["next"].as_str().unwrap().contains("the same deploy again resumes"),
+        "{last}"
+    );
 
     let status = rehearsal.tt("status local").exits(0);
     status
@@ -34,11 +41,16 @@ fn a_cancelled_deploy_is_explained_by_status_and_resumed_by_the_same_deploy() {
 
     rehearsal.push(Program::TaskTracker, "1.2.0");
     let refused = rehearsal.tt("deploy local --image 1.2.0").exits(4);
-    refused.complains("another release is in flight: 1.1.0").complains("take it back with `rollback`");
+    refused
+        .complains("another release is in flight: 1.1.0")
+        .complains("take it back with `rollback`");
 
     let load = rehearsal.load();
     let resumed = rehearsal.tt("deploy local --image 1.1.0").exits(0);
-    resumed.prints("Resume 1.1.0 to local").prints("attach to deployment").never_prints("register a task definition");
+    resumed
+        .prints("Resume 1.1.0 to local")
+        .prints("attach to deployment")
+        .never_prints("register a task definition");
     nothing_lost(&load.finish());
     assert_eq!(rehearsal.answering(), "1.1.0");
 }
@@ -59,7 +71,10 @@ fn the_lock_of_a_killed_deploy_is_taken_over_and_its_release_brought_to_the_end(
         }
         Some(ended)
     });
-    resumed.exits(0).prints("the deploy lock was taken over from ada@").prints("done: 1.1.0 serves all users");
+    resumed
+        .exits(0)
+        .prints("the deploy lock was taken over from ada@")
+        .prints("done: 1.1.0 serves all users");
     nothing_lost(&load.finish());
     assert_eq!(rehearsal.answering(), "1.1.0");
 }
@@ -70,13 +85,19 @@ fn of_two_deploys_at_once_one_is_refused_and_a_rollback_waits_for_neither() {
     let deploy = in_the_canary(&rehearsal);
 
     let busy = rehearsal.tt("deploy local --image 1.1.0").exits(10);
-    busy.complains("ada@").complains("holds the deploy lock until").complains("a rollback never waits");
+    busy.complains("ada@")
+        .complains("holds the deploy lock until")
+        .complains("a rollback never waits");
     rehearsal.push(Program::TaskTracker, "1.2.0");
-    rehearsal.tt("deploy local --image 1.2.0").exits(4).complains("another release is in flight: 1.1.0");
+    rehearsal
+        .tt("deploy local --image 1.2.0")
+        .exits(4)
+        .complains("another release is in flight: 1.1.0");
     rehearsal.tt("status local").exits(0).prints("lock     held by ada@");
 
     let back = rehearsal.tt("rollback local").exits(0);
-    back.prints("mode   instant").prints("the deploy lock was taken over from ada@");
+    back.prints("mode   instant")
+        .prints("the deploy lock was taken over from ada@");
     assert_eq!(rehearsal.answering(), "1.0.0");
     let ended = deploy.finish().exits(6);
     assert!(ended.stdout.contains("rolled back by ada@"), "{ended}");
@@ -112,7 +133,9 @@ fn a_deploy_that_cannot_see_what_it_started_does_not_say_that_nothing_was_change
     rehearsal.fault(&json!({ "on": "ecs:UpdateService", "times": 1, "effect": { "delay_ms": 5000 } }));
     rehearsal.forget_calls();
     let deploy = rehearsal.start("deploy local --image 1.1.0 --output json");
-    eventually("the deployment is being started", || rehearsal.calls().get("ecs:UpdateService").copied());
+    eventually("the deployment is being started", || {
+        rehearsal.calls().get("ecs:UpdateService").copied()
+    });
     let denied = json!({ "error": { "code": "AccessDeniedException", "status": 400 } });
     rehearsal.fault(&json!({ "on": "ecs:ListServiceDeployments", "effect": denied }));
     let ended = deploy.finish();
@@ -124,6 +147,9 @@ fn a_deploy_that_cannot_see_what_it_started_does_not_say_that_nothing_was_change
     assert_eq!(last["users"], "in-flight", "{last}");
 
     let load = rehearsal.load();
-    rehearsal.tt("deploy local --image 1.1.0").exits(0).prints("Resume 1.1.0 to local");
+    rehearsal
+        .tt("deploy local --image 1.1.0")
+        .exits(0)
+        .prints("Resume 1.1.0 to local");
     nothing_lost(&load.finish());
 }

@@ -1,6 +1,6 @@
 //! What people and programs read, held word for word; what differs from run to run is taken out.
 
-use std::fs;
+use std::{fmt::Write, fs};
 
 use expect_test::expect_file;
 
@@ -8,8 +8,22 @@ use crate::harness::{Program, Rehearsal};
 
 /// Every command that a person can ask for help with.
 const COMMANDS: [&str; 16] = [
-    "", "deploy", "rollback", "status", "history", "verify", "diff", "env", "env check", "env schema", "sandbox", "sandbox up",
-    "sandbox status", "sandbox load", "sandbox down", "completions",
+    "",
+    "deploy",
+    "rollback",
+    "status",
+    "history",
+    "verify",
+    "diff",
+    "env",
+    "env check",
+    "env schema",
+    "sandbox",
+    "sandbox up",
+    "sandbox status",
+    "sandbox load",
+    "sandbox down",
+    "completions",
 ];
 
 #[test]
@@ -17,7 +31,10 @@ fn every_help_fits_eighty_columns() {
     let rehearsal = Rehearsal::prepared();
     let mut all = String::new();
     for command in COMMANDS {
-        let help = rehearsal.invocation(&format!("{command} --help")).variable("COLUMNS", "80").without("TT_OPS_ENV_DIR");
+        let help = rehearsal
+            .invocation(&format!("{command} --help"))
+            .variable("COLUMNS", "80")
+            .without("TT_OPS_ENV_DIR");
         let ended = help.run().exits(0);
         let wide: Vec<&str> = ended.stdout.lines().filter(|line| line.chars().count() > 80).collect();
         assert!(wide.is_empty(), "tt-ops {command} --help: {wide:#?}");
@@ -25,7 +42,8 @@ fn every_help_fits_eighty_columns() {
         let own = ended.stdout.split("\nEverywhere:").next().unwrap();
         let text = if command.is_empty() { &ended.stdout } else { own };
         let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-        all.push_str(&format!("$ tt-ops {command} --help\n{}\n\n", lines.join("\n").trim_end()));
+        let text = lines.join("\n");
+        writeln!(all, "$ tt-ops {command} --help\n{}\n", text.trim_end()).unwrap();
     }
     expect_file!["../golden/help.txt"].assert_eq(&all);
 }
@@ -41,7 +59,11 @@ fn reports_read_as_they_were_written() {
         redacted(&text, &rehearsal, &digest)
     };
 
-    let deployed = rehearsal.invocation("deploy local --image 1.0.0").variable("GITLAB_CI", "true").run().exits(0);
+    let deployed = rehearsal
+        .invocation("deploy local --image 1.0.0")
+        .variable("GITLAB_CI", "true")
+        .run()
+        .exits(0);
     sections_are_balanced(&deployed.stdout);
 
     expect_file!["../golden/plan.txt"].assert_eq(&read("deploy local --image 1.1.0 --plan"));
@@ -51,11 +73,22 @@ fn reports_read_as_they_were_written() {
     expect_file!["../golden/history.txt"].assert_eq(&read("history local"));
 
     // A program gets the same plan as data, and the plan of an unchanged world is the same plan.
-    let plan = || rehearsal.tt("deploy local --image 1.1.0 --plan --output json").exits(0).json();
+    let plan = || {
+        rehearsal
+            .tt("deploy local --image 1.1.0 --plan --output json")
+            .exits(0)
+            .json()
+    };
     let (one, two) = (plan(), plan());
     assert_eq!((one.len(), &one[0]["event"]), (1, &"plan".into()));
-    assert_eq!((&one[0]["steps"], &one[0]["fingerprint"]), (&two[0]["steps"], &two[0]["fingerprint"]));
-    rehearsal.tt("deploy local --image 1.1.0 --plan --quiet").exits(0).never_prints("register");
+    assert_eq!(
+        (&one[0]["steps"], &one[0]["fingerprint"]),
+        (&two[0]["steps"], &two[0]["fingerprint"])
+    );
+    rehearsal
+        .tt("deploy local --image 1.1.0 --plan --quiet")
+        .exits(0)
+        .never_prints("register");
     assert_eq!(rehearsal.history().len(), 1, "plans leave no record");
 }
 
@@ -68,7 +101,9 @@ fn sections_are_balanced(output: &str) {
             assert!(!line.contains('\u{1b}'), "{line:?}");
             continue;
         };
-        let (mark, title) = mark.split_once("\r\u{1b}[0K").expect("a mark ends in a carriage return and an erased line");
+        let (mark, title) = mark
+            .split_once("\r\u{1b}[0K")
+            .expect("a mark ends in a carriage return and an erased line");
         let mut parts = mark.split(':');
         let (kind, at, name) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
         assert!(at.parse::<u64>().is_ok(), "{line:?}");
@@ -97,7 +132,10 @@ fn redacted(text: &str, rehearsal: &Rehearsal, digest: &str) -> String {
         .replace(&rehearsal.folder().display().to_string(), "FOLDER")
         .replace(&format!("127.{}.", rehearsal.ip().octets()[1]), "127.N.")
         .replace(&format!("@{}", host.trim()), "@HOST");
-    let lines: Vec<String> = text.lines().map(|line| line.split(' ').map(steady).collect::<Vec<_>>().join(" ")).collect();
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| line.split(' ').map(steady).collect::<Vec<_>>().join(" "))
+        .collect();
     lines.join("\n") + "\n"
 }
 
@@ -109,15 +147,25 @@ fn steady(word: &str) -> String {
     let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
     let parts = |separator: char, lengths: [usize; 3]| {
         let parts: Vec<&str> = word.split(separator).collect();
-        parts.len() == 3 && parts.iter().zip(lengths).all(|(part, length)| part.len() == length && digits(part))
+        parts.len() == 3
+            && parts
+                .iter()
+                .zip(lengths)
+                .all(|(part, length)| part.len() == length && digits(part))
     };
     let kind = if parts('-', [4, 2, 2]) {
         "YYYY-MM-DD"
     } else if parts(':', [2, 2, 2]) {
         "HH:MM:SS"
-    } else if word.strip_suffix(')').is_some_and(|word| !word.is_empty() && digits(word)) {
+    } else if word
+        .strip_suffix(')')
+        .is_some_and(|word| !word.is_empty() && digits(word))
+    {
         "N)"
-    } else if word.split_once('.').is_some_and(|(whole, tenth)| digits(whole) && tenth.len() == 1 && digits(tenth)) {
+    } else if word
+        .split_once('.')
+        .is_some_and(|(whole, tenth)| digits(whole) && tenth.len() == 1 && digits(tenth))
+    {
         "N.N"
     } else {
         word

@@ -10,6 +10,9 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let asked = if migrating { "the migrations" } else { "the service" };
-    let _nobody_listens = writeln!(std::io::stderr(), "ends_at_once: {asked} cannot start: FEATURE_FLAGS is not set");
+    let _nobody_listens = writeln!(
+        std::io::stderr(),
+        "ends_at_once: {asked} cannot start: FEATURE_FLAGS is not set"
+    );
     ExitCode::from(3)
 }

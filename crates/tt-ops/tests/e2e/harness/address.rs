@@ -27,7 +27,9 @@ impl Address {
         for _ in 0..COUNT {
             let offset = (u16::from(somewhere) + u16::from(NEXT.fetch_add(1, Ordering::Relaxed))) % u16::from(COUNT);
             let ip = Ipv4Addr::new(127, FIRST + u8::try_from(offset).unwrap(), 0, 1);
-            let Ok(guard) = TcpListener::bind(SocketAddrV4::new(ip, GUARD)) else { continue };
+            let Ok(guard) = TcpListener::bind(SocketAddrV4::new(ip, GUARD)) else {
+                continue;
+            };
             let free = |port: &u16| TcpListener::bind(SocketAddrV4::new(ip, *port)).is_ok();
             if PORTS.iter().all(free) {
                 return Self { ip, _guard: guard };

@@ -63,7 +63,11 @@ impl Template {
             ("STACK", stack.display().to_string()),
             ("STATE", state.display().to_string()),
         ];
-        Self(values.iter().fold(TEXT.to_owned(), |text, (name, value)| text.replace(name, value)))
+        Self(
+            values
+                .iter()
+                .fold(TEXT.to_owned(), |text, (name, value)| text.replace(name, value)),
+        )
     }
 
     /// With each first text replaced by its second. A text that is not there would change nothing, so it fails the test.

@@ -26,8 +26,14 @@ impl Invocation {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tt-ops"));
         command.args(words.split_whitespace()).env_clear().current_dir(folder);
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("HOME", folder).env("USER", "ada").env("TT_OPS_ENV_DIR", folder.join("environments"));
-        Self { command, words: words.to_owned() }
+        command
+            .env("HOME", folder)
+            .env("USER", "ada")
+            .env("TT_OPS_ENV_DIR", folder.join("environments"));
+        Self {
+            command,
+            words: words.to_owned(),
+        }
     }
 
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
@@ -46,7 +52,11 @@ impl Invocation {
     }
 
     pub(crate) fn start(mut self) -> Running {
-        let command = self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let command = self
+            .command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let stderr = thread::spawn(move || {
@@ -54,7 +64,13 @@ impl Invocation {
             stderr.read_to_string(&mut text).unwrap();
             text
         });
-        Running { child, lines: lines(stdout), seen: Vec::new(), stderr: Some(stderr), words: self.words }
+        Running {
+            child,
+            lines: lines(stdout),
+            seen: Vec::new(),
+            stderr: Some(stderr),
+            words: self.words,
+        }
     }
 }
 
@@ -85,7 +101,10 @@ impl Running {
     pub(crate) fn wait_for_line(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self
+                .lines
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
                 Ok(line) => {
                     self.seen.push(line);
                     let line = self.seen.last().unwrap();
@@ -93,10 +112,19 @@ impl Running {
                         return line.clone();
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => panic!("`{}` never came to {what}:\n{}", self.words, self.seen.join("\n")),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("`{}` never came to {what}:\n{}", self.words, self.seen.join("\n"))
+                }
                 Err(RecvTimeoutError::Disconnected) => {
-                    let stderr = self.stderr.take().map_or_else(String::new, |thread| thread.join().unwrap());
-                    panic!("`{}` ended before {what}:\n{}\n{stderr}", self.words, self.seen.join("\n"));
+                    let stderr = self
+                        .stderr
+                        .take()
+                        .map_or_else(String::new, |thread| thread.join().unwrap());
+                    panic!(
+                        "`{}` ended before {what}:\n{}\n{stderr}",
+                        self.words,
+                        self.seen.join("\n")
+                    );
                 }
             }
         }
@@ -112,7 +140,9 @@ impl Running {
     /// Waits until it begins a step, named as in events and records.
     #[track_caller]
     pub(crate) fn wait_for_step(&mut self, name: &str) {
-        self.wait_for(name, |line| line["event"] == "step-started" && line["step"]["step"] == name);
+        self.wait_for(name, |line| {
+            line["event"] == "step-started" && line["step"]["step"] == name
+        });
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -125,15 +155,28 @@ impl Running {
     pub(crate) fn finish(mut self) -> Ended {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self
+                .lines
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
                 Ok(line) => self.seen.push(line),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => panic!("`{}` did not end:\n{}", self.words, self.seen.join("\n")),
             }
         }
-        let status = eventually("the command ends once it has closed its output", || self.child.try_wait().unwrap());
-        let stderr = self.stderr.take().map_or_else(String::new, |thread| thread.join().unwrap());
-        Ended { status, stdout: std::mem::take(&mut self.seen).join("\n"), stderr, words: std::mem::take(&mut self.words) }
+        let status = eventually("the command ends once it has closed its output", || {
+            self.child.try_wait().unwrap()
+        });
+        let stderr = self
+            .stderr
+            .take()
+            .map_or_else(String::new, |thread| thread.join().unwrap());
+        Ended {
+            status,
+            stdout: std::mem::take(&mut self.seen).join("\n"),
+            stderr,
+            words: std::mem::take(&mut self.words),
+        }
     }
 }
 
@@ -174,7 +217,10 @@ impl Ended {
 
     #[track_caller]
     pub(crate) fn never_prints(self, text: &str) -> Self {
-        assert!(!self.stdout.contains(text) && !self.stderr.contains(text), "`{text}` is in the output\n{self}");
+        assert!(
+            !self.stdout.contains(text) && !self.stderr.contains(text),
+            "`{text}` is in the output\n{self}"
+        );
         self
     }
 
@@ -194,8 +240,16 @@ impl Ended {
 
 impl std::fmt::Display for Ended {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { status, stdout, stderr, words } = self;
-        write!(f, "tt-ops {words}: {status}\n--- stdout\n{stdout}\n--- stderr\n{stderr}")
+        let Self {
+            status,
+            stdout,
+            stderr,
+            words,
+        } = self;
+        write!(
+            f,
+            "tt-ops {words}: {status}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+        )
     }
 }
 

@@ -45,9 +45,20 @@ pub(crate) struct Keeper {
 impl Keeper {
     pub(crate) fn of(folder: &Path) -> Self {
         let mut command = Command::new("sh");
-        command.args(["-c", SCRIPT]).env("FOLDER", folder).env("TT_OPS", env!("CARGO_BIN_EXE_tt-ops"));
-        let shell = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        Self { shell, folder: folder.to_owned() }
+        command
+            .args(["-c", SCRIPT])
+            .env("FOLDER", folder)
+            .env("TT_OPS", env!("CARGO_BIN_EXE_tt-ops"));
+        let shell = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            shell,
+            folder: folder.to_owned(),
+        }
     }
 
     /// Clears up; gives what speaks against a clean end: complaints, and processes that were still there.
@@ -68,8 +79,13 @@ pub(crate) fn processes_of(folder: &Path) -> Vec<String> {
     let of = |pid: PathBuf| {
         let program = fs::read_link(pid.join("exe")).ok()?.display().to_string();
         let arguments = String::from_utf8_lossy(&fs::read(pid.join("cmdline")).ok()?).replace('\0', " ");
-        let inside = [&program, &arguments].iter().any(|text| text.contains(&*folder.to_string_lossy()));
+        let inside = [&program, &arguments]
+            .iter()
+            .any(|text| text.contains(&*folder.to_string_lossy()));
         inside.then(|| format!("{} {program} {arguments}", pid.display()))
     };
-    fs::read_dir("/proc").unwrap().filter_map(|entry| of(entry.ok()?.path())).collect()
+    fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| of(entry.ok()?.path()))
+        .collect()
 }

@@ -21,7 +21,10 @@ impl Load {
     #[track_caller]
     pub(crate) fn start(rehearsal: &Rehearsal) -> Self {
         let report = rehearsal.folder().join("load.json");
-        let words = format!("sandbox load local --rate {RATE} --connections 16 --report {}", report.display());
+        let words = format!(
+            "sandbox load local --rate {RATE} --connections 16 --report {}",
+            report.display()
+        );
         let mut running = rehearsal.start(&words);
         running.wait_for_line("its first second", |line| line.contains(" failed  p95 "));
         Self { running, report }

@@ -49,10 +49,20 @@ impl Rehearsal {
         let address = Address::claim();
         // Tasks run as an unprivileged user, who has to reach their programs in it.
         let open = fs::Permissions::from_mode(0o755);
-        let folder = tempfile::Builder::new().prefix("tt-ops-").permissions(open).tempdir().unwrap().keep();
+        let folder = tempfile::Builder::new()
+            .prefix("tt-ops-")
+            .permissions(open)
+            .tempdir()
+            .unwrap()
+            .keep();
         let keeper = Some(Keeper::of(&folder));
         fs::create_dir(folder.join("environments")).unwrap();
-        let rehearsal = Self { template: Template::at(address.ip(), &folder.join("state")), folder, keeper, address };
+        let rehearsal = Self {
+            template: Template::at(address.ip(), &folder.join("state")),
+            folder,
+            keeper,
+            address,
+        };
         rehearsal.environment(LOCAL, &[]);
         rehearsal
     }
@@ -134,7 +144,12 @@ impl Rehearsal {
     /// Makes calls go wrong; see the sandbox's `/_sandbox/faults`.
     #[track_caller]
     pub(crate) fn fault(&self, fault: &Value) {
-        wire::admin(self.address.ip(), "POST", "faults", &Value::Array(vec![fault.clone()]).to_string());
+        wire::admin(
+            self.address.ip(),
+            "POST",
+            "faults",
+            &Value::Array(vec![fault.clone()]).to_string(),
+        );
     }
 
     #[track_caller]
@@ -185,9 +200,15 @@ impl Drop for Rehearsal {
         if failed {
             let log = fs::read_to_string(self.state().join("sandbox.log")).unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().take(40).collect();
-            say(&format!("the sandbox said last:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n")));
+            say(&format!(
+                "the sandbox said last:\n{}",
+                tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+            ));
         }
         let left = self.keeper.take().map_or_else(Vec::new, Keeper::finish);
-        assert!(failed || left.is_empty(), "still running after `sandbox down --wipe`: {left:?}");
+        assert!(
+            failed || left.is_empty(),
+            "still running after `sandbox down --wipe`: {left:?}"
+        );
     }
 }

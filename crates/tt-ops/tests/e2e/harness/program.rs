@@ -31,10 +31,20 @@ impl Program {
         if self == Self::FailsToMigrate {
             environment.insert("FAIL_MIGRATIONS".to_owned(), "1".to_owned());
         }
-        let program = image::Program { file: self.file(), environment, ..image::Program::default() };
+        let program = image::Program {
+            file: self.file(),
+            environment,
+            ..image::Program::default()
+        };
         let image = image::pack(&program).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(image::push(&image, &reference.parse().unwrap(), None)).unwrap().to_string()
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime
+            .block_on(image::push(&image, &reference.parse().unwrap(), None))
+            .unwrap()
+            .to_string()
     }
 
     fn file(self) -> PathBuf {
@@ -61,7 +71,12 @@ fn folder() -> &'static Path {
 fn built() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let all = [Program::TaskTracker, Program::FaultyRelease, Program::NeverReady, Program::EndsAtOnce];
+        let all = [
+            Program::TaskTracker,
+            Program::FaultyRelease,
+            Program::NeverReady,
+            Program::EndsAtOnce,
+        ];
         if all.iter().any(|program| !folder().join(program.path()).exists()) {
             build(&["-p", "task-tracker", "--bins", "--examples"]);
             build(&["-p", "tt-ops", "--example", "ends_at_once"]);
