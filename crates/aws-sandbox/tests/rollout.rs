@@ -10,7 +10,7 @@
 mod support;
 
 use aws_sdk_ecs::types::{ServiceDeploymentStatus, StopServiceDeploymentStopType};
-use support::{assert_only, blue_green, canary, eventually, rolling, start};
+use support::{CLUSTER, SERVICE, assert_only, blue_green, canary, eventually, rolling, start};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_goes_blue_green_and_users_notice_nothing() {
@@ -111,6 +111,24 @@ async fn a_release_that_crashes_is_taken_back_by_the_circuit_breaker() {
         "{ended:#?}"
     );
     assert!(ended.deployment_circuit_breaker().unwrap().failure_count() >= 3);
+    let service = bench.service().await;
+    assert_eq!(
+        service.task_definition(),
+        support::primary(&service).task_definition(),
+        "it is back with a"
+    );
+    let again = bench
+        .ecs
+        .update_service()
+        .cluster(CLUSTER)
+        .service(SERVICE)
+        .task_definition("web")
+        .send()
+        .await
+        .unwrap();
+    let again = again.service.unwrap().current_service_deployment.unwrap();
+    assert_ne!(again, arn, "the failed release may be tried again");
+    bench.ended(&again).await;
     eventually("users meet a", async || users.look().contains_key("a")).await;
     assert_only(&users.stop().await, &["a"]);
     bench.sandbox.shutdown().await;

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use time::OffsetDateTime;
 
-pub(crate) use alarm::{AlarmSpec, AlarmState, Comparison, MissingData};
+pub(crate) use alarm::{AlarmSpec, AlarmState};
 pub(crate) use error::CloudWatchError;
 pub(crate) use input::{Dimension, Metric};
 pub(crate) use metrics::Metrics;

@@ -10,7 +10,6 @@ impl Unit {
     pub(crate) const SECONDS: Self = Self("Seconds");
     pub(crate) const COUNT: Self = Self("Count");
     pub(crate) const PERCENT: Self = Self("Percent");
-    pub(crate) const BYTES: Self = Self("Bytes");
     pub(crate) const NONE: Self = Self("None");
 
     /// `None` for a word CloudWatch does not know.

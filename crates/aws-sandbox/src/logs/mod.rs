@@ -82,15 +82,6 @@ impl Logs {
         api::answer(self, call).unwrap_or_else(|error: JsonError| error.reply(call))
     }
 
-    /// The newest lines of a stream, oldest first.
-    pub(crate) fn last_lines(&self, region: &str, group: &str, stream: &str, count: usize) -> Vec<String> {
-        let file = self
-            .groups
-            .read(|groups| Some(groups.get(region)?.get(group)?.streams.get(stream)?.file.clone()));
-        file.map(|file| self.with(&file, |stream| stream.last_lines(count)))
-            .unwrap_or_default()
-    }
-
     fn ensure(&self, region: &str, group: &str, stream: &str) -> String {
         let known = self
             .groups

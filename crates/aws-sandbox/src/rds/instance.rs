@@ -56,8 +56,9 @@ pub(crate) enum Status {
 }
 
 impl InstanceSpec {
-    /// An instance with AWS's defaults for everything a caller seldom cares about.
-    pub(crate) fn new(identifier: &str, db_name: &str, username: &str, password: &str) -> Self {
+    /// An instance with AWS's defaults for everything a test seldom cares about.
+    #[cfg(test)]
+    pub(super) fn new(identifier: &str, db_name: &str, username: &str, password: &str) -> Self {
         Self {
             identifier: identifier.to_owned(),
             db_name: Some(db_name.to_owned()),

@@ -34,10 +34,6 @@ impl JsonError {
         Self::client("UnknownOperationException", message)
     }
 
-    pub(crate) fn code(&self) -> &str {
-        &self.code
-    }
-
     pub(crate) fn reply(&self, call: &Call) -> Reply {
         let body = serde_json::json!({ "__type": self.code, "message": self.message, "Message": self.message });
         let mut reply = reply(self.status, call, body.to_string());

@@ -1,6 +1,6 @@
 //! Everything that is refused before anything is changed: the words, the exit code, and the untouched service.
 
-use std::{fmt::Write, fs};
+use std::fs;
 
 use serde_json::json;
 
@@ -232,14 +232,15 @@ fn a_sticky_listener(rehearsal: &Rehearsal) {
     let listener = element(&listeners, "ListenerArn");
     // Its groups keep their weights: users are not what is tried out here.
     let live = element(&listeners, "ForwardConfig");
-    let mut weighted = String::new();
-    for ((group, weight), number) in elements(&live, "TargetGroupArn")
+    let weighted: Vec<String> = elements(&live, "TargetGroupArn")
         .zip(elements(&live, "Weight"))
         .zip(1..)
-    {
-        let tuple = format!("&DefaultActions.member.1.ForwardConfig.TargetGroups.member.{number}");
-        write!(weighted, "{tuple}.TargetGroupArn={group}{tuple}.Weight={weight}").unwrap();
-    }
+        .map(|((group, weight), number)| {
+            let tuple = format!("&DefaultActions.member.1.ForwardConfig.TargetGroups.member.{number}");
+            format!("{tuple}.TargetGroupArn={group}{tuple}.Weight={weight}")
+        })
+        .collect();
+    let weighted = weighted.concat();
     let stick = |enabled: bool| {
         let sticky = "&DefaultActions.member.1.ForwardConfig.TargetGroupStickinessConfig";
         rehearsal.aws(

@@ -1,6 +1,6 @@
 //! What people and programs read, held word for word; what differs from run to run is taken out.
 
-use std::{fmt::Write, fs};
+use std::fs;
 
 use expect_test::expect_file;
 
@@ -29,7 +29,7 @@ const COMMANDS: [&str; 16] = [
 #[test]
 fn every_help_fits_eighty_columns() {
     let rehearsal = Rehearsal::prepared();
-    let mut all = String::new();
+    let mut all: Vec<String> = Vec::new();
     for command in COMMANDS {
         let help = rehearsal
             .invocation(&format!("{command} --help"))
@@ -42,10 +42,12 @@ fn every_help_fits_eighty_columns() {
         let own = ended.stdout.split("\nEverywhere:").next().unwrap();
         let text = if command.is_empty() { &ended.stdout } else { own };
         let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-        let text = lines.join("\n");
-        writeln!(all, "$ tt-ops {command} --help\n{}\n", text.trim_end()).unwrap();
+        all.push(format!(
+            "$ tt-ops {command} --help\n{}\n\n",
+            lines.join("\n").trim_end()
+        ));
     }
-    expect_file!["../golden/help.txt"].assert_eq(&all);
+    expect_file!["../golden/help.txt"].assert_eq(&all.concat());
 }
 
 #[test]
