@@ -288,7 +288,7 @@ mod tests {
         let stages: Vec<&str> = sent.lifecycle_hooks()[1]
             .lifecycle_stages()
             .iter()
-            .map(|stage| stage.as_str())
+            .map(DeploymentLifecycleHookStage::as_str)
             .collect();
         assert_eq!(stages, ["POST_TEST_TRAFFIC_SHIFT", "PRE_PRODUCTION_TRAFFIC_SHIFT"]);
     }

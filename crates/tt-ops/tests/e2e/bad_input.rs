@@ -232,7 +232,7 @@ fn a_sticky_listener(rehearsal: &Rehearsal) {
     let listener = element(&listeners, "ListenerArn");
     // Its groups keep their weights: users are not what is tried out here.
     let live = element(&listeners, "ForwardConfig");
-    let weighted: String = elements(&live, "TargetGroupArn")
+    let weighted: Vec<String> = elements(&live, "TargetGroupArn")
         .zip(elements(&live, "Weight"))
         .zip(1..)
         .map(|((group, weight), number)| {
@@ -240,6 +240,7 @@ fn a_sticky_listener(rehearsal: &Rehearsal) {
             format!("{tuple}.TargetGroupArn={group}{tuple}.Weight={weight}")
         })
         .collect();
+    let weighted = weighted.concat();
     let stick = |enabled: bool| {
         let sticky = "&DefaultActions.member.1.ForwardConfig.TargetGroupStickinessConfig";
         rehearsal.aws(

@@ -29,7 +29,7 @@ const COMMANDS: [&str; 16] = [
 #[test]
 fn every_help_fits_eighty_columns() {
     let rehearsal = Rehearsal::prepared();
-    let mut all = String::new();
+    let mut all: Vec<String> = Vec::new();
     for command in COMMANDS {
         let help = rehearsal
             .invocation(&format!("{command} --help"))
@@ -42,12 +42,12 @@ fn every_help_fits_eighty_columns() {
         let own = ended.stdout.split("\nEverywhere:").next().unwrap();
         let text = if command.is_empty() { &ended.stdout } else { own };
         let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-        all.push_str(&format!(
+        all.push(format!(
             "$ tt-ops {command} --help\n{}\n\n",
             lines.join("\n").trim_end()
         ));
     }
-    expect_file!["../golden/help.txt"].assert_eq(&all);
+    expect_file!["../golden/help.txt"].assert_eq(&all.concat());
 }
 
 #[test]

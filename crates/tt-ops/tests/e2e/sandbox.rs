@@ -120,11 +120,11 @@ fn a_full_disk_under_the_sandbox_is_said_and_harms_no_user() {
     rehearsal.push(crate::harness::Program::TaskTracker, "1.1.0");
     rehearsal.tt("deploy local --image 1.0.0").exits(0);
 
-    let filler = rehearsal.state().join("filler");
+    let ballast = rehearsal.state().join("ballast");
     let filled = Command::new("sh")
         .arg("-c")
         .arg("cat /dev/zero > \"$0\"")
-        .arg(&filler)
+        .arg(&ballast)
         .output()
         .unwrap();
     assert!(!filled.status.success(), "the disk is full now");
@@ -134,7 +134,7 @@ fn a_full_disk_under_the_sandbox_is_said_and_harms_no_user() {
         .complains("users: on 1.0.0; nothing was changed for them");
     assert_eq!(rehearsal.answering(), "1.0.0");
 
-    fs::remove_file(filler).unwrap();
+    fs::remove_file(ballast).unwrap();
     let retried = rehearsal.load();
     rehearsal.tt("deploy local --image 1.1.0").exits(0);
     retried.finish();
