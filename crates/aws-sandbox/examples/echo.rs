@@ -63,6 +63,10 @@ async fn serve() -> ExitCode {
         tokio::time::sleep(Duration::from_millis(100)).await;
         return ExitCode::from(3);
     }
+    // Before it listens: whoever can reach it can also stop it properly.
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+        return ExitCode::FAILURE;
+    };
     let Ok(listener) = TcpListener::bind(SocketAddr::new(ip, port)).await else {
         return ExitCode::from(98);
     };
@@ -70,9 +74,6 @@ async fn serve() -> ExitCode {
         "release {} listens on {ip}:{port}",
         variable("RELEASE", "none")
     ));
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
-        return ExitCode::FAILURE;
-    };
     let connections = GracefulShutdown::new();
     loop {
         tokio::select! {

@@ -10,7 +10,7 @@
 mod support;
 
 use aws_sdk_ecs::types::{ServiceDeploymentStatus, StopServiceDeploymentStopType};
-use support::{assert_only, blue_green, canary, eventually, rolling, start};
+use support::{CLUSTER, SERVICE, assert_only, blue_green, canary, eventually, rolling, start, watched};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_goes_blue_green_and_users_notice_nothing() {
@@ -82,17 +82,16 @@ async fn a_stop_in_the_bake_gives_the_traffic_back_before_it_is_answered() {
         .send()
         .await
         .unwrap();
-    // Requests that were on their way when the call was answered may still be counted for b.
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    let before = users.take();
+    for _ in 0..50 {
+        assert_eq!(bench.ask().await, "a", "whoever asks after the answer meets a");
+    }
     let ended = bench.ended(&arn).await;
     assert_eq!(
         ended.status(),
         Some(&ServiceDeploymentStatus::RollbackSuccessful),
         "{ended:#?}"
     );
-    assert_only(&users.stop().await, &["a"]);
-    assert_only(&before, &["a", "b"]);
+    assert_only(&users.stop().await, &["a", "b"]);
     bench.sandbox.shutdown().await;
 }
 
@@ -111,6 +110,24 @@ async fn a_release_that_crashes_is_taken_back_by_the_circuit_breaker() {
         "{ended:#?}"
     );
     assert!(ended.deployment_circuit_breaker().unwrap().failure_count() >= 3);
+    let service = bench.service().await;
+    assert_eq!(
+        service.task_definition(),
+        support::primary(&service).task_definition(),
+        "it is back with a"
+    );
+    let again = bench
+        .ecs
+        .update_service()
+        .cluster(CLUSTER)
+        .service(SERVICE)
+        .task_definition("web")
+        .send()
+        .await
+        .unwrap();
+    let again = again.service.unwrap().current_service_deployment.unwrap();
+    assert_ne!(again, arn, "the failed release may be tried again");
+    bench.ended(&again).await;
     eventually("users meet a", async || users.look().contains_key("a")).await;
     assert_only(&users.stop().await, &["a"]);
     bench.sandbox.shutdown().await;
@@ -197,5 +214,27 @@ async fn a_task_that_dies_is_replaced() {
     .await;
     let events = bench.service().await;
     assert_eq!(support::primary(&events).failed_tasks(), 1);
+    bench.sandbox.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_answers_with_errors_is_taken_back_by_an_alarm() {
+    let bench = start().await;
+    bench.push("a", &[]).await;
+    bench.push("bad", &[("BEHAVIOUR", "errors")]).await;
+    bench.settle("a").await;
+    let users = bench.users();
+    let arn = bench.deploy("bad", watched()).await;
+    let ended = bench.ended(&arn).await;
+    assert_eq!(
+        ended.status(),
+        Some(&ServiceDeploymentStatus::RollbackSuccessful),
+        "{ended:#?}"
+    );
+    assert_eq!(ended.alarms().unwrap().triggered_alarm_names(), ["web-errors"]);
+    let during = users.take();
+    assert!(during.keys().any(|answer| answer.starts_with("500")), "{during:?}");
+    eventually("users meet a", async || users.look().contains_key("a")).await;
+    assert_only(&users.stop().await, &["a"]);
     bench.sandbox.shutdown().await;
 }

@@ -211,6 +211,15 @@ async fn a_task_is_stopped_by_hand() {
         task(&bench, &arn).await.last_status() == Some("RUNNING")
     })
     .await;
+    let running = task(&bench, &arn).await;
+    let ip = running.containers()[0].network_interfaces()[0]
+        .private_ipv4_address()
+        .unwrap()
+        .to_owned();
+    eventually("the program listens", async || {
+        tokio::net::TcpStream::connect(format!("{ip}:3000")).await.is_ok()
+    })
+    .await;
     bench
         .ecs
         .stop_task()

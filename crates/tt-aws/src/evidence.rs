@@ -19,6 +19,18 @@ use crate::{
 const EVENTS: usize = 8;
 const TASKS: usize = 3;
 
+/// What ECS says of every deployment, good or bad (Amazon ECS Developer Guide, "Amazon ECS service event messages").
+const ROUTINE: [&str; 6] = [
+    "has started",
+    "has stopped",
+    "registered ",
+    "has begun draining connections",
+    "has reached a steady state",
+    "deployment completed",
+];
+/// Stopped because ECS wanted fewer of them, which is no finding.
+const SCALED: &str = "Scaling activity initiated by";
+
 /// Whatever can be had; what cannot is named, because missing evidence is a finding too.
 pub(crate) async fn evidence(
     clients: &Clients,
@@ -32,7 +44,9 @@ pub(crate) async fn evidence(
             evidence.events = service
                 .events()
                 .iter()
-                .filter_map(|event| event.message().map(ToOwned::to_owned))
+                .filter_map(|event| event.message())
+                .filter(|message| !ROUTINE.iter().any(|routine| message.contains(routine)))
+                .map(ToOwned::to_owned)
                 .take(EVENTS)
                 .collect();
         }
@@ -91,8 +105,10 @@ async fn stopped_tasks(
         .send()
         .await
         .map_err(failed(action))?;
+    // One that is still being stopped knows already why.
     let ours = |task: &&Task| {
-        task.task_definition_arn() == Some(task_definition.as_str()) && task.last_status() == Some("STOPPED")
+        task.task_definition_arn() == Some(task_definition.as_str())
+            && task.stopped_reason().is_some_and(|reason| !reason.starts_with(SCALED))
     };
     let mut stopped = Vec::new();
     for task in described.tasks().iter().filter(ours).take(TASKS) {

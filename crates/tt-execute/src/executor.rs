@@ -90,6 +90,9 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
             by = lock.keep() => Err(Halt::Overruled { by }),
             () = interrupt => Err(Halt::Interrupted),
         };
+        if walked.is_err() {
+            self.find_start(&mut run).await;
+        }
         let walked = match walked {
             Err(Halt::Overruled { by }) => Err(self.overruled(&mut run, by).await),
             other => other,
@@ -223,6 +226,8 @@ fn whereabouts(run: &Run<'_>, halt: &Halt) -> Whereabouts {
         Halt::Overruled { .. } | Halt::Paused { .. } | Halt::TimedOut { .. } | Halt::Interrupted | Halt::Port(_) => {
             if run.deployment().is_some() {
                 Whereabouts::InFlight
+            } else if run.starting.is_some() {
+                Whereabouts::Unknown
             } else {
                 Whereabouts::Untouched
             }

@@ -85,7 +85,7 @@ pub enum Whereabouts {
     InFlight,
     /// Back on what they had before.
     Returned,
-    /// Unknown: the way back failed.
+    /// Unknown: the way back failed, or nobody could ask whether the way forward began.
     Unknown,
 }
 

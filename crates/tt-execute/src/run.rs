@@ -17,6 +17,8 @@ use crate::{
 pub(crate) struct Run<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) record: Record,
+    /// The task definition of a deployment that ECS was asked to start and has not shown yet.
+    pub(crate) starting: Option<Arn>,
     emit: &'a (dyn Fn(Event) + Sync),
     said: Said,
 }
@@ -61,6 +63,7 @@ impl<'a> Run<'a> {
         Self {
             plan,
             record,
+            starting: None,
             emit,
             said: Said::default(),
         }

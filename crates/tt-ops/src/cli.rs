@@ -8,7 +8,7 @@ use crate::exit::TABLE;
 
 /// Blue-green deploys and rollbacks on Amazon ECS that a cancelled CI job cannot strand.
 #[derive(Debug, Parser)]
-#[command(name = "tt-ops", version, about, max_term_width = 100, after_help = TABLE, disable_help_subcommand = true)]
+#[command(name = "tt-ops", version, max_term_width = 100, after_help = TABLE, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

@@ -154,6 +154,13 @@ fn status(found: &ServiceDeployment) -> Result<DeploymentStatus, PortError> {
     }
 }
 
+/// Whether ECS waits for an answer to this very hook.
+pub(crate) fn awaits(found: &ServiceDeployment, hook: &str) -> bool {
+    let ours = |detail: &&aws_sdk_ecs::types::DeploymentLifecycleHookDetail| detail.hook_id() == Some(hook);
+    let detail = found.lifecycle_hook_details().iter().find(ours);
+    detail.is_some_and(|detail| detail.status() == Some(&DeploymentLifecycleHookStatus::AwaitingAction))
+}
+
 /// A hook that waits carries no stage of its own: it is the deployment's. The SDK's enum lacks `PRE_PRODUCTION_TRAFFIC_SHIFT`, so stages are compared as text.
 fn pause(found: &ServiceDeployment, stage: LifecycleStage) -> Option<Pause> {
     found.lifecycle_hook_details().iter().find_map(|hook| {

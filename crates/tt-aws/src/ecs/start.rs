@@ -15,7 +15,7 @@ use tt_plan::{Arn, Desired};
 use crate::{
     clients::Clients,
     ecs::{
-        deployment::{Cache, describe, to_deployment},
+        deployment::{Cache, awaits, describe, to_deployment},
         service::describe_service,
     },
     error::{absent, failed, other},
@@ -69,18 +69,12 @@ async fn started(
 ) -> Result<Arn, PortError> {
     let deadline = Instant::now() + LISTED_WITHIN;
     loop {
-        for arn in recent(clients, environment)
-            .await?
-            .into_iter()
-            .filter(|arn| !before.contains(arn))
-        {
-            let Some(found) = describe(clients, &Arn::new(arn)).await? else {
-                continue;
-            };
-            let deployment = to_deployment(clients, environment, cache, &found).await?;
-            if deployment.to.task_definition == *task_definition {
-                return Ok(deployment.arn);
-            }
+        match find(clients, environment, cache, before, task_definition).await {
+            Ok(Some(arn)) => return Ok(arn),
+            Ok(None) => {}
+            // ECS has accepted the deployment: a call that fails in passing must not lose sight of it.
+            Err(error) if error.kind.passes() && Instant::now() < deadline => {}
+            Err(error) => return Err(error),
         }
         if Instant::now() >= deadline {
             let cause = format!(
@@ -92,6 +86,29 @@ async fn started(
         }
         sleep(Duration::from_millis(50)).await;
     }
+}
+
+async fn find(
+    clients: &Clients,
+    environment: &Environment,
+    cache: &Cache,
+    before: &HashSet<String>,
+    task_definition: &Arn,
+) -> Result<Option<Arn>, PortError> {
+    for arn in recent(clients, environment)
+        .await?
+        .into_iter()
+        .filter(|arn| !before.contains(arn))
+    {
+        let Some(found) = describe(clients, &Arn::new(arn)).await? else {
+            continue;
+        };
+        let deployment = to_deployment(clients, environment, cache, &found).await?;
+        if deployment.to.task_definition == *task_definition {
+            return Ok(Some(deployment.arn));
+        }
+    }
+    Ok(None)
 }
 
 /// The newest deployments of the service, newest first.
@@ -182,16 +199,20 @@ pub(crate) async fn answer(clients: &Clients, deployment: &Arn, hook: &str, answ
         Answer::Continue => DeploymentLifecycleHookAction::Continue,
         Answer::Rollback => DeploymentLifecycleHookAction::Rollback,
     };
-    clients
+    let answered = clients
         .ecs
         .continue_service_deployment()
         .service_deployment_arn(deployment.as_str())
         .hook_id(hook)
         .action(action)
         .send()
-        .await
-        .map_err(failed("answer the deployment's pause"))?;
-    Ok(())
+        .await;
+    let Err(error) = answered else { return Ok(()) };
+    // ECS may have taken an earlier try whose response was lost: a hook that it does not wait for is answered.
+    match describe(clients, deployment).await? {
+        Some(found) if !awaits(&found, hook) => Ok(()),
+        Some(_) | None => Err(failed("answer the deployment's pause")(error)),
+    }
 }
 
 /// Stops a deployment and has ECS roll it back.
@@ -267,7 +288,7 @@ mod tests {
         let stages: Vec<&str> = sent.lifecycle_hooks()[1]
             .lifecycle_stages()
             .iter()
-            .map(|stage| stage.as_str())
+            .map(DeploymentLifecycleHookStage::as_str)
             .collect();
         assert_eq!(stages, ["POST_TEST_TRAFFIC_SHIFT", "PRE_PRODUCTION_TRAFFIC_SHIFT"]);
     }

@@ -31,12 +31,35 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
             decision_timeout,
             desired,
         };
-        let deployment = self.cloud.start(&start).await?;
+        self.begin(run, &start).await
+    }
+
+    /// From the call on until ECS shows the deployment nobody knows whether it began.
+    async fn begin(&self, run: &mut Run<'_>, start: &Start) -> Result<(), Halt> {
+        run.starting = Some(start.task_definition.clone());
+        let deployment = self.cloud.start(start).await?;
         self.attach(run, &deployment).await
+    }
+
+    /// A start whose answer was lost, or not waited for, may have begun all the same: ECS is asked what it carries out.
+    pub(crate) async fn find_start(&self, run: &mut Run<'_>) {
+        let Some(task_definition) = run.starting.clone() else {
+            return;
+        };
+        let Ok(observed) = self.cloud.observe().await else {
+            return;
+        };
+        let begun = observed
+            .service
+            .deployment
+            .filter(|deployment| deployment.to.task_definition == task_definition);
+        run.record.deployment = begun.map(|deployment| deployment.arn);
+        run.starting = None;
     }
 
     pub(crate) async fn attach(&self, run: &mut Run<'_>, deployment: &Arn) -> Result<(), Halt> {
         run.record.deployment = Some(deployment.clone());
+        run.starting = None;
         run.save(self.journal).await;
         Ok(())
     }
@@ -56,7 +79,6 @@ impl<W: Cloud, J: Journal, P: Probe, K: Clock> Executor<'_, W, J, P, K> {
             decision_timeout: self.environment.rollout.decision_timeout,
             desired,
         };
-        let deployment = self.cloud.start(&start).await?;
-        self.attach(run, &deployment).await
+        self.begin(run, &start).await
     }
 }

@@ -135,7 +135,8 @@ impl Bars {
     fn detail(&mut self) -> &ProgressBar {
         let all = &self.all;
         self.detail.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("      {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style =
+                ProgressStyle::with_template("      {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
             all.insert(1, ProgressBar::new_spinner().with_style(style))
         })
     }

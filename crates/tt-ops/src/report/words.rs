@@ -152,7 +152,10 @@ pub(super) fn halted(environment: &Environment, plan: &Plan, halted: &Halted) ->
             "partly on {}: ECS holds the deployment and rolls back by itself when a pause is left unanswered",
             plan.brings
         ),
-        Whereabouts::Unknown => "unknown: the way back failed".to_owned(),
+        Whereabouts::Unknown if matches!(halted.why, Halt::RollbackFailed { .. }) => {
+            "unknown: the way back failed".to_owned()
+        }
+        Whereabouts::Unknown => format!("on {}; whether ECS has begun to change that is unknown", plan.replaces),
     };
     Said {
         what: vec![what(&halted.why)],

@@ -130,6 +130,7 @@ fn calls(deploys: &[Deploy]) -> String {
     let Some(deploy) = by_calls.get(by_calls.len() / 2) else {
         return String::new();
     };
+    // Most of them look how far ECS is, twenty times in one of its minutes but no more than ten times a second.
     let mut text = format!("  {:<40}{}\n", "API calls of a deploy", total(deploy));
     let mut operations: Vec<(&String, &u64)> = deploy.api_calls.iter().collect();
     operations.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));

@@ -110,38 +110,29 @@ impl Engine {
         });
         let mut refused = false;
         for target in registered.unwrap_or_default() {
-            let said = match self.plane.elb.register(
+            let registered = self.plane.elb.register(
                 &target.target_group,
                 elb::Target {
                     ip: address,
                     port: target.port,
                 },
-            ) {
-                Ok(()) => self.with_service(region, id, |_, service| {
-                    service.map(|service| {
-                        service.say(clock::now(), events::registered(&service.name, &target.target_group))
-                    })
-                }),
-                Err(error) => {
-                    refused = true;
-                    self.with_service(region, id, |task, service| {
-                        task.ask_to_stop(
-                            StopCode::TaskFailedToStart,
-                            format!("The target could not be registered: {error}"),
-                            clock::now(),
-                        );
-                        service.map(|service| {
-                            service.say(
-                                clock::now(),
-                                events::unable_to_place(&service.name, id, &error.to_string()),
-                            )
-                        })
-                    })
-                }
-            };
-            if said.is_none() {
-                tracing::debug!(task = id, "the task was forgotten while it started");
-            }
+            );
+            refused |= registered.is_err();
+            self.with_service(region, id, |task, service| {
+                // Only a service's tasks have targets.
+                let Some(service) = service else { return };
+                let now = clock::now();
+                let said = match registered {
+                    Ok(()) => events::registered(&service.name, &target.target_group),
+                    Err(error) => {
+                        let reason = format!("The target could not be registered: {error}");
+                        task.ask_to_stop(StopCode::TaskFailedToStart, reason, now);
+                        failed(service, task.owner.revision(), now);
+                        events::unable_to_place(&service.name, id, &error.to_string())
+                    }
+                };
+                service.say(now, said);
+            });
         }
         if refused {
             self.ask_to_stop(id);

@@ -99,6 +99,10 @@ impl Engine {
     }
 
     fn begin(self: &Arc<Self>, region: String, task: String) {
+        // The next start of the sandbox finds the task not running and lets its service start another.
+        if self.closing.load(Ordering::Acquire) {
+            return;
+        }
         let (stop, asked) = watch::channel(false);
         self.live().insert(
             task.clone(),

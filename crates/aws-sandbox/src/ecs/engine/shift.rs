@@ -16,14 +16,10 @@ impl Engine {
                 Effect::Production(percent) => self.shift(service, Listener::Production, *percent, now),
                 Effect::Test(percent) => self.shift(service, Listener::Test, *percent, now),
                 Effect::Event(milestone) => {
-                    let Some(current) = service.current() else { continue };
-                    let deployment = service
-                        .revision(&current.target)
-                        .map_or_else(String::new, |target| target.deployment_id.clone());
-                    if *milestone == Milestone::RollingBack && current.rollout.failures > 0 {
-                        service.say(now, events::unable_to_start(&service.name));
+                    if *milestone == Milestone::RollingBack {
+                        go_back_to_source(service);
                     }
-                    service.say(now, events::milestone(&service.name, &deployment, *milestone));
+                    tell(service, *milestone, now);
                 }
             }
         }
@@ -82,4 +78,28 @@ impl Engine {
 enum Listener {
     Production,
     Test,
+}
+
+/// A service that goes back has its old configuration again: deploying the failed one anew is a change, and staying with
+/// the old one is none.
+fn go_back_to_source(service: &mut Service) {
+    let source = service.current().and_then(|current| current.source.clone());
+    let Some(revision) = source.and_then(|source| service.revision(&source)).cloned() else {
+        return;
+    };
+    service.task_definition = revision.task_definition;
+    service.load_balancers = revision.load_balancers;
+    service.network = revision.network;
+}
+
+fn tell(service: &mut Service, milestone: Milestone, now: OffsetDateTime) {
+    let Some(current) = service.current() else { return };
+    let failed = milestone == Milestone::RollingBack && current.rollout.failures > 0;
+    let deployment = service
+        .revision(&current.target)
+        .map_or_else(String::new, |target| target.deployment_id.clone());
+    if failed {
+        service.say(now, events::unable_to_start(&service.name));
+    }
+    service.say(now, events::milestone(&service.name, &deployment, milestone));
 }

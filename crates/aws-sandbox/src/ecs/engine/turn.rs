@@ -150,7 +150,7 @@ impl Turn<'_> {
                     );
                 }
                 Some(TargetState::Initial | TargetState::Draining | TargetState::NotRegistered) | None => {
-                    health = Health::Unknown
+                    health = Health::Unknown;
                 }
             }
         }

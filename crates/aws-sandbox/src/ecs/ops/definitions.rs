@@ -90,6 +90,11 @@ fn check_containers(containers: &[ContainerDefinition]) -> Result<(), EcsError> 
         if container.image().is_none_or(str::is_empty) {
             return Err(EcsError::client("Container.image should not be null or empty."));
         }
+        if !container.depends_on().is_empty() {
+            return Err(EcsError::client(
+                "The sandbox starts containers in the order of their definitions and has no dependsOn.",
+            ));
+        }
         if containers.iter().take(position).any(|other| other.name() == Some(name)) {
             return Err(EcsError::client(format!("Container names must be unique: {name}.")));
         }

@@ -404,7 +404,8 @@ fn a_rolling_update_over_another_keeps_enough_tasks() {
         settle: ROLLING source=0 target=2 
         settle: SUCCESSFUL source=0 target=2 Event(Completed)
         settle: SUCCESSFUL source=0 target=2 
-    "#]].assert_eq(&bench.log);
+    "#]]
+    .assert_eq(&bench.log);
 }
 
 #[test]

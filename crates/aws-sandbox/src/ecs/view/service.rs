@@ -32,12 +32,7 @@ pub(crate) fn service(place: Place<'_>, region: &Region, service: &world::Servic
         .launch_type(LaunchType::from(service.launch_type.as_str()))
         .platform_version("LATEST")
         .platform_family("Linux")
-        // After a rollback the service names what it went back to, as its PRIMARY deployment does.
-        .task_definition(
-            shown
-                .first()
-                .map_or(&service.task_definition, |primary| &primary.revision.task_definition),
-        )
+        .task_definition(&service.task_definition)
         .deployment_configuration(service.configuration.0.clone())
         // The only controller there is here: ECS itself.
         .set_deployment_controller(

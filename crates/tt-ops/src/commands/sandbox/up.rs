@@ -82,11 +82,13 @@ fn said(place: &Place) -> Failure {
         .rev()
         .find(|line| !line.trim().is_empty())
         .unwrap_or("it said nothing");
+    let last = last.strip_prefix("error: ").unwrap_or(last);
     let mut failure = Failure::new(Exit::Failed, format!("the sandbox did not start: {last}"));
-    if last.contains("is taken") {
+    // The API's port, or one of the load balancer's at the same address.
+    if last.contains("is taken") || last.contains("Address already in use") {
         failure = failure.hint(format!(
-            "find out who has the port with `ss -ltnp | grep {}`, or set TT_SANDBOX_URL to another address",
-            place.listen.port()
+            "find out who has the port with `ss -ltnp | grep {}`, or set TT_SANDBOX_URL to another address of this machine",
+            place.listen.ip()
         ));
     }
     failure.hint(format!("all it said is in {}", place.log.display()))
