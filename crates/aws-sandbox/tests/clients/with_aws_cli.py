@@ -91,7 +91,7 @@ def measure():
     metric = ["--namespace", "AWS/ApplicationELB", "--metric-name", "RequestCount", "--statistics", "Sum"]
     points = aws("cloudwatch", "get-metric-statistics", *metric, *window, "--dimensions", f"Name=LoadBalancer,Value={balancer}")
     assert sum(point["Sum"] for point in points["Datapoints"]) > 0, points
-    assert aws("cloudwatch", "describe-alarms")["MetricAlarms"] == []
+    assert aws("cloudwatch", "describe-alarms", "--alarm-names", "absent")["MetricAlarms"] == []
 
 
 def store():
@@ -118,8 +118,9 @@ def rest():
     assert aws("sts", "get-caller-identity")["Account"] == "000000000000"
     aws("secretsmanager", "create-secret", "--name", "cli/key", "--secret-string", "one")
     assert aws("secretsmanager", "get-secret-value", "--secret-id", "cli/key")["SecretString"] == "one"
-    assert aws("rds", "describe-db-instances")["DBInstances"] == []
-    assert aws("logs", "describe-log-groups")["logGroups"][0]["logGroupName"] == "/ecs/web"
+    refused("DBInstanceNotFound", "rds", "describe-db-instances", "--db-instance-identifier", "absent")
+    groups = aws("logs", "describe-log-groups", "--log-group-name-prefix", "/ecs/web")["logGroups"]
+    assert [group["logGroupName"] for group in groups] == ["/ecs/web"], groups
 
 
 look()
