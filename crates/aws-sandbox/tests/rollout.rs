@@ -10,7 +10,7 @@
 mod support;
 
 use aws_sdk_ecs::types::{ServiceDeploymentStatus, StopServiceDeploymentStopType};
-use support::{CLUSTER, SERVICE, assert_only, blue_green, canary, eventually, rolling, start};
+use support::{CLUSTER, SERVICE, assert_only, blue_green, canary, eventually, rolling, start, watched};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_goes_blue_green_and_users_notice_nothing() {
@@ -215,5 +215,27 @@ async fn a_task_that_dies_is_replaced() {
     .await;
     let events = bench.service().await;
     assert_eq!(support::primary(&events).failed_tasks(), 1);
+    bench.sandbox.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_answers_with_errors_is_taken_back_by_an_alarm() {
+    let bench = start().await;
+    bench.push("a", &[]).await;
+    bench.push("bad", &[("BEHAVIOUR", "errors")]).await;
+    bench.settle("a").await;
+    let users = bench.users();
+    let arn = bench.deploy("bad", watched()).await;
+    let ended = bench.ended(&arn).await;
+    assert_eq!(
+        ended.status(),
+        Some(&ServiceDeploymentStatus::RollbackSuccessful),
+        "{ended:#?}"
+    );
+    assert_eq!(ended.alarms().unwrap().triggered_alarm_names(), ["web-errors"]);
+    let during = users.take();
+    assert!(during.keys().any(|answer| answer.starts_with("500")), "{during:?}");
+    eventually("users meet a", async || users.look().contains_key("a")).await;
+    assert_only(&users.stop().await, &["a"]);
     bench.sandbox.shutdown().await;
 }

@@ -42,7 +42,7 @@ enum Chore {
     Setup,
     /// Tell the whole story under load: releases, a bad release, a rollback; ends by itself
     Demo,
-    /// Start an environment with release 1.0.0 at <http://127.0.0.1:8080> and leave it running
+    /// Start an environment with release 1.0.0 at 127.0.0.1:8080 and leave it running
     Up,
     /// End what `up` started
     Down,

@@ -12,9 +12,10 @@ use aws_sandbox::image::{self, Destination, Program};
 use aws_sandbox::{Config, Sandbox, Stack, StartError};
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ecs::types::{
-    CanaryConfiguration, Deployment, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentLifecycleHook,
-    DeploymentLifecycleHookAction, DeploymentLifecycleHookStage, DeploymentLifecycleHookStatus,
-    DeploymentLifecycleHookTargetType, DeploymentStrategy, Service, ServiceDeployment, ServiceDeploymentStatus,
+    CanaryConfiguration, Deployment, DeploymentAlarms, DeploymentCircuitBreaker, DeploymentConfiguration,
+    DeploymentLifecycleHook, DeploymentLifecycleHookAction, DeploymentLifecycleHookStage,
+    DeploymentLifecycleHookStatus, DeploymentLifecycleHookTargetType, DeploymentStrategy, Service, ServiceDeployment,
+    ServiceDeploymentStatus,
 };
 use tempfile::TempDir;
 
@@ -48,6 +49,8 @@ service:
   log_group: /ecs/web
   stop_timeout_seconds: 5
   deployment: {strategy: BLUE_GREEN}
+alarms:
+  - {name: web-errors, metric: HTTPCode_Target_5XX_Count, statistic: Sum, period_seconds: 1, evaluation_periods: 1, threshold: 0}
 ";
 
 /// A sandbox with its folder; both are gone when it is dropped or shut down.
@@ -373,6 +376,22 @@ pub(crate) fn canary() -> DeploymentConfiguration {
         .bake_time_in_minutes(1)
         .lifecycle_hooks(hook)
         .deployment_circuit_breaker(breaker())
+        .build()
+}
+
+/// A long bake that an alarm on errors ends.
+pub(crate) fn watched() -> DeploymentConfiguration {
+    let alarms = DeploymentAlarms::builder()
+        .alarm_names("web-errors")
+        .enable(true)
+        .rollback(true)
+        .build()
+        .unwrap();
+    DeploymentConfiguration::builder()
+        .strategy(DeploymentStrategy::BlueGreen)
+        .bake_time_in_minutes(60)
+        .set_lifecycle_hooks(Some(Vec::new()))
+        .alarms(alarms)
         .build()
 }
 
