@@ -236,6 +236,11 @@ impl Bench {
         format!("http://{}:8080{path}", self.address.ip())
     }
 
+    /// One user who asks once.
+    pub(crate) async fn ask(&self) -> String {
+        users::ask(&self.url("/")).await
+    }
+
     /// Somebody who keeps asking.
     pub(crate) fn users(&self) -> Users {
         Users::start(&self.url("/"))

@@ -56,6 +56,11 @@ impl Users {
     }
 }
 
+/// One question over a connection of its own.
+pub(crate) async fn ask(url: &str) -> String {
+    get(&Client::builder(TokioExecutor::new()).build_http(), url).await
+}
+
 async fn keep_asking(
     client: Client<HttpConnector, Empty<Bytes>>,
     url: String,
