@@ -80,6 +80,7 @@ impl Cluster {
 
     /// Starts the server in the foreground, so that it dies with the sandbox.
     pub(super) async fn start(&self) -> Result<Server, RdsError> {
+        self.unlock();
         let (host, port) = (self.endpoint.host.to_string(), self.endpoint.port.to_string());
         let listen = format!("listen_addresses={host}");
         let (process, lines) = self
@@ -171,6 +172,21 @@ impl Cluster {
             .await
             .map_err(|cause| RdsError::Spawn { program, cause })?;
         Ok((process, lines))
+    }
+
+    /// Removes the lock that a killed server left. PostgreSQL would do so itself, but takes a dead process that nobody
+    /// reaped, as in a container without an init, for a living one. Its processes have the data folder as their own
+    /// (postgres chdirs there), so while one lives the lock stays.
+    fn unlock(&self) {
+        let data = self.folder.join("data");
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let lives = processes
+            .filter_map(|process| fs::read_link(process.path().join("cwd")).ok())
+            .any(|cwd| cwd == data);
+        if !lives {
+            // No lock is the usual case.
+            fs::remove_file(data.join("postmaster.pid")).unwrap_or_default();
+        }
     }
 
     fn data(&self) -> String {
