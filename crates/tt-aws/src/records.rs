@@ -48,7 +48,8 @@ impl S3Journal {
             .max_keys(NEWEST)
             .send()
             .await
-            .map_err(failed(action))?;
+            .map_err(failed(action))
+            .map_err(|error| self.placed(error))?;
         let keys = listed.contents().iter().filter_map(|object| object.key());
         let records = try_join_all(keys.map(|key| self.get::<Record>(key))).await?;
         records
@@ -70,7 +71,7 @@ impl S3Journal {
         {
             Ok(object) => object,
             Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => return Ok(None),
-            Err(error) => return Err(failed(action)(error)),
+            Err(error) => return Err(self.placed(failed(action)(error))),
         };
         let version = Version(object.e_tag().ok_or_else(|| absent(&action, "ETag"))?.to_owned());
         let bytes = object
@@ -81,6 +82,15 @@ impl S3Journal {
         let value = serde_json::from_slice(&bytes.into_bytes())
             .map_err(|error| other(action, PortErrorKind::Unexpected, error.to_string()))?;
         Ok(Some((value, version)))
+    }
+
+    /// A missing bucket is one finding, whichever of the reads that run side by side meets it first.
+    fn placed(&self, mut error: PortError) -> PortError {
+        if error.kind == PortErrorKind::NotFound {
+            error.action = format!("use bucket `{}` for deploy records and the lock", self.place.bucket);
+            error.hint = Some("create it (Terraform module `state`), or correct `records.bucket`".to_owned());
+        }
+        error
     }
 
     fn record_key(&self, record: &Record) -> String {

@@ -6,6 +6,7 @@
 use std::{sync::Mutex, time::Duration};
 
 use thiserror::Error;
+use time::{OffsetDateTime, UtcOffset};
 use tt_plan::{Command, Holder, Lease};
 
 use crate::ports::{Clock, Journal, PortError, Version};
@@ -23,7 +24,7 @@ pub enum Takeover {
 #[derive(Debug, Error)]
 pub enum LockError {
     /// Somebody is at work.
-    #[error("{} holds the deploy lock until {}", lease.holder.name, lease.expires_at)]
+    #[error("{} holds the deploy lock until {}", lease.holder.name, time_of_day(lease.expires_at))]
     Held {
         /// Their lease.
         lease: Box<Lease>,
@@ -56,8 +57,25 @@ impl<'a, J: Journal, C: Clock> Lock<'a, J, C> {
         ttl: Duration,
         takeover: Takeover,
     ) -> Result<(Self, Option<Holder>), LockError> {
+        let mut tried: Option<Lease> = None;
+        let mut taken_from: Option<Holder> = None;
         for _ in 0..TRIES {
             let found = journal.lease().await.map_err(LockError::Storage)?;
+            // A write whose answer was lost looks like a lost race when it is made again; what stands there is ours.
+            if let Some((lease, version)) = found.clone()
+                && tried.as_ref() == Some(&lease)
+            {
+                let state = Mutex::new((lease, version));
+                return Ok((
+                    Self {
+                        journal,
+                        clock,
+                        ttl,
+                        state,
+                    },
+                    taken_from,
+                ));
+            }
             let now = clock.now();
             if let Some((lease, _)) = &found
                 && lease.is_held(now)
@@ -75,11 +93,12 @@ impl<'a, J: Journal, C: Clock> Lock<'a, J, C> {
                 released: false,
             };
             let expected = found.as_ref().map(|(_, version)| version);
-            if let Some(version) = journal.swap(expected, &lease).await.map_err(LockError::Storage)? {
-                let taken_from = found
-                    .map(|(lease, _)| lease)
-                    .filter(|lease| !lease.released)
-                    .map(|lease| lease.holder);
+            let swapped = journal.swap(expected, &lease).await.map_err(LockError::Storage)?;
+            taken_from = found
+                .map(|(lease, _)| lease)
+                .filter(|lease| !lease.released)
+                .map(|lease| lease.holder);
+            if let Some(version) = swapped {
                 return Ok((
                     Self {
                         journal,
@@ -90,6 +109,7 @@ impl<'a, J: Journal, C: Clock> Lock<'a, J, C> {
                     taken_from,
                 ));
             }
+            tried = Some(lease);
         }
         Err(LockError::Contended)
     }
@@ -153,4 +173,10 @@ impl<'a, J: Journal, C: Clock> Lock<'a, J, C> {
     fn remember(&self, lease: Lease, version: Version) {
         *self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = (lease, version);
     }
+}
+
+/// Wide enough for a lease of minutes: a date would only be in the way.
+fn time_of_day(at: OffsetDateTime) -> String {
+    let at = at.to_offset(UtcOffset::UTC);
+    format!("{:02}:{:02}:{:02} UTC", at.hour(), at.minute(), at.second())
 }

@@ -114,6 +114,10 @@ fn stands_in_the_way(release: &Release, deployment: &Deployment) -> Option<Refus
 }
 
 fn replaced(observed: &Observed, in_flight: Option<&Deployment>) -> String {
+    if in_flight.is_none() && observed.service.running == 0 {
+        // Before the first release the service names a task definition that nobody has ever met.
+        return "no release".to_owned();
+    }
     in_flight
         .and_then(|deployment| deployment.from.as_ref())
         .unwrap_or(&observed.service.live)

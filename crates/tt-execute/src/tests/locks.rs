@@ -81,3 +81,15 @@ async fn the_token_only_grows() {
         assert_eq!(world.lease().unwrap().token, expected);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_does_not_lock_a_run_out_of_its_own_lock() {
+    let world = World::new(Script {
+        loses_lock_answer: true,
+        ..Script::default()
+    });
+    let plan = world.plan_deploy(&environment());
+    let (ended, _) = world.run(&environment(), &plan, Until::Done).await;
+    assert!(ended.is_ok());
+    assert_eq!(world.lease().unwrap().token, 1);
+}

@@ -40,6 +40,8 @@ pub(super) struct Script {
     pub(super) healthy: bool,
     /// Every so many reads of the deployment, one fails in a way that passes.
     pub(super) flaky_every: Option<u32>,
+    /// The answer to the first write of the lock is lost; the repeated write finds its own.
+    pub(super) loses_lock_answer: bool,
     /// Somebody else takes the deployment back when it has this share.
     pub(super) taken_back_at: Option<Share>,
 }
@@ -52,6 +54,7 @@ impl Default for Script {
             migration: Some(0),
             healthy: true,
             flaky_every: None,
+            loses_lock_answer: false,
             taken_back_at: None,
         }
     }
@@ -658,6 +661,9 @@ impl Journal for World {
         }
         let version = state.lease.as_ref().map_or(1, |(_, version)| version + 1);
         state.lease = Some((lease.clone(), version));
+        if std::mem::take(&mut state.script.loses_lock_answer) {
+            return Ok(None);
+        }
         Ok(Some(Version(version.to_string())))
     }
 }

@@ -54,6 +54,22 @@ fn a_release_that_ends_at_once_shows_its_exit_code_and_its_last_words() {
         .prints("| ends_at_once: the service cannot start: FEATURE_FLAGS is not set");
 }
 
+#[test]
+fn a_first_release_that_cannot_start_is_given_up_and_the_next_one_serves() {
+    let rehearsal = Rehearsal::up();
+    with_a_circuit_breaker(&rehearsal);
+    rehearsal.push(Program::EndsAtOnce, "0.9.0");
+    let ended = rehearsal.tt("deploy local --image 0.9.0").exits(6);
+    let ended = ended.prints("Deploy 0.9.0 to local (users are on no release)");
+    ended
+        .prints("exit code 3")
+        .complains("circuit breaker")
+        .complains("users: back on no release");
+    rehearsal.push(Program::TaskTracker, "1.0.0");
+    rehearsal.tt("deploy local --image 1.0.0").exits(0);
+    assert_eq!(rehearsal.answering(), "1.0.0");
+}
+
 /// As the service of a real account has one. `tt-ops` leaves it as it is: that it still trips is the proof.
 fn with_a_circuit_breaker(rehearsal: &Rehearsal) {
     let breaker = json!({ "enable": true, "rollback": true });

@@ -94,6 +94,26 @@ fn reports_read_as_they_were_written() {
     assert_eq!(rehearsal.history().len(), 1, "plans leave no record");
 }
 
+#[test]
+fn a_person_at_a_terminal_is_asked_and_sees_it_move() {
+    let rehearsal = Rehearsal::up();
+    rehearsal.push(Program::TaskTracker, "1.0.0");
+
+    rehearsal.forget_calls();
+    let declined = rehearsal.at_a_terminal("deploy local --image 1.0.0", "n\n").exits(4);
+    declined.prints("Deploy 1.0.0 to local? [y/N]");
+    assert_eq!(rehearsal.calls().get("ecs:RegisterTaskDefinition"), None);
+
+    let deployed = rehearsal.at_a_terminal("deploy local --image 1.0.0", "y\n").exits(0);
+    deployed
+        .prints("\u{1b}[")
+        .prints("1.0.0")
+        .prints("serves all users of local");
+    assert_eq!(rehearsal.answering(), "1.0.0");
+    let plain = rehearsal.at_a_terminal("status local --no-color", "").exits(0);
+    plain.prints("in flight: nothing").never_prints("\u{1b}[1m");
+}
+
 /// GitLab folds from each start to the end of the same name; sections do not overlap, and there is no other escape code.
 fn sections_are_balanced(output: &str) {
     let mut open: Option<&str> = None;

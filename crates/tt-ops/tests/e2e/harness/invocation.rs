@@ -1,7 +1,7 @@
 //! Running `tt-ops`: with an environment of its own, in the foreground or in the background, never for ever.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     path::Path,
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
@@ -14,17 +14,38 @@ use serde_json::Value;
 
 use super::patience::{PATIENCE, eventually};
 
+const TT_OPS: &str = env!("CARGO_BIN_EXE_tt-ops");
+
 /// A command line that has not been run yet.
 pub(crate) struct Invocation {
     command: Command,
     words: String,
+    typed: String,
 }
 
 impl Invocation {
     /// Nothing of this process's environment reaches it but `PATH`: neither a developer's credentials nor CI's variables.
     pub(crate) fn new(folder: &Path, words: &str) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tt-ops"));
-        command.args(words.split_whitespace()).env_clear().current_dir(folder);
+        let mut command = Command::new(TT_OPS);
+        command.args(words.split_whitespace());
+        Self::of(command, folder, words, "")
+    }
+
+    /// The same with a person at a terminal, who types this. Output and complaints both come to the terminal.
+    pub(crate) fn on_a_terminal(folder: &Path, words: &str, typed: &str) -> Self {
+        let mut command = Command::new("script");
+        command.args([
+            "--quiet",
+            "--return",
+            "--command",
+            &format!("{TT_OPS} {words}"),
+            "/dev/null",
+        ]);
+        Self::of(command, folder, words, typed).variable("TERM", "xterm")
+    }
+
+    fn of(mut command: Command, folder: &Path, words: &str, typed: &str) -> Self {
+        command.env_clear().current_dir(folder);
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command
             .env("HOME", folder)
@@ -33,6 +54,7 @@ impl Invocation {
         Self {
             command,
             words: words.to_owned(),
+            typed: typed.to_owned(),
         }
     }
 
@@ -54,10 +76,13 @@ impl Invocation {
     pub(crate) fn start(mut self) -> Running {
         let command = self
             .command
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
+        let mut keyboard = child.stdin.take().unwrap();
+        let _ended_already = keyboard.write_all(self.typed.as_bytes());
+        drop(keyboard);
         let (stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let stderr = thread::spawn(move || {
             let mut text = String::new();

@@ -107,6 +107,12 @@ impl Rehearsal {
         Invocation::new(&self.folder, words)
     }
 
+    /// Runs `tt-ops` with these words for a person at a terminal, who types this.
+    #[track_caller]
+    pub(crate) fn at_a_terminal(&self, words: &str, typed: &str) -> Ended {
+        Invocation::on_a_terminal(&self.folder, words, typed).run()
+    }
+
     /// Puts a program into the sandbox's registry as an image of this release; gives its digest.
     pub(crate) fn push(&self, program: Program, release: &str) -> String {
         program.push(&format!("{}:{release}", repository(self.address.ip())), release)
