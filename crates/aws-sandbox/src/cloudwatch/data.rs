@@ -66,16 +66,20 @@ impl Queries {
 
     /// The values of one query for the periods that begin in `from..to`.
     pub(crate) fn series(&self, metrics: &Metrics, id: &str, from: i64, to: i64) -> Result<Series, CloudWatchError> {
-        let window = Window {
+        self.over(metrics, from, to).values(id)
+    }
+
+    /// Every query over the periods that begin in `from..to`, as of one moment: a metric is read once, so that an
+    /// expression agrees with the metrics beside it while requests go on being counted.
+    pub(crate) fn over<'a>(&'a self, metrics: &'a Metrics, from: i64, to: i64) -> Window<'a> {
+        Window {
             queries: self,
             metrics,
             from,
             to,
             open: RefCell::default(),
-        };
-        window
-            .series(id)
-            .map_err(|cause| CloudWatchError::validation(format!("Error in expression '{id}': {cause}")))
+            read: RefCell::default(),
+        }
     }
 
     /// What a result is called when the client did not choose a label.
@@ -119,13 +123,23 @@ impl Source {
     }
 }
 
-struct Window<'a> {
+/// Queries over one window of time, evaluated when they are asked for.
+pub(crate) struct Window<'a> {
     queries: &'a Queries,
     metrics: &'a Metrics,
     from: i64,
     to: i64,
     /// Expressions being evaluated, to notice one that needs itself.
     open: RefCell<BTreeSet<String>>,
+    /// The metrics that were read, by the id of their query.
+    read: RefCell<BTreeMap<String, Series>>,
+}
+
+impl Window<'_> {
+    pub(crate) fn values(&self, id: &str) -> Result<Series, CloudWatchError> {
+        self.series(id)
+            .map_err(|cause| CloudWatchError::validation(format!("Error in expression '{id}': {cause}")))
+    }
 }
 
 impl Context for Window<'_> {
@@ -138,11 +152,16 @@ impl Context for Window<'_> {
                 period,
                 unit,
             }) => {
+                if let Some(series) = self.read.borrow().get(id) {
+                    return Ok(series.clone());
+                }
                 let points = self.metrics.points(key, *unit, self.from, self.to, *period);
-                Ok(points
+                let series: Series = points
                     .iter()
                     .filter_map(|point| Some((point.at, statistic.of(&point.samples)?)))
-                    .collect())
+                    .collect();
+                self.read.borrow_mut().insert(id.to_owned(), series.clone());
+                Ok(series)
             }
             Some(Source::Expression(expression)) => {
                 if !self.open.borrow_mut().insert(id.to_owned()) {
@@ -246,6 +265,17 @@ mod tests {
         check("-2^2 + 0 * errors", &[(0, -4.0), (120, -4.0)]);
         check("2 ^ 3 ^ 0 * TIME_SERIES(1)", &[(0, 2.0), (60, 2.0), (120, 2.0)]);
         check("1 - 2 - 3 + 0*requests", &[(0, -4.0), (60, -4.0), (120, -4.0)]);
+    }
+
+    #[test]
+    fn an_expression_agrees_with_its_metrics_while_requests_are_counted() {
+        let metrics = metrics();
+        let queries = Queries::read("r", &query(r#"{"Id":"e","Expression":"errors * 1"}"#)).unwrap();
+        let window = queries.over(&metrics, 0, 60);
+        let read = window.values("errors").unwrap();
+        let key = SeriesKey::new("r", "N", "errors", Vec::new());
+        metrics.publish(&key, Unit::COUNT, 1, Samples::of(7.0, 1.0));
+        assert_eq!(window.values("e").unwrap(), read);
     }
 
     #[test]

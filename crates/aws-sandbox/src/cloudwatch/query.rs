@@ -25,9 +25,10 @@ pub(crate) struct GetMetricData {
 pub(crate) fn get_data(metrics: &Metrics, region: &str, input: &GetMetricData) -> Result<Tree, CloudWatchError> {
     let (from, to) = window(input.start_time, input.end_time)?;
     let queries = Queries::read(region, &input.metric_data_queries)?;
+    let window = queries.over(metrics, from, to);
     let mut results = Vec::new();
     for query in input.metric_data_queries.iter().filter(|query| query.returns_data()) {
-        let mut points: Vec<(i64, f64)> = queries.series(metrics, &query.id, from, to)?.into_iter().collect();
+        let mut points: Vec<(i64, f64)> = window.values(&query.id)?.into_iter().collect();
         if input.scan_by.as_deref() != Some("TimestampAscending") {
             points.reverse();
         }
