@@ -274,9 +274,11 @@ async fn refuse_invalid_indexes(
     // One that a pending step builds is rebuilt by it.
     let ours: Vec<String> = history
         .pending(migrations)
-        .filter_map(|migration| match &migration.up.way {
-            script::Way::Alone(Alone::BuildIndex { index, .. }) => Some(index.to_string()),
-            _ => None,
+        .filter_map(|migration| {
+            let script::Way::Alone(Alone::BuildIndex { index, .. }) = &migration.up.way else {
+                return None;
+            };
+            Some(index.to_string())
         })
         .collect();
     invalid.retain(|name| !ours.contains(name));

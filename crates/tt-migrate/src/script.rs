@@ -90,9 +90,11 @@ impl Script {
     pub fn creates(&self) -> Vec<&Relation> {
         self.statements
             .iter()
-            .filter_map(|statement| match &statement.act {
-                Act::CreateTable(table) => Some(table),
-                _ => None,
+            .filter_map(|statement| {
+                let Act::CreateTable(table) = &statement.act else {
+                    return None;
+                };
+                Some(table)
             })
             .collect()
     }
@@ -177,14 +179,18 @@ fn check_statements(statements: &[Statement], surroundings: Surroundings, faults
 
 fn check_validation(statements: &[Statement], faults: &mut Faults) {
     let changes = || {
-        statements.iter().flat_map(|statement| match &statement.act {
-            Act::AlterTable { changes, .. } => changes.iter().map(|change| (statement.line, change)).collect(),
-            _ => Vec::new(),
+        statements.iter().flat_map(|statement| {
+            let changes = if let Act::AlterTable { changes, .. } = &statement.act {
+                changes.as_slice()
+            } else {
+                &[]
+            };
+            changes.iter().map(|change| (statement.line, change))
         })
     };
     let added = |wanted: &str| {
-        changes().any(|(_, change)| match change {
-            Change::AddConstraint {
+        changes().any(|(_, change)| {
+            let Change::AddConstraint {
                 name: Some(name),
                 constraint:
                     Constraint::Check {
@@ -195,8 +201,11 @@ fn check_validation(statements: &[Statement], faults: &mut Faults) {
                         valid: Validity::NotYet,
                         ..
                     },
-            } => name == wanted,
-            _ => false,
+            } = change
+            else {
+                return false;
+            };
+            name == wanted
         })
     };
     for (line, change) in changes() {
@@ -275,9 +284,11 @@ fn alone(statement: &Statement) -> Result<Alone, Fault> {
         | Act::Refresh {
             manner: Manner::Concurrently,
             ..
-        } => Ok(Alone::Repeatable),
-        // A transaction that another one has begun or a setting: told by its own fault already.
-        Act::Transaction | Act::Set(_) | Act::Do => Ok(Alone::Repeatable),
+        }
+        // These have a fault of their own already.
+        | Act::Transaction
+        | Act::Set(_)
+        | Act::Do => Ok(Alone::Repeatable),
         _ => Err(Fault::Untraceable),
     }
 }

@@ -209,7 +209,7 @@ impl Statement {
             Act::DropTrigger(table) => vec![Effect::new(table, AccessExclusive, Work::Catalog)],
             Act::Update(write) | Act::Delete(write) => vec![Effect::new(&write.table, RowExclusive, Work::Scan)],
             Act::Maintain { full, tables, .. } => {
-                if full {
+                if *full {
                     each(tables, AccessExclusive, Work::Rewrite)
                 } else {
                     each(tables, ShareUpdateExclusive, Work::Scan)
@@ -456,16 +456,17 @@ fn with(words: &[Word<'_>], offset: usize) -> Option<Act> {
     let rest = words.get(at..)?;
     let mut reader = Reader::new(rest);
     reader.skip();
-    let written = if verb.is("update") {
-        Act::Update(write(&mut reader, rest, offset, &["from"])?)
-    } else {
+    let updates = verb.is("update");
+    if !updates {
         reader.take(&["from"]);
-        Act::Delete(write(&mut reader, rest, offset, &["using"])?)
-    };
-    Some(match written {
-        Act::Update(write) => Act::Update(Write { joins: true, ..write }),
-        Act::Delete(write) => Act::Delete(Write { joins: true, ..write }),
-        other => other,
+    }
+    let joining = if updates { "from" } else { "using" };
+    let write = write(&mut reader, rest, offset, &[joining])?;
+    let write = Write { joins: true, ..write };
+    Some(if updates {
+        Act::Update(write)
+    } else {
+        Act::Delete(write)
     })
 }
 

@@ -164,7 +164,7 @@ pub(crate) fn statements<'w, 's>(words: &'w [Word<'s>]) -> Vec<&'w [Word<'s>]> {
 /// The line, from 1, on which a byte stands.
 pub(crate) fn line(text: &str, at: usize) -> usize {
     let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
-    before.iter().filter(|byte| **byte == b'\n').count() + 1
+    before.split(|byte| *byte == b'\n').count()
 }
 
 /// Reads words from the left.

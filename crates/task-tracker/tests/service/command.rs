@@ -60,10 +60,10 @@ async fn migrate_brings_the_schema_up_once_however_many_try() {
     let mut applied = 0;
     for (code, out, error) in [runs.0, runs.1, runs.2] {
         assert_eq!((code, error.as_str()), (Some(0), ""), "{out}");
-        if out.starts_with("applied 0001 projects and tasks in ") {
+        if out.contains("applied 0001 projects and tasks in ") {
             applied += 1;
         } else {
-            assert_eq!(out, "the schema is up to date\n");
+            assert!(out.ends_with("the schema is up to date\n"), "{out}");
         }
     }
     assert_eq!(applied, 1);
@@ -78,10 +78,13 @@ async fn an_edited_migration_is_refused() {
         .await
         .unwrap();
     let (code, _, error) = outcome(task_tracker(&database.url()).arg("migrate")).await;
-    assert_eq!(code, Some(1));
-    assert_eq!(
-        error,
-        "task-tracker: migration 0001 was edited after it was applied; nothing was changed\n"
+    assert_eq!(code, Some(8));
+    assert!(
+        error.starts_with(
+            "task-tracker: the files are not those that were applied; nothing was changed: migration 0001 was edited \
+             after it was applied (0001_projects_and_tasks.up.sql)\n  next: "
+        ),
+        "{error}"
     );
 }
 

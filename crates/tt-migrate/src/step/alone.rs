@@ -118,14 +118,14 @@ async fn persist(hands: &mut Hands<'_>, version: Version, script: &Script, alone
             clean(hands, version, script, alone).await?;
             let forgotten = journal::forget(hands.connection, version).await;
             forgotten.map_err(|error| left_behind(version, script, error))?;
-            return Err(match over {
-                true => Failure::Locked {
-                    version,
-                    waited: begun.elapsed(),
-                    tries,
-                    holders: Vec::new(),
-                },
-                false => failed(version, script, cause),
+            if !over {
+                return Err(failed(version, script, cause));
+            }
+            return Err(Failure::Locked {
+                version,
+                waited: begun.elapsed(),
+                tries,
+                holders: Vec::new(),
             });
         }
         (hands.emit)(Event::Retrying {
@@ -143,13 +143,12 @@ async fn once(connection: &mut PgConnection, script: &Script, alone: &Alone, dea
         .execute(&mut *connection)
         .await?;
     let traceless = matches!(alone, Alone::Repeatable | Alone::Reindex(_));
-    match traceless || took_effect(connection, alone).await? {
-        true => Ok(()),
-        // `if not exists` met something of that name which is not it.
-        false => Err(Cause::from(sqlx::Error::Configuration(
-            "the statement ended well and took no effect".into(),
-        ))),
+    if traceless || took_effect(connection, alone).await? {
+        return Ok(());
     }
+    // `if not exists` met something of that name which is not it.
+    let oddity = "the statement ended well and took no effect";
+    Err(Cause::from(sqlx::Error::Configuration(oddity.into())))
 }
 
 /// Drops what an earlier try left INVALID.
