@@ -5,6 +5,7 @@ use aws_sdk_rds::config::{BehaviorVersion, Config, Region};
 use aws_sdk_rds::error::ProvideErrorMetadata as _;
 
 use super::*;
+use crate::clock::Clock;
 use crate::loopback::{ACCOUNT, REGION, credentials, serve};
 
 /// A loopback network in which nobody has a database yet.
@@ -15,8 +16,11 @@ fn free_network() -> u8 {
     candidates.into_iter().find(free).expect("a free network")
 }
 
+/// Short, so that what takes AWS minutes takes a moment.
+const MINUTE: Duration = Duration::from_millis(200);
+
 async fn service(dir: &StateDir, network: u8) -> (Client, Arc<Rds>) {
-    let rds = Rds::open(dir, ACCOUNT, network, None, Arc::new(Metrics::default())).unwrap();
+    let rds = Rds::open(dir, ACCOUNT, network, None, Arc::new(Metrics::default()), Clock::new(MINUTE)).unwrap();
     rds.start();
     let answering = Arc::clone(&rds);
     let endpoint = serve(move |call| {
