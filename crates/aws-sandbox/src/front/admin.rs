@@ -47,10 +47,7 @@ pub(super) fn answer(front: &Front, parts: &http::request::Parts, body: &Bytes) 
         }
         (&Method::PUT, "quotas") => match serde_json::from_slice::<Quotas>(body) {
             Ok(quotas) => {
-                front
-                    .services
-                    .rds
-                    .set_manual_snapshot_quota(quotas.manual_snapshots);
+                front.services.rds.set_manual_snapshot_quota(quotas.manual_snapshots);
                 shown(&json!({}))
             }
             Err(error) => refuse(StatusCode::BAD_REQUEST, &format!("not quotas: {error}")),

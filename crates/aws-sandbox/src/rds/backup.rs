@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::error::RdsError;
 use super::instance::{Instance, unique_id};
-use super::postgres::create_folder;
+use super::postgres::{copy_base, create_folder};
 use super::settings::Settings;
 use super::snapshot::{self, Kind, Original, Snapshot, SnapshotStatus};
 use super::status::Status;
@@ -50,7 +50,13 @@ impl Rds {
     }
 
     /// Copies a snapshot, perhaps from another Region.
-    pub(super) fn copy(self: &Arc<Self>, region: &str, copy: Snapshot, from: String, moment: OffsetDateTime) -> Result<(), RdsError> {
+    pub(super) fn copy(
+        self: &Arc<Self>,
+        region: &str,
+        copy: Snapshot,
+        from: String,
+        moment: OffsetDateTime,
+    ) -> Result<(), RdsError> {
         let (name, files) = (copy.identifier.clone(), copy.files.clone());
         self.vault.write(|vault| vault.add(region, copy))?;
         let (rds, region) = (Arc::clone(self), region.to_owned());
@@ -58,7 +64,7 @@ impl Rds {
             let began = Instant::now();
             let (from, to) = (rds.base_folder(&from), rds.base_folder(&files));
             let copied = match rds.programs() {
-                Ok(programs) => programs.copy(&from, &to).await,
+                Ok(programs) => copy_base(&programs, &from, &to).await,
                 Err(error) => Err(error),
             };
             rds.pace(&region, &name, began).await;
@@ -71,7 +77,7 @@ impl Rds {
     pub(super) fn delete_snapshot(self: &Arc<Self>, region: &str, identifier: &str) {
         let (rds, region, identifier) = (Arc::clone(self), region.to_owned(), identifier.to_owned());
         tokio::spawn(async move {
-            tokio::time::sleep(rds.clock.minutes(pace::CHANGE_MINUTES)).await;
+            tokio::time::sleep(rds.clock.minutes(pace::DELETION_MINUTES)).await;
             rds.vault.write(|vault| {
                 if let Some(snapshots) = vault.snapshots.get_mut(&region) {
                     snapshots.remove(&identifier);
@@ -87,7 +93,10 @@ impl Rds {
         let mut changes = self.changes.subscribe();
         loop {
             changes.mark_unchanged();
-            if let Some(instance) = self.instance(id).filter(|instance| instance.settings.backup_retention_days > 0) {
+            if let Some(instance) = self
+                .instance(id)
+                .filter(|instance| instance.settings.backup_retention_days > 0)
+            {
                 if self.is_due(&instance) {
                     self.take_automated(id, &instance);
                 }
@@ -124,7 +133,10 @@ impl Rds {
 
     /// Lists an instance that keeps backups with them, and makes the folder for its log before its server asks for it.
     pub(super) fn prepare_log(&self, id: &InstanceId) {
-        let Some(instance) = self.instance(id).filter(|instance| instance.settings.backup_retention_days > 0) else {
+        let Some(instance) = self
+            .instance(id)
+            .filter(|instance| instance.settings.backup_retention_days > 0)
+        else {
             return;
         };
         self.vault.write(|vault| vault.enable(&id.0, &instance));
@@ -154,7 +166,7 @@ impl Rds {
     }
 
     /// A record of a snapshot that is about to be taken.
-    pub(super) fn draft(&self, region: &str, instance: &Instance, identifier: String, kind: Kind) -> Snapshot {
+    pub(super) fn draft(region: &str, instance: &Instance, identifier: String, kind: Kind) -> Snapshot {
         Snapshot {
             identifier,
             kind,
@@ -184,6 +196,7 @@ impl Rds {
             copy_of: Some(Original {
                 region: region.to_owned(),
                 arn,
+                files: original.files.clone(),
                 created: original.created,
             }),
             ..original.clone()
@@ -202,10 +215,15 @@ impl Rds {
         let gone: Vec<PathBuf> = self.vault.read(|vault| {
             let (mut bases, mut logs) = vault.folders();
             bases.extend(in_restore.iter().map(|from| from.files.as_str()));
-            logs.extend(in_restore.iter().filter_map(|from| Some(from.replay.as_ref()?.log.as_str())));
+            logs.extend(
+                in_restore
+                    .iter()
+                    .filter_map(|from| Some(from.replay.as_ref()?.log.as_str())),
+            );
             let unknown = |folder: PathBuf, known: std::collections::BTreeSet<&str>| {
                 let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-                let entries = entries.filter(move |entry| !entry.file_name().to_str().is_some_and(|name| known.contains(name)));
+                let entries =
+                    entries.filter(move |entry| !entry.file_name().to_str().is_some_and(|name| known.contains(name)));
                 entries.map(|entry| entry.path()).collect::<Vec<_>>()
             };
             let mut gone = unknown(self.bases(), bases);
@@ -267,18 +285,23 @@ impl Rds {
 
     fn take_automated(self: &Arc<Self>, id: &InstanceId, instance: &Instance) {
         if self.set_status_if(id, &Status::Available, Status::BackingUp).is_err()
-            && self.instance(id).is_none_or(|instance| instance.status != Status::BackingUp)
+            && self
+                .instance(id)
+                .is_none_or(|instance| instance.status != Status::BackingUp)
         {
             return;
         }
-        if self.vault.read(|vault| vault.is_backed_up(&id.0, &instance.resource_id)) {
+        if self
+            .vault
+            .read(|vault| vault.is_backed_up(&id.0, &instance.resource_id))
+        {
             return;
         }
         let name = self.vault.read(|vault| {
             let is_taken = |name: &str| vault.snapshot(&id.0, name).is_ok();
             snapshot::automated_identifier(&instance.identifier, clock::now(), is_taken)
         });
-        let draft = self.draft(&id.0, instance, name, Kind::Automated);
+        let draft = Self::draft(&id.0, instance, name, Kind::Automated);
         if let Err(error) = self.begin(id, draft) {
             tracing::warn!(instance = %id.1, %error, "no automated snapshot");
             self.settle(id, &Status::BackingUp);
@@ -287,7 +310,9 @@ impl Rds {
 
     async fn save_log(&self, id: &InstanceId, instance: &Instance) -> Result<(), RdsError> {
         let moment = clock::now();
-        self.cluster(id)?.save_log(&self.log_folder(&instance.resource_id)).await?;
+        self.cluster(id)?
+            .save_log(&self.log_folder(&instance.resource_id))
+            .await?;
         self.vault.write(|vault| {
             if let Some(log) = vault.logs.get_mut(&instance.resource_id) {
                 log.latest = Some(moment);
@@ -298,7 +323,10 @@ impl Rds {
 
     /// Whether the newest base backup has no saved log behind it yet, or the first is still to come.
     fn wants_log(&self, id: &InstanceId) -> bool {
-        let Some(instance) = self.instance(id).filter(|instance| instance.settings.backup_retention_days > 0) else {
+        let Some(instance) = self
+            .instance(id)
+            .filter(|instance| instance.settings.backup_retention_days > 0)
+        else {
             return false;
         };
         self.vault.read(|vault| match vault.logs.get(&instance.resource_id) {

@@ -44,17 +44,16 @@ pub(super) fn text(archiving: &Archiving, replay: Option<&Replay>) -> String {
             format!("cp --sparse=always \"%p\" {file}.new && mv {file}.new {file}")
         }
     };
-    let mut text = format!("{BASE}archive_command = '{archive}'\n");
-    if let Some(Replay { log, until }) = replay {
+    let replay = replay.map_or_else(String::new, |Replay { log, until }| {
         let until = moment(*until);
-        text.push_str(&format!(
+        format!(
             "restore_command = 'cp {LOGS}/{log}/%f \"%p\"'\n\
              recovery_target_time = '{until}'\n\
              recovery_target_action = 'promote'\n\
              hot_standby = off\n"
-        ));
-    }
-    text
+        )
+    });
+    format!("{BASE}archive_command = '{archive}'\n{replay}")
 }
 
 /// From a data folder, where the logs are.

@@ -114,10 +114,16 @@ mod tests {
             (GroupKind::Parameter, "default.postgres15"),
         ] {
             groups.check(kind, everywhere).unwrap();
-            assert!(matches!(groups.check(kind, "mine"), Err(RdsError::GroupNotFound { .. })));
+            assert!(matches!(
+                groups.check(kind, "mine"),
+                Err(RdsError::GroupNotFound { .. })
+            ));
             groups.add(kind, "mine", "of mine").unwrap();
             groups.check(kind, "mine").unwrap();
-            assert!(matches!(groups.add(kind, "mine", ""), Err(RdsError::GroupExists { .. })));
+            assert!(matches!(
+                groups.add(kind, "mine", ""),
+                Err(RdsError::GroupExists { .. })
+            ));
             let names: Vec<_> = groups.list(kind, "15").into_iter().map(|(name, _)| name).collect();
             assert_eq!(names, [everywhere, "mine"]);
         }

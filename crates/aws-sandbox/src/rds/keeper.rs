@@ -90,7 +90,14 @@ async fn serve(rds: &Arc<Rds>, id: &InstanceId, wanted: &mut watch::Receiver<Wan
     }
     if *wanted.borrow() == Wanted::Running {
         let instance = rds.instance(id).filter(|instance| rds.is_due(instance));
-        rds.set_status(id, if instance.is_some() { Status::BackingUp } else { Status::Available });
+        rds.set_status(
+            id,
+            if instance.is_some() {
+                Status::BackingUp
+            } else {
+                Status::Available
+            },
+        );
         let measured = meter::measure_forever(rds, id, server.process.pid());
         tokio::select! {
             error = server.until_end() => return Err(error),

@@ -91,7 +91,7 @@ enum Found {
 
 /// What a new instance is made of.
 enum Origin {
-    Nothing(InstanceSpec),
+    Nothing(Box<InstanceSpec>),
     /// As it says itself.
     Backup,
 }
@@ -149,7 +149,9 @@ impl Rds {
             } else {
                 Birth::Empty
             };
-            let backed_up = self.vault.read(|vault| vault.is_backed_up(&id.0, &instance.resource_id));
+            let backed_up = self
+                .vault
+                .read(|vault| vault.is_backed_up(&id.0, &instance.resource_id));
             let wish = if backed_up {
                 LastWish::FinalSnapshot
             } else {
@@ -175,7 +177,11 @@ impl Rds {
         self.vault
             .write(|vault| vault.fail_unfinished("the sandbox ended while it was being taken"));
         self.sweep();
-        for entry in std::fs::read_dir(self.folder.join("trash")).into_iter().flatten().flatten() {
+        for entry in std::fs::read_dir(self.folder.join("trash"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             remove_files(&entry.path());
         }
     }
@@ -238,7 +244,7 @@ impl Rds {
         self.check_groups(region, &spec.settings)?;
         let version = Installation::find()?.version;
         let instance = Instance::new(&spec, version, OffsetDateTime::now_utc());
-        self.launch(region, instance, Origin::Nothing(spec))
+        self.launch(region, instance, Origin::Nothing(Box::new(spec)))
     }
 
     /// Gives a new instance an address, records it and starts to make it.
@@ -375,7 +381,9 @@ impl Rds {
         let keeper = match wanted {
             // Another instance may have the name soon, and a keeper of its own.
             Wanted::Deleted => self.keepers().remove(id),
-            Wanted::Running | Wanted::Restarted(_) | Wanted::Stopped | Wanted::Paused => self.keepers().get(id).cloned(),
+            Wanted::Running | Wanted::Restarted(_) | Wanted::Stopped | Wanted::Paused => {
+                self.keepers().get(id).cloned()
+            }
         };
         match keeper {
             Some(keeper) => drop(keeper.send_replace(wanted)),

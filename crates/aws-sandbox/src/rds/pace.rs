@@ -6,8 +6,10 @@ use std::time::Duration;
 
 /// What a snapshot, a copy and a restore take at least, in minutes of the AWS API.
 pub(super) const BACKUP_MINUTES: f64 = 0.5;
-/// What a change of settings and a deletion of a snapshot take at least.
+/// What a change of settings takes at least.
 pub(super) const CHANGE_MINUTES: f64 = 0.1;
+/// How long a snapshot that is deleted can still be seen going.
+pub(super) const DELETION_MINUTES: f64 = 1.0;
 /// How often the log of changes is backed up (Amazon RDS User Guide, "Restoring a DB instance to a specified time": every five minutes).
 pub(super) const LOG_MINUTES: f64 = 5.0;
 /// How often an automated snapshot is taken (Amazon RDS User Guide, "Introduction to backups": daily).

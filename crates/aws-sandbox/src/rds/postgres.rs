@@ -63,10 +63,7 @@ impl Cluster {
 
     /// Fills a new cluster from a base backup, follows the log as far as is wanted, and leaves it shut down.
     pub(super) async fn restore(&self, base: &Path, replay: Option<&Replay>) -> Result<(), RdsError> {
-        create_folder(&self.folder, &self.programs.identity)?;
-        for name in ["pgpass", "data"] {
-            self.programs.copy(&base.join(name), &self.folder.join(name)).await?;
-        }
+        copy_base(&self.programs, base, &self.folder).await?;
         if replay.is_some() {
             self.write_private(&self.folder.join("data/recovery.signal"), "")?;
         }
@@ -161,7 +158,18 @@ impl Cluster {
         self.write_private(&script, statements)?;
         let (host, port) = (self.endpoint.host.to_string(), self.endpoint.port.to_string());
         let path = script.to_string_lossy();
-        let mut options = vec!["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", &host, "-p", &port];
+        let mut options = vec![
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-h",
+            &host,
+            "-p",
+            &port,
+        ];
         options.extend(["-U", ADMINISTRATOR, "-d", database, "-f", &path]);
         let answered = self.programs.listen("psql", &options, &self.passes(), |_| ()).await;
         fs::remove_file(&script).map_err(|cause| self.refused(cause))?;
@@ -254,6 +262,15 @@ pub(super) fn create_folder(path: &Path, identity: &Identity) -> Result<(), RdsE
             path: path.to_owned(),
             cause,
         })
+}
+
+/// Copies a base backup: the data, and the password of the administrator in it.
+pub(super) async fn copy_base(programs: &Programs, from: &Path, to: &Path) -> Result<(), RdsError> {
+    create_folder(to, &programs.identity)?;
+    for name in ["pgpass", "data"] {
+        programs.copy(&from.join(name), &to.join(name)).await?;
+    }
+    Ok(())
 }
 
 /// A server that was started.

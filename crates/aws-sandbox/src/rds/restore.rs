@@ -101,7 +101,8 @@ pub(super) fn choose(
 ) -> Result<Restoration, RdsError> {
     let name = &automated.of.identifier;
     let not_yet = || {
-        let message = format!("The specified instance {name} cannot be restored yet: its first automated backup is not complete");
+        let message =
+            format!("The specified instance {name} cannot be restored yet: its first automated backup is not complete");
         match automated.state {
             AutomatedState::Active => RdsError::WrongState {
                 identifier: name.clone(),
@@ -188,7 +189,10 @@ mod tests {
             (Moment::At(at(10)), "base-10", 10),
         ] {
             let chosen = choose(moment).unwrap();
-            assert_eq!((chosen.files.as_str(), chosen.replay.unwrap().until), (files, at(until)));
+            assert_eq!(
+                (chosen.files.as_str(), chosen.replay.unwrap().until),
+                (files, at(until))
+            );
         }
         for (moment, words) in [
             (9, "a time earlier than 1970-01-01T00:00:10Z"),
@@ -206,7 +210,10 @@ mod tests {
         assert!(matches!(absent, Err(RdsError::NotFound(name)) if name == "app"));
         let of = vault.automated["here"]["ab-1"].of.clone();
         let unprotected = find(&vault, "here", &Source::Instance("app".to_owned()), Some(&of));
-        assert!(matches!(unprotected, Err(RdsError::NoPointInTime(_))), "its retention is 0");
+        assert!(
+            matches!(unprotected, Err(RdsError::NoPointInTime(_))),
+            "its retention is 0"
+        );
         let elsewhere = find(&vault, "there", &Source::Backups("ab-1".to_owned()), None);
         assert!(matches!(elsewhere, Err(RdsError::AutomatedNotFound(_))));
         assert!(find(&vault, "here", &Source::Resource(of.resource_id), None).is_ok());

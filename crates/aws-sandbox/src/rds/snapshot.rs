@@ -61,6 +61,8 @@ pub(crate) enum SnapshotStatus {
 pub(crate) struct Original {
     pub(crate) region: String,
     pub(crate) arn: String,
+    /// The folder that is copied.
+    pub(crate) files: String,
     #[serde(with = "time::serde::rfc3339")]
     pub(crate) created: OffsetDateTime,
 }
@@ -138,7 +140,10 @@ mod tests {
         let at = datetime!(2026-01-31 00:05:59 UTC);
         let name = automated_identifier("app", at, |_| false);
         assert_eq!(name, "rds:app-2026-01-31-00-05");
-        assert_eq!(automated_identifier("app", at, |taken| taken == name), format!("{name}-2"));
+        assert_eq!(
+            automated_identifier("app", at, |taken| taken == name),
+            format!("{name}-2")
+        );
     }
 
     #[test]

@@ -251,10 +251,14 @@ impl Vault {
 
     /// The folders that something here stands for: those of base backups, and those of logs.
     pub(super) fn folders(&self) -> (BTreeSet<&str>, BTreeSet<&str>) {
-        let snapshots = self.snapshots.values().flat_map(BTreeMap::values);
-        let snapshots = snapshots.filter(|snapshot| !matches!(snapshot.status, SnapshotStatus::Failed { .. }));
+        let snapshots = || self.snapshots.values().flat_map(BTreeMap::values);
+        let kept = snapshots().filter(|snapshot| !matches!(snapshot.status, SnapshotStatus::Failed { .. }));
+        // What is being copied stays until that is done, even when it has been deleted meanwhile.
+        let copied = snapshots()
+            .filter(|snapshot| matches!(snapshot.status, SnapshotStatus::Creating { .. }))
+            .filter_map(|copy| Some(copy.copy_of.as_ref()?.files.as_str()));
         let bases = self.logs.values().flat_map(|log| &log.bases);
-        let files = snapshots.map(|snapshot| snapshot.files.as_str());
+        let files = kept.map(|snapshot| snapshot.files.as_str()).chain(copied);
         let files = files.chain(bases.map(|base| base.files.as_str())).collect();
         (files, self.logs.keys().map(String::as_str).collect())
     }
@@ -289,6 +293,7 @@ fn manual(snapshots: &BTreeMap<String, Snapshot>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::super::instance::InstanceSpec;
+    use super::super::snapshot::Original;
     use super::*;
 
     const DAY: Duration = Duration::DAY;
@@ -345,8 +350,16 @@ mod tests {
             state: AutomatedState::Replicating,
             ..own.clone()
         };
-        vault.automated.entry("here".to_owned()).or_default().insert("ab-1".to_owned(), own);
-        vault.automated.entry("there".to_owned()).or_default().insert("ab-2".to_owned(), elsewhere);
+        vault
+            .automated
+            .entry("here".to_owned())
+            .or_default()
+            .insert("ab-1".to_owned(), own);
+        vault
+            .automated
+            .entry("there".to_owned())
+            .or_default()
+            .insert("ab-2".to_owned(), elsewhere);
         vault
     }
 
@@ -363,7 +376,30 @@ mod tests {
         assert_eq!(names(&vault), ["kept", "rds:2", "rds:3"]);
         let window = vault.window(&vault.automated["here"]["ab-1"], at(4), DAY).unwrap();
         assert_eq!((window.earliest, window.latest), (at(2), at(3)));
-        assert_eq!(vault.folders().0, BTreeSet::from(["files-kept", "files-rds:2", "files-rds:3"]));
+        assert_eq!(
+            vault.folders().0,
+            BTreeSet::from(["files-kept", "files-rds:2", "files-rds:3"])
+        );
+    }
+
+    #[test]
+    fn what_is_being_copied_stays_until_the_copy_is_there() {
+        let mut vault = vault();
+        let original = snapshot("kept", Kind::Manual, 1);
+        let mut copy = snapshot("copy", Kind::Manual, 2);
+        copy.status = SnapshotStatus::Creating { percent: 0 };
+        copy.copy_of = Some(Original {
+            region: "here".to_owned(),
+            arn: "arn".to_owned(),
+            files: original.files.clone(),
+            created: original.created,
+        });
+        vault.add("there", copy).unwrap();
+        vault.snapshots.get_mut("here").unwrap().remove("kept");
+        assert!(vault.folders().0.contains("files-kept"));
+        let copy = vault.snapshot_mut("there", "copy").unwrap();
+        copy.status = SnapshotStatus::Available { consistent: at(1) };
+        assert!(!vault.folders().0.contains("files-kept"));
     }
 
     #[test]
@@ -373,7 +409,10 @@ mod tests {
         vault.expire(at(4), DAY);
         assert_eq!(names(&vault), ["kept"], "the Region of the instance has none any more");
         let replica = vault.automated["there"]["ab-2"].clone();
-        assert!(vault.window(&replica, at(4), DAY).is_some(), "but the other Region can restore");
+        assert!(
+            vault.window(&replica, at(4), DAY).is_some(),
+            "but the other Region can restore"
+        );
         vault.expire(at(7), DAY);
         assert!(vault.logs.is_empty(), "until the retention period is over");
         assert_eq!(vault.folders().0, BTreeSet::from(["files-kept"]));
@@ -415,7 +454,13 @@ mod tests {
         vault.fail_unfinished("the sandbox ended");
         assert!(!vault.is_backed_up("here", "db-1"));
         assert_eq!(vault.snapshot("here", "mine").unwrap().status.name(), "failed");
-        assert!(matches!(vault.snapshot("here", "rds:4"), Err(RdsError::SnapshotNotFound(_))));
-        assert!(matches!(vault.available("here", "mine"), Err(RdsError::SnapshotState { .. })));
+        assert!(matches!(
+            vault.snapshot("here", "rds:4"),
+            Err(RdsError::SnapshotNotFound(_))
+        ));
+        assert!(matches!(
+            vault.available("here", "mine"),
+            Err(RdsError::SnapshotState { .. })
+        ));
     }
 }

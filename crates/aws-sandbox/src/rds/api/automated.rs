@@ -94,7 +94,8 @@ pub(super) fn start_replication(request: &Request<'_>) -> Answered {
     }
     let kms_key = request.parameters.text("KmsKeyId").map(str::to_owned);
     if instance.settings.kms_key.is_some() && kms_key.is_none() {
-        let message = "KmsKeyId is required to replicate encrypted backups to another Region: a key belongs to one Region.";
+        let message =
+            "KmsKeyId is required to replicate encrypted backups to another Region: a key belongs to one Region.";
         return Err(RdsError::KmsKey(message.to_owned()).into());
     }
     let replica = Automated {

@@ -5,6 +5,7 @@ use super::super::groups::GroupKind;
 use super::super::installation::Installation;
 use super::page::page;
 use super::{Answered, NAMESPACE, Request, view};
+use crate::front::call::Reply;
 use crate::wire::answer;
 
 /// How many instances an account may have (Amazon RDS User Guide, "Quotas in Amazon RDS").
@@ -55,7 +56,7 @@ pub(super) fn describe(request: &Request<'_>, kind: GroupKind) -> Answered {
 }
 
 /// `DescribeAccountAttributes`: what there is and what there may be.
-pub(super) fn quotas(request: &Request<'_>) -> Answered {
+pub(super) fn quotas(request: &Request<'_>) -> Reply {
     let rds = request.rds;
     let (used, most) = rds.vault.read(|vault| {
         let used = vault.manual_snapshots(request.region());
@@ -65,13 +66,13 @@ pub(super) fn quotas(request: &Request<'_>) -> Answered {
         .instances
         .read(|regions| regions.get(request.region()).map_or(0, std::collections::BTreeMap::len));
     let quotas = [("DBInstances", instances, INSTANCES), ("ManualSnapshots", used, most)];
-    Ok(answer(request.call, NAMESPACE, |xml| {
+    answer(request.call, NAMESPACE, |xml| {
         xml.list_of("AccountQuotas", "AccountQuota", quotas, |xml, (name, used, most)| {
             xml.text("AccountQuotaName", name);
             xml.text("Used", used);
             xml.text("Max", most);
         });
-    }))
+    })
 }
 
 /// The ARN of a group.

@@ -90,11 +90,17 @@ pub(super) fn settings(request: &Request<'_>, base: Settings) -> Result<Settings
     let groups = parameters.texts("VpcSecurityGroupIds");
     Ok(Settings {
         class: parameters.text("DBInstanceClass").map_or(base.class, str::to_owned),
-        allocated_gigabytes: parameters.parsed("AllocatedStorage")?.unwrap_or(base.allocated_gigabytes),
+        allocated_gigabytes: parameters
+            .parsed("AllocatedStorage")?
+            .unwrap_or(base.allocated_gigabytes),
         backup_retention_days,
         zones: parameters.parsed("MultiAZ")?.map_or(base.zones, Zones::multi_az),
-        publicly_accessible: parameters.parsed("PubliclyAccessible")?.unwrap_or(base.publicly_accessible),
-        deletion_protection: parameters.parsed("DeletionProtection")?.unwrap_or(base.deletion_protection),
+        publicly_accessible: parameters
+            .parsed("PubliclyAccessible")?
+            .unwrap_or(base.publicly_accessible),
+        deletion_protection: parameters
+            .parsed("DeletionProtection")?
+            .unwrap_or(base.deletion_protection),
         copy_tags_to_snapshot: parameters
             .parsed("CopyTagsToSnapshot")?
             .unwrap_or(base.copy_tags_to_snapshot),
@@ -116,7 +122,10 @@ pub(super) fn settings(request: &Request<'_>, base: Settings) -> Result<Settings
 
 pub(super) fn describe(request: &Request<'_>) -> Answered {
     let rds = request.rds;
-    let wanted = request.parameters.text("DBInstanceIdentifier").map(|text| Named::parse(text).name);
+    let wanted = request
+        .parameters
+        .text("DBInstanceIdentifier")
+        .map(|text| Named::parse(text).name);
     let filters = Filters::of(request, &["db-instance-id", "dbi-resource-id", "engine"])?;
     let found: Vec<Instance> = rds.instances.read(|regions| {
         let all = regions.get(request.region()).into_iter().flat_map(BTreeMap::values);
@@ -145,11 +154,19 @@ pub(super) fn describe(request: &Request<'_>) -> Answered {
 pub(super) fn delete(request: &Request<'_>) -> Answered {
     let rds = request.rds;
     let (id, instance) = find(request)?;
-    let skip = request.parameters.parsed::<bool>("SkipFinalSnapshot")?.unwrap_or_default();
-    let last = request.parameters.text("FinalDBSnapshotIdentifier").map(str::to_ascii_lowercase);
+    let skip = request
+        .parameters
+        .parsed::<bool>("SkipFinalSnapshot")?
+        .unwrap_or_default();
+    let last = request
+        .parameters
+        .text("FinalDBSnapshotIdentifier")
+        .map(str::to_ascii_lowercase);
     let message = match (skip, &last) {
         (false, None) => Some("FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified."),
-        (true, Some(_)) => Some("FinalDBSnapshotIdentifier can not be specified when deleting an instance with SkipFinalSnapshot."),
+        (true, Some(_)) => {
+            Some("FinalDBSnapshotIdentifier can not be specified when deleting an instance with SkipFinalSnapshot.")
+        }
         (false, Some(_)) | (true, None) => None,
     };
     if let Some(message) = message {
@@ -191,7 +208,7 @@ fn delete_after_snapshot(
 ) -> Result<(), QueryError> {
     snapshot::check_identifier(&name)?;
     rds.set_status_if(id, &Status::Available, Status::Deleting)?;
-    let draft = rds.draft(&id.0, instance, name.clone(), Kind::Manual);
+    let draft = Rds::draft(&id.0, instance, name.clone(), Kind::Manual);
     let taking = rds
         .begin(id, draft)
         .inspect_err(|_| rds.settle(id, &Status::Deleting))?;
@@ -264,7 +281,10 @@ pub(super) fn wrong_state(instance: &Instance, needed: &'static str) -> QueryErr
 pub(super) fn find(request: &Request<'_>) -> Result<(InstanceId, Instance), QueryError> {
     let name = Named::parse(request.parameters.required("DBInstanceIdentifier")?).name;
     let id = (request.region().to_owned(), name);
-    let instance = request.rds.instance(&id).ok_or_else(|| RdsError::NotFound(id.1.clone()))?;
+    let instance = request
+        .rds
+        .instance(&id)
+        .ok_or_else(|| RdsError::NotFound(id.1.clone()))?;
     Ok((id, instance))
 }
 

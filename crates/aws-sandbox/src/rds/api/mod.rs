@@ -59,7 +59,7 @@ pub(super) fn answer_call(rds: &Arc<Rds>, call: &Call) -> Reply {
         "CreateDBParameterGroup" => groups::create(&request, GroupKind::Parameter),
         "DescribeDBSubnetGroups" => groups::describe(&request, GroupKind::Subnet),
         "DescribeDBParameterGroups" => groups::describe(&request, GroupKind::Parameter),
-        "DescribeAccountAttributes" => groups::quotas(&request),
+        "DescribeAccountAttributes" => Ok(groups::quotas(&request)),
         "AddTagsToResource" => tags::add(&request),
         "ListTagsForResource" => tags::list(&request),
         "RemoveTagsFromResource" => tags::remove(&request),

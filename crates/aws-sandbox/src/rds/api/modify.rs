@@ -22,7 +22,10 @@ pub(super) fn modify(request: &Request<'_>) -> Answered {
         }
     }
     let (id, before) = find(request)?;
-    let wanted = settings(request, before.pending.clone().unwrap_or_else(|| before.settings.clone()))?;
+    let wanted = settings(
+        request,
+        before.pending.clone().unwrap_or_else(|| before.settings.clone()),
+    )?;
     rds.check_groups(request.region(), &wanted)?;
     let password = request.parameters.text("MasterUserPassword");
     if let Some(password) = password {

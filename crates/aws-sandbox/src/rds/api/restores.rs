@@ -40,7 +40,10 @@ pub(super) fn to_point_in_time(request: &Request<'_>) -> Answered {
 
 /// Exactly one of the two says when.
 fn moment(request: &Request<'_>) -> Result<Moment, QueryError> {
-    let latest = request.parameters.parsed::<bool>("UseLatestRestorableTime")?.unwrap_or_default();
+    let latest = request
+        .parameters
+        .parsed::<bool>("UseLatestRestorableTime")?
+        .unwrap_or_default();
     match (request.parameters.text("RestoreTime"), latest) {
         (None, true) => Ok(Moment::Latest),
         (Some(text), false) => OffsetDateTime::parse(text, &Rfc3339)
@@ -72,13 +75,11 @@ fn source(request: &Request<'_>) -> Result<Source, QueryError> {
             .map(|text| Source::Backups(Named::parse(text).name)),
     ];
     let mut given = given.into_iter().flatten();
-    match (given.next(), given.next()) {
-        (Some(source), None) => Ok(source),
-        (None, _) | (Some(_), Some(_)) => {
-            let message = "Exactly one of SourceDBInstanceIdentifier, SourceDbiResourceId and SourceDBInstanceAutomatedBackupsArn must be specified.";
-            Err(RdsError::Combination(message.to_owned()).into())
-        }
+    if let (Some(source), None) = (given.next(), given.next()) {
+        return Ok(source);
     }
+    let message = "Exactly one of SourceDBInstanceIdentifier, SourceDbiResourceId and SourceDBInstanceAutomatedBackupsArn must be specified.";
+    Err(RdsError::Combination(message.to_owned()).into())
 }
 
 fn target_identifier(request: &Request<'_>, parameter: &str) -> Result<String, QueryError> {

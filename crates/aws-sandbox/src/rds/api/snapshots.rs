@@ -14,10 +14,13 @@ use crate::front::call::Reply;
 use crate::wire::{QueryError, answer};
 
 pub(super) fn create(request: &Request<'_>) -> Answered {
-    let name = request.parameters.required("DBSnapshotIdentifier")?.to_ascii_lowercase();
+    let name = request
+        .parameters
+        .required("DBSnapshotIdentifier")?
+        .to_ascii_lowercase();
     snapshot::check_identifier(&name)?;
     let (id, instance) = find(request)?;
-    let mut draft = request.rds.draft(request.region(), &instance, name, Kind::Manual);
+    let mut draft = Rds::draft(request.region(), &instance, name, Kind::Manual);
     draft.tags.extend(request.tags());
     request.rds.take(&id, draft.clone())?;
     Ok(one(request, &draft))
@@ -34,10 +37,20 @@ pub(super) fn describe(request: &Request<'_>) -> Answered {
     }
     let filters = Filters::of(
         request,
-        &["db-instance-id", "db-snapshot-id", "dbi-resource-id", "snapshot-type", "engine"],
+        &[
+            "db-instance-id",
+            "db-snapshot-id",
+            "dbi-resource-id",
+            "snapshot-type",
+            "engine",
+        ],
     )?;
     let found: Vec<Snapshot> = request.rds.vault.read(|vault| {
-        let all = vault.snapshots.get(request.region()).into_iter().flat_map(BTreeMap::values);
+        let all = vault
+            .snapshots
+            .get(request.region())
+            .into_iter()
+            .flat_map(BTreeMap::values);
         all.filter(|snapshot| wanted.as_ref().is_none_or(|wanted| *wanted == snapshot.identifier))
             .filter(|snapshot| of.as_ref().is_none_or(|of| *of == snapshot.of.identifier))
             .filter(|snapshot| resource.is_none_or(|resource| resource.eq_ignore_ascii_case(&snapshot.of.resource_id)))
@@ -72,7 +85,10 @@ fn property(snapshot: &Snapshot, name: &str) -> String {
 pub(super) fn copy(request: &Request<'_>) -> Answered {
     let rds = request.rds;
     let source = Named::parse(request.parameters.required("SourceDBSnapshotIdentifier")?);
-    let target = request.parameters.required("TargetDBSnapshotIdentifier")?.to_ascii_lowercase();
+    let target = request
+        .parameters
+        .required("TargetDBSnapshotIdentifier")?
+        .to_ascii_lowercase();
     snapshot::check_identifier(&target)?;
     let from = source.region.as_deref().unwrap_or(request.region());
     let original = rds.vault.read(|vault| vault.available(from, &source.name).cloned())?;
@@ -81,7 +97,8 @@ pub(super) fn copy(request: &Request<'_>) -> Answered {
     };
     let kms_key = request.parameters.text("KmsKeyId").map(str::to_owned);
     if from != request.region() && original.kms_key.is_some() && kms_key.is_none() {
-        let message = "KmsKeyId is required to copy an encrypted snapshot to another Region: a key belongs to one Region.";
+        let message =
+            "KmsKeyId is required to copy an encrypted snapshot to another Region: a key belongs to one Region.";
         return Err(RdsError::KmsKey(message.to_owned()).into());
     }
     let original_arn = arn(from, &rds.account, "snapshot", &original.identifier);

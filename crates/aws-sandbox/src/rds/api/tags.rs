@@ -15,7 +15,9 @@ pub(super) fn add(request: &Request<'_>) -> Answered {
 
 pub(super) fn remove(request: &Request<'_>) -> Answered {
     let keys = request.parameters.texts("TagKeys");
-    on_tags(request, |existing| existing.retain(|key, _| !keys.contains(&key.as_str())))?;
+    on_tags(request, |existing| {
+        existing.retain(|key, _| !keys.contains(&key.as_str()));
+    })?;
     Ok(empty_answer(request.call, NAMESPACE))
 }
 
@@ -25,10 +27,7 @@ pub(super) fn list(request: &Request<'_>) -> Answered {
 }
 
 /// Does something to the tags of the resource that a request names.
-fn on_tags<R>(
-    request: &Request<'_>,
-    act: impl FnOnce(&mut BTreeMap<String, String>) -> R,
-) -> Result<R, QueryError> {
+fn on_tags<R>(request: &Request<'_>, act: impl FnOnce(&mut BTreeMap<String, String>) -> R) -> Result<R, QueryError> {
     let text = request.parameters.required("ResourceName")?;
     let named = Named::parse(text);
     let (region, name) = (request.region(), named.name);
@@ -48,7 +47,9 @@ fn on_tags<R>(
                 .map(|snapshot| act(&mut snapshot.tags))
                 .ok_or_else(|| RdsError::SnapshotNotFound(name.clone()))
         }),
-        Some(_) | None => Err(RdsError::Invalid(format!("{text} is not the ARN of an instance or a snapshot"))),
+        Some(_) | None => Err(RdsError::Invalid(format!(
+            "{text} is not the ARN of an instance or a snapshot"
+        ))),
     };
     Ok(acted?)
 }

@@ -46,7 +46,10 @@ pub(super) fn instance(xml: &mut Xml, request: &Request<'_>, instance: &Instance
     }
     xml.text("MultiAZ", settings.zones != Zones::One);
     xml.text("BackupRetentionPeriod", settings.backup_retention_days);
-    xml.optional("LatestRestorableTime", latest_restorable(request, instance).map(iso_8601));
+    xml.optional(
+        "LatestRestorableTime",
+        latest_restorable(request, instance).map(iso_8601),
+    );
     xml.text("PubliclyAccessible", settings.publicly_accessible);
     xml.text("StorageType", "gp3");
     xml.text("StorageEncrypted", settings.kms_key.is_some());
@@ -81,17 +84,28 @@ fn attachments(xml: &mut Xml, request: &Request<'_>, instance: &Instance) {
     let major = instance.engine_version.split('.').next().unwrap_or_default();
     let default = format!("default.postgres{major}");
     let parameter_group = parameter_group.as_ref().unwrap_or(&default);
-    xml.list_of("DBParameterGroups", "DBParameterGroup", [parameter_group], |xml, name| {
-        xml.text("DBParameterGroupName", name);
-        xml.text("ParameterApplyStatus", "in-sync");
-    });
+    xml.list_of(
+        "DBParameterGroups",
+        "DBParameterGroup",
+        [parameter_group],
+        |xml, name| {
+            xml.text("DBParameterGroupName", name);
+            xml.text("ParameterApplyStatus", "in-sync");
+        },
+    );
 }
 
 fn pending(xml: &mut Xml, now: &Settings, wanted: &Settings) {
     xml.optional("DBInstanceClass", (now.class != wanted.class).then_some(&wanted.class));
     let storage = wanted.allocated_gigabytes;
-    xml.optional("AllocatedStorage", (now.allocated_gigabytes != storage).then_some(storage));
-    xml.optional("MultiAZ", (now.zones != wanted.zones).then_some(wanted.zones != Zones::One));
+    xml.optional(
+        "AllocatedStorage",
+        (now.allocated_gigabytes != storage).then_some(storage),
+    );
+    xml.optional(
+        "MultiAZ",
+        (now.zones != wanted.zones).then_some(wanted.zones != Zones::One),
+    );
 }
 
 fn latest_restorable(request: &Request<'_>, instance: &Instance) -> Option<OffsetDateTime> {
@@ -125,7 +139,10 @@ pub(super) fn snapshot(xml: &mut Xml, request: &Request<'_>, snapshot: &Snapshot
     xml.text("Encrypted", snapshot.kms_key.is_some());
     xml.optional("KmsKeyId", snapshot.kms_key.as_ref());
     xml.text("DbiResourceId", &of.resource_id);
-    xml.text("DBSnapshotArn", arn(region, &request.rds.account, "snapshot", &snapshot.identifier));
+    xml.text(
+        "DBSnapshotArn",
+        arn(region, &request.rds.account, "snapshot", &snapshot.identifier),
+    );
     xml.text("SnapshotTarget", "region");
     if let Some(original) = original {
         xml.text("SourceDBSnapshotIdentifier", &original.arn);
@@ -138,7 +155,10 @@ pub(super) fn automated(xml: &mut Xml, request: &Request<'_>, id: &str, automate
     let rds = request.rds;
     let of = &automated.of;
     xml.text("DBInstanceArn", instance_arn(rds, &automated.source_region, of));
-    xml.text("DBInstanceAutomatedBackupsArn", arn(request.region(), &rds.account, "auto-backup", id));
+    xml.text(
+        "DBInstanceAutomatedBackupsArn",
+        arn(request.region(), &rds.account, "auto-backup", id),
+    );
     xml.text("DbiResourceId", &of.resource_id);
     xml.text("DBInstanceIdentifier", &of.identifier);
     xml.text("Region", &automated.source_region);
@@ -172,7 +192,9 @@ fn replications(xml: &mut Xml, arns: &[String]) {
         "DBInstanceAutomatedBackupsReplications",
         "DBInstanceAutomatedBackupsReplication",
     );
-    xml.list_of(list, element, arns, |xml, arn| xml.text("DBInstanceAutomatedBackupsArn", arn));
+    xml.list_of(list, element, arns, |xml, arn| {
+        xml.text("DBInstanceAutomatedBackupsArn", arn);
+    });
 }
 
 pub(super) fn group(xml: &mut Xml, request: &Request<'_>, kind: GroupKind, name: &str, description: &str) {
