@@ -305,7 +305,7 @@ async fn fail_over(machine: &Machine, source: &DbInstance) {
         query(
             source,
             "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)'",
-        ) != "1"
+        ) == "1"
     })
     .await;
     let reboot = machine
