@@ -116,19 +116,12 @@ async fn carry_out(
         });
     }
     let resume = if options.resume { Resume::Yes } else { Resume::No };
-    match options.to {
-        Some(to) => {
-            let request = Down {
-                to,
-                accept: options.accept_data_loss.clone(),
-                resume,
-            };
-            tt_migrate::down(job, &request, emit).await?;
-        }
-        None => {
-            let phases = options.phase.clone();
-            tt_migrate::up(job, &Up { phases, resume }, emit).await?;
-        }
+    if let Some(to) = options.to {
+        let accept = options.accept_data_loss.clone();
+        tt_migrate::down(job, &Down { to, accept, resume }, emit).await?;
+    } else {
+        let phases = options.phase.clone();
+        tt_migrate::up(job, &Up { phases, resume }, emit).await?;
     }
     Ok(Exit::Done)
 }
@@ -177,10 +170,8 @@ fn say(output: Output, event: &Event) {
     let mut out = io::stdout().lock();
     drop(match output {
         // The end of a step says all that its beginning does.
-        Output::Human => match event {
-            Event::Started { .. } => Ok(()),
-            event => writeln!(out, "{event}"),
-        },
+        Output::Human if matches!(event, Event::Started { .. }) => Ok(()),
+        Output::Human => writeln!(out, "{event}"),
         Output::Json => match serde_json::to_string(&line(event)) {
             Ok(text) => writeln!(out, "{text}"),
             Err(error) => Err(io::Error::other(error)),

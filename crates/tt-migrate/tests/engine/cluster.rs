@@ -48,14 +48,40 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) async fn empty() -> Self {
+        Self::made("").await
+    }
+
+    /// A copy of everything in it.
+    #[allow(dead_code, reason = "only the benchmark, which shares this file, needs copies")]
+    pub(crate) async fn copy(&self) -> Self {
+        Self::made(&format!("template {}", self.name)).await
+    }
+
+    /// Takes it away, for room on the disk.
+    #[allow(
+        dead_code,
+        reason = "only the benchmark, which shares this file, makes databases that large"
+    )]
+    pub(crate) async fn drop(self) {
+        let mut connection = connect("postgres").await;
+        execute(&mut connection, &format!("drop database {} with (force)", self.name)).await;
+        connection.close().await.unwrap();
+    }
+
+    async fn made(options: &str) -> Self {
         let name = format!("t_{:016x}", rand::random::<u64>());
         let mut connection = connect("postgres").await;
-        execute(&mut connection, &format!("create database {name} strategy file_copy")).await;
+        execute(
+            &mut connection,
+            &format!("create database {name} {options} strategy file_copy"),
+        )
+        .await;
         connection.close().await.unwrap();
         Self { name }
     }
 
     /// With a table `t (id, a)` of so many rows.
+    #[allow(dead_code, reason = "the benchmark, which shares this file, has a table of its own")]
     pub(crate) async fn with_rows(rows: u32) -> Self {
         let database = Self::empty().await;
         database
@@ -76,6 +102,10 @@ impl Database {
     }
 
     /// The same database by way of an address that leads to the server.
+    #[allow(
+        dead_code,
+        reason = "the benchmark, which shares this file, goes straight to the server"
+    )]
     pub(crate) fn target_by(&self, address: std::net::SocketAddr) -> PgConnectOptions {
         tt_migrate::target(&format!("postgres://postgres@{address}/{}?sslmode=disable", self.name)).unwrap()
     }
@@ -118,6 +148,10 @@ fn url(database: &str) -> String {
 }
 
 /// Where the server's socket is.
+#[allow(
+    dead_code,
+    reason = "the benchmark, which shares this file, goes straight to the server"
+)]
 pub(crate) fn socket() -> PathBuf {
     folder().join(".s.PGSQL.5432")
 }

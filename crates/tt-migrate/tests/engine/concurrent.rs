@@ -32,7 +32,7 @@ async fn a_second_runner_that_waits_does_not_end_the_build_of_the_first() {
         until("one waits for the other", async || waits(&first) || waits(&second)).await;
         until("the build has begun", async || {
             database
-                .number("select count(*) from pg_stat_progress_create_index")
+                .number("select count(*) from pg_stat_progress_create_index where datname = current_database()")
                 .await
                 > 0
         })

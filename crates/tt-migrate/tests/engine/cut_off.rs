@@ -98,7 +98,12 @@ async fn killed_while_an_index_is_built_it_is_refused_until_it_is_resumed() {
     let mut writer = database.connect().await;
     execute(&mut writer, "begin; update t set a = 0 where id = 1").await;
     let run = start(&database, &migrations);
-    kill_when(&database, run, "select count(*) from pg_stat_progress_create_index").await;
+    kill_when(
+        &database,
+        run,
+        "select count(*) from pg_stat_progress_create_index where datname = current_database()",
+    )
+    .await;
     execute(&mut writer, "commit").await;
 
     let told = up(&database, &migrations).await;

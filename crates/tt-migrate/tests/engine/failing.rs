@@ -32,7 +32,7 @@ async fn one_that_fails_in_a_transaction_leaves_nothing_and_frees_the_way() {
     );
     assert_eq!(
         database
-            .number("select count(*) from pg_locks where locktype = 'advisory'")
+            .number("select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())")
             .await,
         0
     );
