@@ -16,6 +16,7 @@ mod config;
 mod connection;
 mod database;
 mod extract;
+mod health;
 mod invitation;
 mod lifecycle;
 mod member;
