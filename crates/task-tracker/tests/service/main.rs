@@ -10,6 +10,7 @@ mod accounts;
 mod api;
 mod cluster;
 mod command;
+mod conformance;
 mod instance;
 mod lifecycle;
 mod line;
