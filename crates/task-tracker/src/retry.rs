@@ -26,9 +26,8 @@ pub(crate) struct Retry {
 }
 
 /// The answer that a write with this key had.
-#[derive(Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Kept {
-    body_sha256: Vec<u8>,
     pub(crate) status: i16,
     pub(crate) answer: Option<serde_json::Value>,
 }
@@ -64,7 +63,7 @@ impl Retry {
 
     /// What was answered when this user sent this before. Refuses when it was another request under the same key.
     pub(crate) async fn kept(&self, user: Uuid, connection: &mut PgConnection) -> Result<Option<Kept>, Problem> {
-        let kept: Option<Kept> = sqlx::query_as(
+        let kept: Option<(Vec<u8>, i16, Option<serde_json::Value>)> = sqlx::query_as(
             "select body_sha256, status, answer from idempotency_keys
              where user_id = $1 and operation = $2 and key = $3",
         )
@@ -75,8 +74,8 @@ impl Retry {
         .await
         .map_err(|cause| Problem::of_database(&cause))?;
         match kept {
-            Some(kept) if kept.body_sha256 != self.digest => Err(Problem::KeyReused),
-            kept => Ok(kept),
+            Some((digest, ..)) if digest != self.digest => Err(Problem::KeyReused),
+            kept => Ok(kept.map(|(_, status, answer)| Kept { status, answer })),
         }
     }
 }

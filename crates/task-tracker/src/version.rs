@@ -12,11 +12,16 @@ use utoipa::ToSchema;
 use crate::problem::Problem;
 
 /// Counts the changes of a row, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
-#[sqlx(transparent)]
 #[schema(minimum = 1)]
 pub(crate) struct Version(i64);
+
+impl From<i64> for Version {
+    fn from(count: i64) -> Self {
+        Self(count)
+    }
+}
 
 impl Version {
     /// A strong `ETag`: the version changes with every change of the row.

@@ -84,13 +84,13 @@ macro_rules! writing {
     };
 }
 
-#[derive(sqlx::FromRow)]
+/// Id of the session or token, user, scopes, and the level of the write limit unless that is used up.
+type Row = (Uuid, Uuid, Option<Vec<String>>, Option<f64>);
+
 struct Hit {
-    id: Uuid,
     user_id: Uuid,
+    via: Via,
     scopes: Option<Vec<String>>,
-    /// None when the allowance was used up.
-    level: Option<f64>,
 }
 
 enum Credentials {
@@ -133,7 +133,7 @@ async fn admit(
     }
     let credentials = credentials.ok_or(Problem::Unauthenticated)?;
     let is_write = !origin::is_safe(request.method());
-    let (hit, via, allowance) = identify(context, &credentials, request.method()).await?;
+    let (hit, allowance) = identify(context, &credentials, request.method()).await?;
     permit(access, &hit)?;
     let (mut request, retry) = if is_write {
         Retry::capture(request, route).await?
@@ -143,7 +143,7 @@ async fn admit(
     let request_id = request.extensions().get::<RequestId>().map(RequestId::to_string);
     request.extensions_mut().insert(Caller {
         user: hit.user_id,
-        via,
+        via: hit.via,
         request_id: request_id.unwrap_or_default(),
         retry,
     });
@@ -167,7 +167,7 @@ async fn identify(
     context: &Context,
     credentials: &Credentials,
     method: &Method,
-) -> Result<(Hit, Via, Option<Allowance>), Problem> {
+) -> Result<(Hit, Option<Allowance>), Problem> {
     let is_write = !origin::is_safe(method);
     let (sql, fingerprint) = match (credentials, is_write) {
         (Credentials::Session(secret), false) => (reading!(by_session!()), secret),
@@ -181,19 +181,21 @@ async fn identify(
         query = query.bind(limit.step()).bind(limit.window_seconds());
     }
     let mut connection = context.database.connection().await?;
-    let hit: Hit = query
+    let hit: Option<Row> = query
         .fetch_optional(&mut *connection)
         .await
-        .map_err(|cause| Problem::of_database(&cause))?
-        .ok_or(Problem::Unauthenticated)?;
+        .map_err(|cause| Problem::of_database(&cause))?;
+    let (id, user_id, scopes, level) = hit.ok_or(Problem::Unauthenticated)?;
     let via = match credentials {
-        Credentials::Session(_) => Via::Session(hit.id),
-        Credentials::Token(_) => Via::Token(hit.id),
+        Credentials::Session(_) => Via::Session(id),
+        Credentials::Token(_) => Via::Token(id),
     };
-    let Some(level) = hit.level else {
-        return Err(exhausted(context, hit.user_id, &mut connection).await);
-    };
-    Ok((hit, via, is_write.then(|| limit.at(level))))
+    let hit = Hit { user_id, via, scopes };
+    match level {
+        Some(level) => Ok((hit, is_write.then(|| limit.at(level)))),
+        // The allowance was used up.
+        None => Err(exhausted(context, user_id, &mut connection).await),
+    }
 }
 
 async fn exhausted(context: &Context, user: Uuid, connection: &mut PgConnection) -> Problem {

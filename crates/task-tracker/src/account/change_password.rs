@@ -28,12 +28,6 @@ pub(crate) struct PasswordChange {
     new: Password,
 }
 
-#[derive(sqlx::FromRow)]
-struct Account {
-    email: String,
-    password_hash: String,
-}
-
 /// Change one's password
 ///
 /// Ends every session of the user; the answer begins a new one, in a cookie. API tokens go on.
@@ -51,7 +45,7 @@ pub(crate) async fn change_password(
 ) -> Result<Response, Problem> {
     let mut connection = context.database.connection().await?;
     Limit::charge(&limits::of_password_change(caller.user), &mut connection).await?;
-    let account: Account = sqlx::query_as("select email, password_hash from users where id = $1")
+    let (email, kept): (String, String) = sqlx::query_as("select email, password_hash from users where id = $1")
         .bind(caller.user)
         .fetch_optional(&mut *connection)
         .await
@@ -59,11 +53,8 @@ pub(crate) async fn change_password(
         .ok_or(Problem::Unauthenticated)?;
     // A hash takes its time; the connection is for others meanwhile.
     drop(connection);
-    change.new.acceptable(&account.email)?;
-    let verdict = context
-        .passwords
-        .verify(change.current, Some(account.password_hash.clone()))
-        .await?;
+    change.new.acceptable(&email)?;
+    let verdict = context.passwords.verify(change.current, Some(kept.clone())).await?;
     if verdict == Verdict::Wrong {
         return Err(Problem::Forbidden("the current password is another"));
     }
@@ -87,7 +78,7 @@ pub(crate) async fn change_password(
          select id from changed",
     )
     .bind(caller.user)
-    .bind(&account.password_hash)
+    .bind(kept)
     .bind(hash)
     .bind(session.id)
     .bind(session.fingerprint())

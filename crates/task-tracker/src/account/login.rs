@@ -30,12 +30,6 @@ pub(crate) struct Login {
     password: Password,
 }
 
-#[derive(sqlx::FromRow)]
-struct Account {
-    id: Uuid,
-    password_hash: String,
-}
-
 /// Log in
 ///
 /// The answer begins a session, in a cookie. A wrong password and an address without an account look the same and take
@@ -59,7 +53,7 @@ pub(crate) async fn login(
     let counts = limits::of_login(login.email.as_str(), from);
     let mut connection = context.database.connection().await?;
     Limit::charge(&counts, &mut connection).await?;
-    let account: Option<Account> =
+    let account: Option<(Uuid, String)> =
         sqlx::query_as("select id, password_hash from users where email = $1 and erase_after is null")
             .bind(login.email.as_str())
             .fetch_optional(&mut *connection)
@@ -67,7 +61,7 @@ pub(crate) async fn login(
             .map_err(|cause| Problem::of_database(&cause))?;
     // A hash takes its time; the connection is for others meanwhile.
     drop(connection);
-    let (id, hash) = account.map_or((None, None), |account| (Some(account.id), Some(account.password_hash)));
+    let (id, hash) = account.unzip();
     let verdict = context.passwords.verify(login.password, hash.clone()).await?;
 
     let mut connection = context.database.connection().await?;

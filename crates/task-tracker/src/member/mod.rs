@@ -75,7 +75,7 @@ use json;
 
 /// Why a change of this member touched nothing. That the caller may do it is known already.
 async fn refusal(connection: &mut PgConnection, project: Uuid, member: Uuid, versions: Option<Vec<i64>>) -> Problem {
-    let found: Result<Option<(Version, bool)>, sqlx::Error> = sqlx::query_as(
+    let found: Result<Option<(i64, bool)>, sqlx::Error> = sqlx::query_as(
         "select version, $3::bigint[] is null or version = any($3)
          from memberships where project_id = $1 and user_id = $2",
     )
@@ -86,7 +86,9 @@ async fn refusal(connection: &mut PgConnection, project: Uuid, member: Uuid, ver
     .await;
     match found {
         Ok(Some((_, true))) => Problem::Conflict(LAST_OWNER),
-        Ok(Some((current, false))) => Problem::Stale { current },
+        Ok(Some((current, false))) => Problem::Stale {
+            current: Version::from(current),
+        },
         Ok(None) => Problem::NoSuch(WORD),
         Err(cause) => Problem::of_database(&cause),
     }

@@ -105,12 +105,14 @@ async fn refusal(connection: &mut PgConnection, caller: &Caller, id: Uuid) -> Pr
     if let Err(problem) = require_owner(connection, caller, id).await {
         return problem;
     }
-    let found = sqlx::query_scalar("select version from projects where id = $1")
+    let found: Result<Option<i64>, sqlx::Error> = sqlx::query_scalar("select version from projects where id = $1")
         .bind(id)
         .fetch_optional(connection)
         .await;
     match found {
-        Ok(Some(current)) => Problem::Stale { current },
+        Ok(Some(current)) => Problem::Stale {
+            current: Version::from(current),
+        },
         Ok(None) => Problem::NoSuch(WORD),
         Err(cause) => Problem::of_database(&cause),
     }

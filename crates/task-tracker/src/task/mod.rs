@@ -106,7 +106,7 @@ fn place(task: &Task) -> String {
 /// Why a change of this id and these versions touched nothing: it is gone, not the caller's to change, or has another
 /// version by now.
 async fn refusal(connection: &mut PgConnection, caller: &Caller, id: Uuid) -> Problem {
-    let found: Result<Option<(Version, String)>, sqlx::Error> = sqlx::query_as(
+    let found: Result<Option<(i64, String)>, sqlx::Error> = sqlx::query_as(
         "select tasks.version, memberships.role from tasks
          join memberships on memberships.project_id = tasks.project_id
          where tasks.id = $1 and memberships.user_id = $2",
@@ -117,7 +117,9 @@ async fn refusal(connection: &mut PgConnection, caller: &Caller, id: Uuid) -> Pr
     .await;
     match found {
         Ok(Some((current, role))) => match Role::try_from(role) {
-            Ok(role) if role.edits() => Problem::Stale { current },
+            Ok(role) if role.edits() => Problem::Stale {
+                current: Version::from(current),
+            },
             _ => Problem::Forbidden(VIEWERS_LOOK),
         },
         Ok(None) => Problem::NoSuch(WORD),
