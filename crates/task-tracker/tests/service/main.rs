@@ -10,7 +10,6 @@ mod accounts;
 mod api;
 mod cluster;
 mod command;
-mod conformance;
 mod instance;
 mod lifecycle;
 mod line;
