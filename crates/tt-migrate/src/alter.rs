@@ -233,6 +233,17 @@ fn referenced(words: &[Word<'_>]) -> Option<Relation> {
     Reader::new(words.get(at + 1..)?).relation()
 }
 
+/// Every table that a `references` names.
+pub(crate) fn all_referenced(words: &[Word<'_>]) -> Vec<Relation> {
+    let mut found = Vec::new();
+    let mut rest = words;
+    while let Some(at) = rest.iter().position(|word| word.is("references")) {
+        rest = rest.get(at + 1..).unwrap_or_default();
+        found.extend(Reader::new(rest).relation());
+    }
+    found
+}
+
 fn add_column(reader: &mut Reader<'_, '_>) -> Option<Change> {
     reader.take(&["column"]);
     reader.take(&["if", "not", "exists"]);

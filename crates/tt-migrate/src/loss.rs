@@ -128,7 +128,7 @@ fn by(statement: &Statement) -> Result<Vec<Doomed>, Untold> {
             .collect()),
         Act::Update(write) | Act::Delete(write) => matching(write),
         Act::DropMany | Act::Do => Err(Untold),
-        Act::CreateTable(_)
+        Act::CreateTable { .. }
         | Act::CreateIndex { .. }
         | Act::DropIndex { .. }
         | Act::Reindex { .. }

@@ -91,7 +91,7 @@ impl Script {
         self.statements
             .iter()
             .filter_map(|statement| {
-                let Act::CreateTable(table) = &statement.act else {
+                let Act::CreateTable { table, .. } = &statement.act else {
                     return None;
                 };
                 Some(table)

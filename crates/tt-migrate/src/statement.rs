@@ -51,7 +51,12 @@ pub struct Write {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
     /// `create table`, also `… as`.
-    CreateTable(Relation),
+    CreateTable {
+        /// The table.
+        table: Relation,
+        /// Tables that its foreign keys point to: writers of those wait until it commits.
+        references: Vec<Relation>,
+    },
     /// `alter table` with its parts.
     AlterTable {
         /// The table.
@@ -215,13 +220,10 @@ impl Statement {
                     each(tables, ShareUpdateExclusive, Work::Scan)
                 }
             }
-            Act::CreateTable(_)
-            | Act::AddEnumValue { .. }
-            | Act::Do
-            | Act::Set(_)
-            | Act::Transaction
-            | Act::DropMany
-            | Act::Other => Vec::new(),
+            Act::CreateTable { references, .. } => each(references, ShareRowExclusive, Work::Catalog),
+            Act::AddEnumValue { .. } | Act::Do | Act::Set(_) | Act::Transaction | Act::DropMany | Act::Other => {
+                Vec::new()
+            }
         }
     }
 
@@ -233,7 +235,7 @@ impl Statement {
             }
             Act::Maintain { vacuum, .. } => *vacuum,
             Act::AlterTable { changes, .. } => changes.contains(&Change::DetachConcurrently),
-            Act::CreateTable(_)
+            Act::CreateTable { .. }
             | Act::DropTable(_)
             | Act::Truncate(_)
             | Act::Refresh { .. }
@@ -309,7 +311,9 @@ fn create(reader: &mut Reader<'_, '_>) -> Option<Act> {
     }
     if reader.take(&["table"]) || reader.take(&["materialized", "view"]) {
         reader.take(&["if", "not", "exists"]);
-        return reader.relation().map(Act::CreateTable);
+        let table = reader.relation()?;
+        let references = alter::all_referenced(reader.rest());
+        return Some(Act::CreateTable { table, references });
     }
     None
 }
@@ -529,6 +533,10 @@ mod tests {
     #[test]
     fn statements_take_the_locks_that_the_manual_says() {
         check("create table t (id int)", &expect![""]);
+        check(
+            "create table t (id int references u (id), foreign key (id) references s.v)",
+            &expect!["u SHARE ROW EXCLUSIVE Catalog; s.v SHARE ROW EXCLUSIVE Catalog"],
+        );
         check("create index on t (a)", &expect!["t SHARE Scan"]);
         check(
             "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON only s.t (a)",

@@ -4,6 +4,11 @@
 //! Ratios within one run, on one PostgreSQL of its own. sqlx's `Migrator` stands in for sqlx-cli, which is a shell around it.
 
 mod changes;
+#[expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "it is the tests' own, and a measurement whose database fails is over"
+)]
 #[path = "../../tests/engine/cluster.rs"]
 mod cluster;
 mod compare;
