@@ -17,6 +17,6 @@ module "state" {
   source = "../modules/bucket"
 
   name            = "${var.bucket_prefix}-terraform-${var.environment}"
-  kms_key_arn     = module.key.arn
+  key             = module.key
   noncurrent_days = 365
 }

@@ -6,6 +6,7 @@ locals {
 }
 
 resource "aws_cloudtrail" "this" {
+  #checkov:skip=CKV_AWS_252:A message for every file would be read by nobody; what matters is searched in the log group
   name                          = var.name
   s3_bucket_name                = module.files.name
   kms_key_id                    = module.key.arn
@@ -14,14 +15,13 @@ resource "aws_cloudtrail" "this" {
   enable_log_file_validation    = true
   cloud_watch_logs_group_arn    = "${aws_cloudwatch_log_group.this.arn}:*"
   cloud_watch_logs_role_arn     = aws_iam_role.this.arn
-  sns_topic_name                = var.topic_arn
 }
 
 module "files" {
   source = "../bucket"
 
   name              = var.bucket
-  kms_key_arn       = module.key.arn
+  key               = module.key
   expire_days       = var.retention_days
   noncurrent_days   = var.retention_days
   access_log_bucket = var.access_log_bucket

@@ -8,12 +8,6 @@ variable "bucket" {
   type        = string
 }
 
-variable "topic_arn" {
-  description = "The SNS topic that hears of each new file; null for none."
-  type        = string
-  default     = null
-}
-
 variable "retention_days" {
   description = "For how many days the trail's files are kept."
   type        = number

@@ -8,9 +8,9 @@ variable "name" {
   }
 }
 
-variable "kms_key_arn" {
+variable "key" {
   description = "The key that encrypts the objects; null for S3's own keys, which is all that load balancer logs can be written with."
-  type        = string
+  type        = object({ arn = string })
   default     = null
 }
 

@@ -156,7 +156,6 @@ module "audit" {
 
   name              = var.name
   bucket            = "${var.bucket_prefix}-audit-${var.environment}"
-  topic_arn         = null
   access_log_bucket = module.load_balancer.log_bucket
 }
 

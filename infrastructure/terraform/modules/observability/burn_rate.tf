@@ -20,7 +20,7 @@ locals {
   }]...)
 }
 
-# These only feed the composite alarms below, and tell nobody themselves.
+# These have no actions: they feed the composite alarms below.
 resource "aws_cloudwatch_metric_alarm" "window" {
   for_each = local.windows
 
@@ -30,7 +30,6 @@ resource "aws_cloudwatch_metric_alarm" "window" {
   threshold           = each.value.factor * local.budget_percent
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
-  actions_enabled     = false
 
   metric_query {
     id          = "rate"

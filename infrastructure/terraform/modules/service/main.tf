@@ -21,7 +21,7 @@ resource "aws_ecs_service" "this" {
   task_definition  = aws_ecs_task_definition.this.arn
   desired_count    = 0
   launch_type      = "FARGATE"
-  platform_version = "1.4.0"
+  platform_version = "LATEST"
 
   availability_zone_rebalancing     = "ENABLED"
   enable_ecs_managed_tags           = true

@@ -4,7 +4,7 @@ module "records" {
   source = "../bucket"
 
   name              = var.bucket
-  kms_key_arn       = module.key.arn
+  key               = module.key
   noncurrent_days   = var.noncurrent_days
   object_lock_days  = var.object_lock_days
   access_log_bucket = var.access_log_bucket

@@ -10,7 +10,7 @@ module "files" {
   source = "../bucket"
 
   name              = var.bucket
-  kms_key_arn       = module.key.arn
+  key               = module.key
   access_log_bucket = var.log_bucket
 
   # Hashed assets of the last releases stay: a page that is open still asks for them.
