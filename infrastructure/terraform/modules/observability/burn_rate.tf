@@ -6,7 +6,8 @@
 #   ticket   3   × over 24 h and 2 h     10 % in a day
 
 locals {
-  budget_percent = 100 - var.objective_percent
+  # 100 - 99.9 is not quite 0.1, and what AWS rounds would differ from what is planned.
+  budget_percent = tonumber(format("%.4f", 100 - var.objective_percent))
 
   burns = {
     fast   = { factor = 14.4, long = 3600, short = 300 }
@@ -27,7 +28,7 @@ resource "aws_cloudwatch_metric_alarm" "window" {
   alarm_name          = "${var.service_name}-burn-${each.key}"
   alarm_description   = "Over ${each.value.seconds / 60} min, errors use up the budget more than ${each.value.factor} times too fast"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = each.value.factor * local.budget_percent
+  threshold           = tonumber(format("%.4f", each.value.factor * local.budget_percent))
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
 

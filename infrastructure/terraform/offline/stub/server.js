@@ -24,9 +24,15 @@ const calls = {
     ...toWire(schemas),
     server_capabilities: { plan_destroy: false, get_provider_schema_optional: true },
   }),
-  // Terraform itself holds a configuration against the schema before it asks; there is nothing left to say.
+  // Terraform itself holds a configuration against the schema before it asks, but for what only the provider may set.
   ValidateProviderConfig: () => ({}),
-  ValidateResourceConfig: () => ({}),
+  ValidateResourceConfig: (request) => ({
+    diagnostics: readOnly(schemas.resources[request.type_name], decode(request.config)).map((name) => ({
+      severity: 'ERROR',
+      summary: 'Invalid Configuration for Read-Only Attribute',
+      detail: `AWS decides on "${name}"; it cannot be set.`,
+    })),
+  }),
   ValidateDataResourceConfig: () => ({}),
   ConfigureProvider: (request) => {
     account.configure(decode(request.config));
@@ -49,6 +55,13 @@ const calls = {
   },
   StopProvider: () => ({}),
 };
+
+/** The attributes that are set although only the provider sets them. */
+function readOnly(block, config) {
+  return Object.entries(block.attributes)
+    .filter(([name, [, flags]]) => flags === 'c' && config[name] !== null)
+    .map(([name]) => name);
+}
 
 /** A fault of the stub must be an error of the run, not a silent success. */
 function handler(name, answer) {
