@@ -28,7 +28,8 @@ module "environment" {
   nat_gateways         = "one"
 
   # The CI's runners and the VPN.
-  test_client_cidr_blocks = { runners = "198.51.100.16/28", vpn = "203.0.113.7/32" }
+  test_client_cidr_blocks     = { runners = "198.51.100.16/28", vpn = "203.0.113.7/32" }
+  database_client_cidr_blocks = { vpn = "10.10.8.0/24" }
 
   # Terraform can be told to take it all down.
   deletion_protection = false

@@ -32,6 +32,9 @@ resource "aws_ecs_task_definition" "this" {
     # The service drains for 2 s and finishes what is in flight for 20 s.
     stopTimeout = 30
 
+    # The image has no shell and no curl: the program asks itself. ECS ignores an image's own HEALTHCHECK.
+    healthCheck = { command = ["CMD", "/task-tracker", "health"], interval = 10, timeout = 5, retries = 3, startPeriod = 15 }
+
     portMappings = [{ containerPort = var.container_port, protocol = "tcp" }]
     environment  = [for name, value in var.environment_variables : { name = name, value = value }]
     secrets      = [for name, arn in var.secret_arns : { name = name, valueFrom = arn }]
