@@ -61,9 +61,25 @@ fn each_difference_has_its_place_and_both_values() {
         "cluster: tasks",
         &expect!["staging.yaml:12:12: `service.cluster` is tasks here and task-tracker in Terraform"],
     );
-    check("minimum_tasks: 1", "minimum_tasks: 3", &expect!["staging.yaml:15:18: `service.minimum_tasks` is 3 here and 1 in Terraform"]);
-    check("task-tracker/database-url", "task-tracker/url", &expect!["staging.yaml:53:26: `secrets.DATABASE_URL` is task-tracker/url here and task-tracker/database-url in Terraform"]);
-    check("base_url: https", "base_url: http", &expect!["staging.yaml:41:13: `smoke_test.base_url` is http://api.staging.tasks.example.com:8443 here and https://api.staging.tasks.example.com:8443 in Terraform"]);
+    check(
+        "minimum_tasks: 1",
+        "minimum_tasks: 3",
+        &expect!["staging.yaml:15:18: `service.minimum_tasks` is 3 here and 1 in Terraform"],
+    );
+    check(
+        "task-tracker/database-url",
+        "task-tracker/url",
+        &expect![
+            "staging.yaml:53:26: `secrets.DATABASE_URL` is task-tracker/url here and task-tracker/database-url in Terraform"
+        ],
+    );
+    check(
+        "base_url: https",
+        "base_url: http",
+        &expect![
+            "staging.yaml:41:13: `smoke_test.base_url` is http://api.staging.tasks.example.com:8443 here and https://api.staging.tasks.example.com:8443 in Terraform"
+        ],
+    );
 }
 
 #[test]
@@ -73,11 +89,17 @@ fn what_only_one_of_them_says() {
         "secrets:\n  EXTRA: {secret: task-tracker/extra}\n",
         &expect!["staging.yaml:53:19: `secrets.EXTRA` is task-tracker/extra here, and Terraform says nothing of it"],
     );
-    check("  credentials: {secret: gitlab/registry}\n", "", &expect!["staging.yaml:18:3: `image.credentials` is not set here and gitlab/registry in Terraform"]);
+    check(
+        "  credentials: {secret: gitlab/registry}\n",
+        "",
+        &expect!["staging.yaml:18:3: `image.credentials` is not set here and gitlab/registry in Terraform"],
+    );
     check(
         "alarms: [task-tracker-errors, task-tracker-p95]",
         "alarms: [task-tracker-p95]",
-        &expect!["staging.yaml:48:9: `alarms` is task-tracker-p95 here and task-tracker-errors, task-tracker-p95 in Terraform"],
+        &expect![
+            "staging.yaml:48:9: `alarms` is task-tracker-p95 here and task-tracker-errors, task-tracker-p95 in Terraform"
+        ],
     );
 }
 
@@ -103,6 +125,7 @@ fn a_plan_says_the_same_as_the_outputs() {
 #[test]
 fn a_file_that_is_something_else() {
     expect!["FILE has no output `tt_ops`; write it in a root of infrastructure/terraform with `terraform output -json` or `terraform show -json PLAN`"].assert_eq(&told("{}"));
-    expect!["FILE is not JSON; write it with `terraform output -json` or `terraform show -json PLAN`"].assert_eq(&told("resource \"aws_s3_bucket\""));
+    expect!["FILE is not JSON; write it with `terraform output -json` or `terraform show -json PLAN`"]
+        .assert_eq(&told("resource \"aws_s3_bucket\""));
     expect!["could not read FILE"].assert_eq(&compare(Path::new(FILES), "staging", Path::new("no/such.json")));
 }

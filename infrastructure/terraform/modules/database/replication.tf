@@ -6,7 +6,7 @@ module "backup_key" {
   count  = var.backup_region == null ? 0 : 1
 
   region      = var.backup_region
-  name        = "${var.identifier}-backups"
+  name        = "${var.identifier}-backup"
   description = "Backups of ${var.identifier} from ${data.aws_region.current.region}"
 }
 
