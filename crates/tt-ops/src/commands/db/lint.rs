@@ -11,13 +11,13 @@ pub(crate) fn run(args: &cli::DbLint, reporter: &Reporter) -> Result<Exit, Failu
         .hint("give the folder with NNNN_name.up.sql and NNNN_name.down.sql files")
     };
     let files = tt_migrate::folder(&args.folder).map_err(unreadable)?;
-    let migrations = tt_migrate::load(files).map_err(refused)?;
+    let migrations = tt_migrate::load(files).map_err(|unloadable| refused(&unloadable))?;
     let findings = tt_migrate::lint(&migrations);
     reporter.linted(&args.folder, migrations.iter().count(), &findings);
     Ok(if findings.is_empty() { Exit::Done } else { Exit::Refused })
 }
 
-fn refused(unloadable: tt_migrate::Unloadable) -> Failure {
+fn refused(unloadable: &tt_migrate::Unloadable) -> Failure {
     let mut hints: Vec<String> = Vec::new();
     for problem in &unloadable.problems {
         let hint = problem.fault.hint();
