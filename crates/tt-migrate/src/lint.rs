@@ -17,8 +17,10 @@ use crate::{
     words::{cut, line},
 };
 
-/// Not ours to ask for: the session sets timeouts, and what `if not exists` would skip the engine reconciles.
-const EXCLUDED: [Rule; 3] = [
+/// Not ours to ask for: the session sets timeouts, what `if not exists` would skip the engine reconciles, and a `smallint` is
+/// chosen for what cannot grow.
+const EXCLUDED: [Rule; 4] = [
+    Rule::PreferBigintOverSmallint,
     Rule::RequireLockTimeout,
     Rule::RequireStatementTimeout,
     Rule::PreferRobustStmts,
