@@ -40,7 +40,8 @@ fn engine(test: &str) -> Option<PathBuf> {
 
 fn skipped(test: &str, why: &str) -> Option<PathBuf> {
     // Past the test's captured output: nobody should believe that this ran.
-    writeln!(std::io::stderr(), "SKIPPED {test}: {why}").unwrap();
+    let mut out = std::io::stderr();
+    writeln!(out, "SKIPPED {test}: {why}").unwrap();
     None
 }
 

@@ -29,6 +29,7 @@ struct Stage {
 }
 
 /// An image as a folder, and what it says about itself.
+#[derive(Debug)]
 struct Unpacked {
     rootfs: PathBuf,
     image: ImageDescription,
