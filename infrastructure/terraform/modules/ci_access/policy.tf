@@ -37,9 +37,9 @@ locals {
         Sid      = "RevisionTags"
         Effect   = "Allow"
         Action   = "ecs:TagResource"
-        Resource = ["${local.ecs}:task-definition/${var.family}:*", "${local.ecs}:task/${var.cluster_name}/*"]
+        Resource = "${local.ecs}:task-definition/${var.family}:*"
         Condition = {
-          StringEquals = { "ecs:CreateAction" = ["RegisterTaskDefinition", "RunTask"] }
+          StringEquals = { "ecs:CreateAction" = "RegisterTaskDefinition" }
         }
       },
       {
