@@ -18,7 +18,7 @@ use crate::{
     config::{DatabaseUrl, Settings},
     health,
     lifecycle::Lifecycle,
-    migrate,
+    migrate, schema,
     service::Service,
 };
 
@@ -73,6 +73,13 @@ pub fn program(dress: impl FnOnce(Router) -> Router) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The program of a release whose schema goes further: these migrations, each a file's name and its text, come after those
+/// of the service.
+pub fn program_with_migrations(files: &'static [(&'static str, &'static str)]) -> ExitCode {
+    schema::add(files);
+    program(|routes| routes)
 }
 
 fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<ExitCode, Failure> {

@@ -38,7 +38,7 @@ mod text;
 mod version;
 mod write;
 
-pub use command::program;
+pub use command::{program, program_with_migrations};
 pub use config::{DatabaseUrl, MissingDatabaseUrl, Settings};
 pub use lifecycle::Lifecycle;
 pub use openapi::document as openapi_document;

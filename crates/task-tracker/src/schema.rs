@@ -3,7 +3,7 @@
 //! Reads only. Bringing the schema there is `migrate`'s work, and is never done at boot: during a blue-green overlap
 //! two releases serve on one schema.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use sqlx::PgPool;
 use tokio::time::Instant;
@@ -12,6 +12,9 @@ use tt_migrate::{File, Migrations, Unfit, Unloadable};
 use crate::database::Database;
 
 include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+
+/// Migrations that a program built on this library adds to its own; said once, before anything reads them.
+static MORE: OnceLock<&'static [(&'static str, &'static str)]> = OnceLock::new();
 
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -46,9 +49,15 @@ pub enum Unread {
     Look(Box<tt_migrate::Failure>),
 }
 
+/// Makes these files, each a name and a text, part of this release. A second call changes nothing.
+pub(crate) fn add(files: &'static [(&'static str, &'static str)]) {
+    MORE.get_or_init(|| files);
+}
+
 /// The migrations that are part of this release.
 pub(crate) fn migrations() -> Result<Migrations, Unloadable> {
-    tt_migrate::load(FILES.iter().map(|(name, text)| File::new(*name, *text)))
+    let more = MORE.get().copied().unwrap_or_default();
+    tt_migrate::load(FILES.iter().chain(more).map(|(name, text)| File::new(*name, *text)))
 }
 
 /// Accepts the schema this release needs and any newer one that left it what it uses; waits a while for a database that is

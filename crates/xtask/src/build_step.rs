@@ -13,7 +13,7 @@ use crate::{
     say,
 };
 
-/// The tool, the local AWS, the service, and a really bad release of it.
+/// The tool, the local AWS, the service, and two more releases of it: one that needs more of the schema, and a really bad one.
 pub(crate) fn programs(place: &Place, interrupt: &Interrupt) -> Result<(), Failure> {
     let started = Instant::now();
     let packages = [
@@ -28,7 +28,7 @@ pub(crate) fn programs(place: &Place, interrupt: &Interrupt) -> Result<(), Failu
     command
         .args(["build", "--locked", "--profile", PROFILE])
         .args(packages)
-        .args(["--bins", "--example", "faulty_release"])
+        .args(["--bins", "--example", "faulty_release", "--example", "next_release"])
         .current_dir(place.root())
         .stdin(Stdio::null());
     Child::start("cargo build", command)?.succeed(interrupt)?;

@@ -16,6 +16,8 @@ pub(crate) struct Release {
 enum Program {
     /// The service.
     Service,
+    /// The service with migrations of its own.
+    Next,
     /// A program of its own that is the service, but answers a share of requests with 500.
     Faulty,
 }
@@ -26,6 +28,14 @@ impl Release {
         Self {
             name: name.into(),
             program: Program::Service,
+        }
+    }
+
+    /// The service with a schema that goes further, under this name.
+    pub(crate) fn next(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            program: Program::Next,
         }
     }
 
@@ -45,6 +55,7 @@ impl Release {
     pub(crate) fn push_built(&self, images: &Images, interrupt: &Interrupt) -> Result<(), Failure> {
         match self.program {
             Program::Service => images.push_good(&self.name, interrupt),
+            Program::Next => images.push_next(&self.name, interrupt),
             Program::Faulty => images.push_bad(&self.name, interrupt),
         }
     }
@@ -53,6 +64,7 @@ impl Release {
     pub(crate) fn push(&self, place: &Place, interrupt: &Interrupt) -> Result<(), Failure> {
         let program = match self.program {
             Program::Service => place.program("task-tracker"),
+            Program::Next => place.program("examples").join("next_release"),
             Program::Faulty => place.program("examples").join("faulty_release"),
         };
         let image = format!("{}/task-tracker:{}", ports::SANDBOX, self.name);

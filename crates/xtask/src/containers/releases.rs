@@ -1,10 +1,13 @@
 //! Releases as CI builds them: by buildah, from the Dockerfile, pushed to the registry that ECS pulls from.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::{failure::Failure, interrupt::Interrupt, place::Place, ports, say};
 
-use super::{buildah::Buildah, static_build};
+use super::{
+    buildah::Buildah,
+    static_build::{self, Releases},
+};
 
 const TARGET: &str = "task-tracker";
 
@@ -12,27 +15,29 @@ const TARGET: &str = "task-tracker";
 #[derive(Debug)]
 pub(crate) struct Images {
     buildah: Buildah,
-    good: PathBuf,
-    bad: PathBuf,
+    releases: Releases,
 }
 
 impl Images {
-    /// Builds the service and its really bad release, statically.
+    /// Builds the service and the other releases, statically.
     pub(crate) fn prepare(place: &Place, folder: &Path, interrupt: &Interrupt) -> Result<Self, Failure> {
-        let (good, bad) = static_build::releases(place, folder, interrupt)?;
+        let releases = static_build::releases(place, folder, interrupt)?;
         Ok(Self {
             buildah: Buildah::with_storage(place, folder.join("storage")),
-            good,
-            bad,
+            releases,
         })
     }
 
     pub(crate) fn push_good(&self, release: &str, interrupt: &Interrupt) -> Result<(), Failure> {
-        self.push(&self.good, release, interrupt)
+        self.push(&self.releases.good, release, interrupt)
+    }
+
+    pub(crate) fn push_next(&self, release: &str, interrupt: &Interrupt) -> Result<(), Failure> {
+        self.push(&self.releases.next, release, interrupt)
     }
 
     pub(crate) fn push_bad(&self, release: &str, interrupt: &Interrupt) -> Result<(), Failure> {
-        self.push(&self.bad, release, interrupt)
+        self.push(&self.releases.bad, release, interrupt)
     }
 
     fn push(&self, context: &Path, release: &str, interrupt: &Interrupt) -> Result<(), Failure> {

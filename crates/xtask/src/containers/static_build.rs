@@ -18,6 +18,17 @@ use crate::{
 /// The public authorities of Debian's ca-certificates.
 const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
+/// What the images of releases are built from, a folder each.
+#[derive(Debug)]
+pub(super) struct Releases {
+    /// The service.
+    pub(super) good: PathBuf,
+    /// The service whose schema goes further.
+    pub(super) next: PathBuf,
+    /// The really bad one.
+    pub(super) bad: PathBuf,
+}
+
 /// A folder with everything that the Dockerfile's stage `prebuilt` takes for both images.
 pub(super) fn context(place: &Place, folder: &Path, interrupt: &Interrupt) -> Result<PathBuf, Failure> {
     build(place, &["--package", "task-tracker", "--bins"], interrupt)?;
@@ -34,16 +45,22 @@ pub(super) fn context(place: &Place, folder: &Path, interrupt: &Interrupt) -> Re
     lay_out(place, &folder.join("context"), &programs)
 }
 
-/// The same for the service's image alone: one with the service, and one with the really bad release in its place.
-pub(super) fn releases(place: &Place, folder: &Path, interrupt: &Interrupt) -> Result<(PathBuf, PathBuf), Failure> {
-    let package = ["--package", "task-tracker", "--bins", "--example", "faulty_release"];
+/// The same for the service's image alone: one with the service, and one with each of the other releases in its place.
+pub(super) fn releases(place: &Place, folder: &Path, interrupt: &Interrupt) -> Result<Releases, Failure> {
+    let examples = ["--example", "faulty_release", "--example", "next_release"];
+    let package: Vec<&str> = ["--package", "task-tracker", "--bins"]
+        .into_iter()
+        .chain(examples)
+        .collect();
     build(place, &package, interrupt)?;
     let good = [(program(place, "task-tracker"), "task-tracker")];
     let bad = [(program(place, "examples/faulty_release"), "task-tracker")];
-    Ok((
-        lay_out(place, &folder.join("good"), &good)?,
-        lay_out(place, &folder.join("bad"), &bad)?,
-    ))
+    let next = [(program(place, "examples/next_release"), "task-tracker")];
+    Ok(Releases {
+        good: lay_out(place, &folder.join("good"), &good)?,
+        next: lay_out(place, &folder.join("next"), &next)?,
+        bad: lay_out(place, &folder.join("bad"), &bad)?,
+    })
 }
 
 /// Builds static programs. A target of its own keeps the flag away from build scripts and macros, which must load libraries.

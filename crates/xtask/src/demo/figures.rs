@@ -1,5 +1,7 @@
 //! The figures of a story: `target/demo/report.json`.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::story::{BAD, TAKEN_BACK, Told};
@@ -14,6 +16,8 @@ pub(super) struct Figures {
     pub(super) lost_writes: u64,
     pub(super) p99_ms: f64,
     pub(super) deploy_seconds: f64,
+    /// A restore beside, the look into it, and its deletion.
+    pub(super) drill_seconds: f64,
     /// Absent when a signal ended it.
     pub(super) bad_release_exit_code: Option<i32>,
     /// From the start of the process until the last request left that reached the release.
@@ -33,10 +37,15 @@ impl Figures {
             failed_during_bad_canary: load.failed_by(BAD),
             lost_writes: load.lost_writes,
             p99_ms: load.latency.p99_ms,
-            deploy_seconds: (told.deploy.as_secs_f64() * 10.0).round() / 10.0,
+            deploy_seconds: tenths(told.deploy),
+            drill_seconds: tenths(told.drill),
             bad_release_exit_code: told.bad_exit.code(),
             rollback_seconds,
             machine,
         })
     }
+}
+
+fn tenths(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10.0).round() / 10.0
 }

@@ -38,6 +38,8 @@ const REQUESTS: u32 = 24_000;
 pub(super) struct Told {
     /// How long the deploy of the canary took.
     pub(super) deploy: Duration,
+    /// How long the drill took, the deletion of the copy included.
+    pub(super) drill: Duration,
     /// How the deploy of the bad release ended.
     pub(super) bad_exit: ExitStatus,
     /// When the rollback was typed.
@@ -61,9 +63,9 @@ pub(super) fn tell(place: &Place, folder: &Path, staging: &Staging, interrupt: &
     let tool = local.tool();
     for release in [
         Release::good(FIRST),
-        Release::good(CANARY),
+        Release::next(CANARY),
         Release::bad(BAD),
-        Release::good(TAKEN_BACK),
+        Release::next(TAKEN_BACK),
     ] {
         match staging {
             Staging::Processes => release.push(place, interrupt)?,
@@ -75,7 +77,7 @@ pub(super) fn tell(place: &Place, folder: &Path, staging: &Staging, interrupt: &
         "Act 2: the first release",
         "Nobody is served yet, so 1.0.0 goes to everybody at once, after its migrations and a smoke test.",
     );
-    must_succeed(tool.deploy(FIRST, interrupt)?, FIRST)?;
+    must_succeed(tool.deploy(FIRST, interrupt)?, "the first deploy")?;
 
     say::act(
         "Act 3: users",
@@ -89,13 +91,15 @@ pub(super) fn tell(place: &Place, folder: &Path, staging: &Staging, interrupt: &
 
     let deploy = canary(tool, interrupt)?;
     load.goes_on()?;
+    let drill = drill(tool, interrupt)?;
+    load.goes_on()?;
     let bad_exit = bad_release(tool, interrupt)?;
     load.goes_on()?;
     let rollback_started_unix_ms = rollback(tool, interrupt)?;
     load.goes_on()?;
 
     say::act(
-        "Act 7: the reckoning",
+        "Act 8: the reckoning",
         "A few more seconds of users, then every acknowledged write is read back.",
     );
     interrupt.pause(load.time_until(REQUESTS).max(Duration::from_secs(3)))?;
@@ -103,6 +107,7 @@ pub(super) fn tell(place: &Place, folder: &Path, staging: &Staging, interrupt: &
     say::line("  The sandbox ends, and leaves nothing behind:");
     Ok(Told {
         deploy,
+        drill,
         bad_exit,
         rollback_started_unix_ms,
         load,
@@ -112,17 +117,34 @@ pub(super) fn tell(place: &Place, folder: &Path, staging: &Staging, interrupt: &
 fn canary(tool: &Tool, interrupt: &Interrupt) -> Result<Duration, Failure> {
     say::act(
         "Act 4: a canary",
-        "1.1.0 gets a tenth of the requests. Its errors and latency are measured; only then does it get the rest.\n\
+        "1.1.0 needs more of the schema: a column, an index, and a value for old rows. They come first, while users write.\n\
+         Then it gets a tenth of the requests. Its errors and latency are measured; only then does it get the rest.\n\
          Both releases stay through the bake, then the old tasks end.",
     );
     let started = Instant::now();
-    must_succeed(tool.deploy(CANARY, interrupt)?, CANARY)?;
+    must_succeed(tool.deploy(CANARY, interrupt)?, "the canary deploy")?;
+    Ok(started.elapsed())
+}
+
+/// How long it took from the restore to the last answer about the copy.
+fn drill(tool: &Tool, interrupt: &Interrupt) -> Result<Duration, Failure> {
+    say::act(
+        "Act 5: a backup, and the proof of it",
+        "A snapshot is taken while users write. Then the newest moment is restored beside, looked into, and deleted again:\n\
+         a backup that was never restored is none.",
+    );
+    must_succeed(tool.run(&["backup", "local", "create"], interrupt)?, "the backup")?;
+    let started = Instant::now();
+    let arguments = [
+        "restore", "local", "--to", "latest", "--as", "drill", "--drill", "--yes",
+    ];
+    must_succeed(tool.run(&arguments, interrupt)?, "the drill")?;
     Ok(started.elapsed())
 }
 
 fn bad_release(tool: &Tool, interrupt: &Interrupt) -> Result<ExitStatus, Failure> {
     say::act(
-        "Act 5: a bad release",
+        "Act 6: a bad release",
         "1.1.1 is healthy by its health check but answers a fifth of all API requests with 500.\n\
          The analysis must notice while only a tenth of the users can meet it, and take it back.",
     );
@@ -137,7 +159,7 @@ fn bad_release(tool: &Tool, interrupt: &Interrupt) -> Result<ExitStatus, Failure
 /// Gives back when the rollback was typed.
 fn rollback(tool: &Tool, interrupt: &Interrupt) -> Result<u64, Failure> {
     say::act(
-        "Act 6: a change of mind",
+        "Act 7: a change of mind",
         "1.2.0 is good and gets all requests. While it bakes, somebody types `tt-ops rollback` elsewhere.",
     );
     let arguments = [
@@ -196,14 +218,11 @@ fn until_it_bakes(facts: &Receiver<Fact>, interrupt: &Interrupt) -> Result<(), F
     }
 }
 
-fn must_succeed(status: ExitStatus, release: &str) -> Result<(), Failure> {
+fn must_succeed(status: ExitStatus, what: &str) -> Result<(), Failure> {
     if status.success() {
         Ok(())
     } else {
-        Err(Failure::Story(format!(
-            "the deploy of {release} ended with {}",
-            ending(status)
-        )))
+        Err(Failure::Story(format!("{what} ended with {}", ending(status))))
     }
 }
 

@@ -83,6 +83,10 @@ fn what_operators_saw(figures: &Figures, load: &Report) -> Vec<Row> {
     };
     vec![
         Row::told("canary deploy of 1.1.0", format!("{:.1} s", figures.deploy_seconds)),
+        Row::told(
+            "restore drill of the database",
+            format!("{:.1} s", figures.drill_seconds),
+        ),
         Row {
             what: "exit code of the bad release",
             figure: code.map_or_else(|| "none".to_owned(), |code| code.to_string()),
@@ -224,6 +228,7 @@ mod tests {
     fn told(load: Report, exit_code: i32) -> Told {
         Told {
             deploy: Duration::from_millis(31_449),
+            drill: Duration::from_millis(8_750),
             bad_exit: ExitStatus::from_raw(exit_code << 8),
             rollback_started_unix_ms: 80_000,
             load,
@@ -248,6 +253,7 @@ mod tests {
               "lost_writes": 0,
               "p99_ms": 8.5,
               "deploy_seconds": 31.4,
+              "drill_seconds": 8.8,
               "bad_release_exit_code": 6,
               "rollback_seconds": 0.25,
               "machine": {
@@ -277,6 +283,7 @@ mod tests {
               median answer                              1.0 ms
               99 % answered within                       8.5 ms
               canary deploy of 1.1.0                     31.4 s
+              restore drill of the database               8.8 s
               exit code of the bad release                    6  ok    6
               requests that the bad release met          10,000
               rollback, typed to last request           0.250 s  ok    at most 1 s

@@ -1,0 +1,2 @@
+-- tt: phase=expand
+alter table tasks drop column estimate_minutes;

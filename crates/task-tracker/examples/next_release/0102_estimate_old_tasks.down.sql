@@ -1,0 +1,2 @@
+-- tt: phase=backfill
+-- Nothing to take back: the column goes with its own migration.
