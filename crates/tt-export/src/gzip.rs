@@ -152,6 +152,8 @@ mod tests {
     }
 
     proptest! {
+        // Each case packs up to a megabyte, unoptimised.
+        #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
         fn what_was_packed_comes_back_and_a_changed_byte_is_noticed(
             chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..70_000), 0..12),

@@ -13,7 +13,8 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tt_export::DatabaseUrl;
 use uuid::Uuid;
 
-const KEEPER: &str = "trap '' INT TERM HUP\n\"$@\" >/dev/null 2>&1 &\nserver=$!\nread -r _\nkill -QUIT $server; wait $server; rm -rf \"$FOLDER\"\n";
+/// Background jobs of a shell ignore QUIT until they set their own answer, so TERM comes first.
+const KEEPER: &str = "trap '' INT TERM HUP\n\"$@\" >/dev/null 2>&1 &\nserver=$!\nread -r _\nkill -TERM $server; kill -QUIT $server; wait $server; rm -rf \"$FOLDER\"\n";
 const PATIENCE: Duration = Duration::from_mins(1);
 
 struct Cluster {
@@ -102,6 +103,9 @@ fn start() -> Cluster {
         .env("FOLDER", &folder)
         .current_dir("/")
         .stdin(Stdio::piped())
+        // Else the server would hold open what the test prints into.
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let deadline = Instant::now() + PATIENCE;
@@ -164,8 +168,17 @@ fn programs() -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     let packaged = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let packaged = packaged.map(|version| version.path().join("bin"));
-    env::split_paths(&path)
+    // PATH may have links to some of the programs only; the others are beside what they lead to.
+    let linked = env::split_paths(&path).filter_map(|folder| {
+        let program = folder.join("postgres").canonicalize().ok()?;
+        program.parent().map(Path::to_owned)
+    });
+    linked
         .chain(packaged)
-        .find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+        .find(|folder| {
+            ["initdb", "postgres", "pg_isready"]
+                .iter()
+                .all(|name| folder.join(name).exists())
+        })
         .expect("PostgreSQL is needed for this test: apt-get install postgresql")
 }
