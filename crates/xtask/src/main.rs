@@ -12,6 +12,7 @@ mod deny;
 mod events;
 mod failure;
 mod http;
+mod infrastructure;
 mod interrupt;
 mod load;
 mod local;
@@ -46,11 +47,13 @@ enum Chore {
     /// Find what the demo and the tests need, and install what is missing with apt-get
     Setup,
     /// Tell the whole story under load: releases, a bad release, a rollback; ends by itself
-    Demo,
+    Demo(demo::Options),
     /// Start an environment with release 1.0.0 at 127.0.0.1:8080 and leave it running
     Up,
     /// End what `up` started
     Down,
+    /// Prove what can be proven of the Terraform code without an account
+    TestInfrastructure,
     /// Hold the dependencies against deny.toml, when cargo-deny is there
     Deny,
     /// Hold Dockerfiles, Compose, Kubernetes and monitoring files against the programs that will read them
@@ -79,9 +82,10 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     let interrupt = Interrupt::listen()?;
     match &cli.chore {
         Chore::Setup => setup::everything(&interrupt).map(|()| ExitCode::SUCCESS),
-        Chore::Demo => demo::run(&place, &interrupt),
+        Chore::Demo(options) => demo::run(&place, &interrupt, *options),
         Chore::Up => up::up(&place, &interrupt).map(|()| ExitCode::SUCCESS),
         Chore::Down => up::down(&place, &interrupt).map(|()| ExitCode::SUCCESS),
+        Chore::TestInfrastructure => infrastructure::run(&place, &interrupt).map(|()| ExitCode::SUCCESS),
         Chore::Deny => deny::run(&place, &interrupt).map(|()| ExitCode::SUCCESS),
         Chore::CheckManifests => manifests::run(&place, &interrupt).map(|()| ExitCode::SUCCESS),
         Chore::VerifyContainers(options) => containers::verify(&place, &interrupt, options).map(|()| ExitCode::SUCCESS),
