@@ -140,15 +140,15 @@ mod tests {
 
     fn pack(chunks: &[Vec<u8>]) -> (Vec<u8>, Part, u64) {
         let mut packer = Packer::new();
-        let mut packed = Vec::new();
+        let mut whole = Vec::new();
         for chunk in chunks {
             if let Some(ready) = packer.push(chunk).unwrap() {
-                packed.extend_from_slice(&ready);
+                whole.extend_from_slice(&ready);
             }
         }
         let (rest, part, lines) = packer.finish("p".to_owned()).unwrap();
-        packed.extend_from_slice(&rest);
-        (packed, part, lines)
+        whole.extend_from_slice(&rest);
+        (whole, part, lines)
     }
 
     proptest! {
@@ -162,7 +162,7 @@ mod tests {
             let (mut packed, part, lines) = pack(&chunks);
             let whole = chunks.concat();
             prop_assert_eq!(part.bytes, packed.len() as u64);
-            prop_assert_eq!(lines, whole.iter().filter(|byte| **byte == b'\n').count() as u64);
+            prop_assert_eq!(lines, whole.split(|byte| *byte == b'\n').count() as u64 - 1);
             let mut unpacker = Unpacker::new();
             let mut back = unpacker.push(&packed).unwrap();
             let (rest, checked) = unpacker.finish(&part).unwrap();
