@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use tt_environment::LoadError;
-use tt_execute::{PortError, PortErrorKind};
+use tt_execute::{Halt, PortError, PortErrorKind};
 use tt_plan::Refusals;
 
 use crate::exit::Exit;
@@ -74,6 +74,15 @@ impl From<PortError> for Failure {
             exit,
             what: vec![chain(&error)],
             hints,
+        }
+    }
+}
+
+impl From<Halt> for Failure {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Port(error) => Self::from(error),
+            other => Self::new(Exit::Failed, chain(&other)),
         }
     }
 }

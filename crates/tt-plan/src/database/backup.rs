@@ -1,6 +1,6 @@
 //! A snapshot of the database, its copy in a second Region, and the replication of the automated backups there.
 
-use tt_environment::{BackupPolicy, Environment, SnapshotName};
+use tt_environment::{BackupCopy, BackupPolicy, Environment, SnapshotName};
 
 use super::{
     mark::{Mark, Purpose},
@@ -14,14 +14,28 @@ use crate::{
     refusal::{Refusal, Refusals},
 };
 
-/// Plans a snapshot named `snapshot`, and all that the environment's policy adds to it.
+/// How much of the policy a backup follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it, the second Region included.
+    Policy,
+    /// A snapshot and nothing else: somebody waits for it.
+    SnapshotAlone,
+}
+
+/// Plans a snapshot named `snapshot`, and what the environment's policy adds to it.
 pub fn backup(
     environment: &Environment,
     observed: &DatabaseObserved,
     snapshot: &SnapshotName,
+    extent: Extent,
 ) -> Result<DatabasePlan, Refusals> {
     let policy = policy(environment)?;
-    Refusals::none_or(refusals(environment, policy, observed, snapshot))?;
+    let copy = match extent {
+        Extent::Policy => policy.copy.as_ref(),
+        Extent::SnapshotAlone => None,
+    };
+    Refusals::none_or(refusals(environment, copy, observed, snapshot))?;
     let mark = Mark::new(&environment.name, Purpose::Backup);
     let instance = &observed.source;
     let mut steps = vec![DatabaseStep::TakeSnapshot {
@@ -29,7 +43,7 @@ pub fn backup(
         snapshot: snapshot.clone(),
         mark: mark.clone(),
     }];
-    if let Some(copy) = &policy.copy {
+    if let Some(copy) = copy {
         steps.push(DatabaseStep::CopySnapshot {
             snapshot: snapshot.clone(),
             to: copy.region.clone(),
@@ -69,7 +83,7 @@ pub(super) fn policy(environment: &Environment) -> Result<&BackupPolicy, Refusal
 
 fn refusals(
     environment: &Environment,
-    policy: &BackupPolicy,
+    copy: Option<&BackupCopy>,
     observed: &DatabaseObserved,
     snapshot: &SnapshotName,
 ) -> Vec<Refusal> {
@@ -94,7 +108,7 @@ fn refusals(
             quota: QUOTA,
         });
     }
-    let keyless = policy.copy.as_ref().is_some_and(|copy| copy.kms_key.is_none());
+    let keyless = copy.is_some_and(|copy| copy.kms_key.is_none());
     if keyless && source.encryption != Encryption::Plain {
         refuse(DatabaseRefusal::NoKeyAbroad);
     }

@@ -16,7 +16,7 @@ mod status;
 mod step;
 mod verify;
 
-pub use backup::backup;
+pub use backup::{Extent, backup};
 pub use drill::{DRILL_VERSION, DrillOutcome, DrillRecord};
 pub use examination::{Amcheck, AppliedMigration, Examination, ExaminationFinding, TableCount, Verdict, compare};
 pub use mark::{Mark, Purpose};

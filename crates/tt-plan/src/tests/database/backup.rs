@@ -5,7 +5,7 @@ use tt_environment::KmsKey;
 
 use super::world::{a_snapshot, an_instance, check, environment, mark, observed, snapshot_name, tested};
 use crate::{
-    database::{Encryption, InstanceStatus, Purpose, SnapshotStatus, backup, prune},
+    database::{Encryption, Extent, InstanceStatus, Purpose, SnapshotStatus, backup, prune},
     tests::world::NOW,
 };
 
@@ -13,18 +13,21 @@ use crate::{
 fn a_backup_is_copied_and_the_replication_is_there() {
     let name = snapshot_name("db-2");
     check(
-        backup(&environment(), &observed(), &name),
+        backup(&environment(), &observed(), &name, Extent::Policy),
         &expect!["take-snapshot db-2; copy-snapshot db-2 to eu-west-1"],
     );
     let mut fresh = observed();
     fresh.abroad = None;
     check(
-        backup(&environment(), &fresh, &name),
+        backup(&environment(), &fresh, &name, Extent::Policy),
         &expect!["take-snapshot db-2; copy-snapshot db-2 to eu-west-1; replicate-backups to eu-west-1"],
     );
     let mut alone = environment();
     alone.database.as_mut().unwrap().backup.as_mut().unwrap().copy = None;
-    check(backup(&alone, &observed(), &name), &expect!["take-snapshot db-2"]);
+    check(
+        backup(&alone, &observed(), &name, Extent::Policy),
+        &expect!["take-snapshot db-2"],
+    );
 }
 
 #[test]
@@ -34,7 +37,7 @@ fn what_speaks_against_a_backup_is_said_at_once() {
     observed.source.encryption = Encryption::Kms(None);
     observed.manual_snapshots = 100;
     check(
-        backup(&environment(), &observed, &snapshot_name("db-1")),
+        backup(&environment(), &observed, &snapshot_name("db-1"), Extent::Policy),
         &expect![
             "refused: database instance `db` is modifying, so no snapshot can be taken of it; a snapshot `db-1` exists already; the account has 100 manual snapshots in this Region, and AWS allows 100; the database is encrypted, and its key does not leave the Region: the copy needs a key over there"
         ],
@@ -49,7 +52,7 @@ fn a_key_abroad_lifts_the_refusal() {
     let mut observed = observed();
     observed.source.encryption = Encryption::Kms(None);
     check(
-        backup(&environment, &observed, &snapshot_name("db-2")),
+        backup(&environment, &observed, &snapshot_name("db-2"), Extent::Policy),
         &expect!["take-snapshot db-2; copy-snapshot db-2 to eu-west-1"],
     );
 }
@@ -59,7 +62,7 @@ fn the_quota_is_announced_before_it_is_reached() {
     let mut observed = observed();
     observed.manual_snapshots = 80;
     check(
-        backup(&environment(), &observed, &snapshot_name("db-2")),
+        backup(&environment(), &observed, &snapshot_name("db-2"), Extent::Policy),
         &expect!["take-snapshot db-2; copy-snapshot db-2 to eu-west-1 [NearQuota { snapshots: 80, quota: 100 }]"],
     );
 }
@@ -69,7 +72,7 @@ fn without_a_policy_there_is_nothing_to_go_by() {
     let mut environment = environment();
     environment.database.as_mut().unwrap().backup = None;
     check(
-        backup(&environment, &observed(), &snapshot_name("db-2")),
+        backup(&environment, &observed(), &snapshot_name("db-2"), Extent::Policy),
         &expect!["refused: the environment does not say how the database is backed up"],
     );
     environment.database = None;

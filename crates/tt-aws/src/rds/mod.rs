@@ -1,0 +1,9 @@
+//! Amazon RDS: instances, snapshots, point in time, the second Region.
+
+mod backups;
+mod instance;
+mod observe;
+mod snapshot;
+mod tags;
+
+pub use backups::AwsBackups;
