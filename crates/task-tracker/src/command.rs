@@ -1,4 +1,4 @@
-//! The command line: `serve` and `migrate`, the tracing they print, and the exit code they end with.
+//! The command line: `serve`, `migrate` and `health`, the tracing they print, and the exit code they end with.
 
 use std::{
     error::Error,
@@ -9,11 +9,15 @@ use std::{
 
 use axum::Router;
 use clap::{Parser, Subcommand, ValueEnum};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
+};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
     config::{DatabaseUrl, Settings, seconds},
+    health,
     lifecycle::Lifecycle,
     migrate,
     service::Service,
@@ -57,6 +61,8 @@ enum Command {
         #[arg(long = "wait-seconds", env = "MIGRATE_WAIT_SECONDS", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
         wait: Duration,
     },
+    /// Ask the service of this container whether it lives, for health checks where there is no shell; needs no database
+    Health(health::Question),
 }
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -76,12 +82,15 @@ pub fn program(dress: impl FnOnce(Router) -> Router) -> ExitCode {
 
 fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<(), Failure> {
     log(&cli)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let url = DatabaseUrl::from_environment()?;
     match cli.command {
-        Command::Serve(settings) => runtime.block_on(serve(settings, &url, dress)),
-        Command::Migrate { wait } => runtime.block_on(bring_up(&url, wait)),
+        Command::Serve(settings) => runtime()?.block_on(serve(settings, &DatabaseUrl::from_environment()?, dress)),
+        Command::Migrate { wait } => runtime()?.block_on(bring_up(&DatabaseUrl::from_environment()?, wait)),
+        Command::Health(question) => Ok(health::ask(&question)?),
     }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
 async fn serve(settings: Settings, url: &DatabaseUrl, dress: impl FnOnce(Router) -> Router) -> Result<(), Failure> {

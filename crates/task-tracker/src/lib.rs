@@ -11,6 +11,7 @@ mod config;
 mod connection;
 mod database;
 mod extract;
+mod health;
 mod lifecycle;
 pub mod migrate;
 mod page;

@@ -55,6 +55,12 @@ pub(crate) enum Failure {
     Port { address: String, purpose: &'static str },
     #[error("{what} is missing and cannot be installed from here; as root, type: apt-get install {packages}")]
     Missing { what: String, packages: String },
+    #[error("{what} is missing; as root, type: apt-get install {packages}   or let this do it: {allow}")]
+    NotInstalled {
+        what: String,
+        packages: String,
+        allow: &'static str,
+    },
     #[error("could not ask the sandbox for {path}")]
     Ask {
         path: &'static str,
@@ -67,6 +73,10 @@ pub(crate) enum Failure {
         #[source]
         cause: serde_json::Error,
     },
+    #[error("{program} ended with {how}{}", indented(.said))]
+    Said { program: String, how: String, said: String },
+    #[error("{0}")]
+    Check(String),
     #[error("the story did not go as it must: {0}")]
     Story(String),
 }
@@ -84,4 +94,8 @@ impl Failure {
 
 fn see(log: Option<&PathBuf>) -> String {
     log.map_or_else(String::new, |log| format!("; what it said is in {}", log.display()))
+}
+
+fn indented(said: &str) -> String {
+    said.lines().flat_map(|line| ["\n    ", line]).collect()
 }

@@ -18,7 +18,8 @@ pub(crate) fn get<T: DeserializeOwned>(path: &'static str) -> Result<T, Failure>
     serde_json::from_slice(&body).map_err(|cause| Failure::Answer { path, cause })
 }
 
-fn fetch(address: &str, path: &str) -> io::Result<Vec<u8>> {
+/// The body of the answer to a GET; any status but 200 is an error.
+pub(crate) fn fetch(address: &str, path: &str) -> io::Result<Vec<u8>> {
     let address: SocketAddr = address.parse().map_err(io::Error::other)?;
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;

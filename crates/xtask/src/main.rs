@@ -6,6 +6,7 @@
 mod bench;
 mod build_step;
 mod child;
+mod containers;
 mod demo;
 mod deny;
 mod events;
@@ -15,9 +16,13 @@ mod interrupt;
 mod load;
 mod local;
 mod machine;
+mod manifests;
+mod on_path;
 mod place;
 mod ports;
+mod python;
 mod release;
+mod said;
 mod say;
 mod setup;
 mod up;
@@ -48,6 +53,13 @@ enum Chore {
     Down,
     /// Hold the dependencies against deny.toml, when cargo-deny is there
     Deny,
+    /// Hold Dockerfiles, Compose, Kubernetes and monitoring files against the programs that will read them
+    CheckManifests,
+    /// Build the container images, run them, and probe them
+    VerifyContainers(containers::Options),
+    /// Ask one question over HTTP; `verify-containers` does it from inside a container's network
+    #[command(hide = true)]
+    Fetch(containers::Fetch),
     /// Measure deploys, and compare them with the script that teams write
     BenchDeploy(bench::Options),
 }
@@ -71,6 +83,9 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Chore::Up => up::up(&place, &interrupt).map(|()| ExitCode::SUCCESS),
         Chore::Down => up::down(&place, &interrupt).map(|()| ExitCode::SUCCESS),
         Chore::Deny => deny::run(&place, &interrupt).map(|()| ExitCode::SUCCESS),
+        Chore::CheckManifests => manifests::run(&place, &interrupt).map(|()| ExitCode::SUCCESS),
+        Chore::VerifyContainers(options) => containers::verify(&place, &interrupt, options).map(|()| ExitCode::SUCCESS),
+        Chore::Fetch(question) => containers::fetch(question).map(|()| ExitCode::SUCCESS),
         Chore::BenchDeploy(options) => bench::run(&place, &interrupt, options).map(|()| ExitCode::SUCCESS),
     }
 }

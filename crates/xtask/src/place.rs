@@ -33,6 +33,11 @@ impl Place {
         &self.root
     }
 
+    /// Cargo's target folder.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// A program that [`crate::build_step`] built.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.target.join(PROFILE).join(name)

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{child::Child, failure::Failure, interrupt::Interrupt, say};
+use crate::{child::Child, failure::Failure, interrupt::Interrupt, on_path::is_there, say};
 
 /// Where Debian puts the server's programs, a folder for each version.
 const DEBIAN: &str = "/usr/lib/postgresql";
@@ -20,6 +20,53 @@ pub(crate) fn everything(interrupt: &Interrupt) -> Result<(), Failure> {
 /// For the demo: PostgreSQL.
 pub(crate) fn database(interrupt: &Interrupt) -> Result<(), Failure> {
     install(postgresql().as_slice(), interrupt)
+}
+
+/// Whether somebody agreed to an installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consent {
+    Given,
+    Missing,
+}
+
+/// For the verification of images: PostgreSQL, a builder and an engine. An engine is no small thing to find on one's machine,
+/// so it is installed only with consent.
+pub(crate) fn containers(consent: Consent, interrupt: &Interrupt) -> Result<(), Failure> {
+    if !rustix::process::geteuid().is_root() {
+        return Err(Failure::Check(
+            "an engine of this run's own needs root; type: sudo -E make verify-containers".to_owned(),
+        ));
+    }
+    let programs = [
+        ("buildah", "the builder of images", "buildah"),
+        ("dockerd", "the engine of containers", "docker.io"),
+        ("docker", "the engine's client", "docker.io"),
+        ("nsenter", "nsenter", "util-linux"),
+        ("setpriv", "setpriv", "util-linux"),
+    ];
+    let absent = programs
+        .into_iter()
+        .filter(|(program, ..)| !is_there(program))
+        .map(|(_, what, package)| Missing { what, package });
+    let missing: Vec<Missing> = postgresql().into_iter().chain(absent).collect();
+    if missing.is_empty() || consent == Consent::Given {
+        return install(&missing, interrupt);
+    }
+    let (what, packages) = named(&missing);
+    Err(Failure::NotInstalled {
+        what,
+        packages: packages.join(" "),
+        allow: "make verify-containers INSTALL=yes",
+    })
+}
+
+/// The folder of PostgreSQL's server programs, once they are there.
+pub(crate) fn server_programs_here() -> Result<PathBuf, Failure> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    server_programs(env::split_paths(&path).collect(), Path::new(DEBIAN)).ok_or_else(|| Failure::Missing {
+        what: "PostgreSQL's server".to_owned(),
+        packages: "postgresql".to_owned(),
+    })
 }
 
 /// Something that is not there, and the package that brings it.
@@ -82,12 +129,7 @@ fn install(missing: &[Missing], interrupt: &Interrupt) -> Result<(), Failure> {
     if missing.is_empty() {
         return Ok(());
     }
-    let what = missing
-        .iter()
-        .map(|missing| missing.what)
-        .collect::<Vec<_>>()
-        .join(" and ");
-    let packages: Vec<&str> = missing.iter().map(|missing| missing.package).collect();
+    let (what, packages) = named(missing);
     let Some(root) = root_prefix(interrupt)? else {
         return Err(Failure::Missing {
             what,
@@ -105,6 +147,14 @@ fn install(missing: &[Missing], interrupt: &Interrupt) -> Result<(), Failure> {
     ]
     .concat();
     apt_get(&root, &arguments, interrupt)
+}
+
+/// In words, and as packages, each once.
+fn named(missing: &[Missing]) -> (String, Vec<&'static str>) {
+    let what: Vec<&str> = missing.iter().map(|missing| missing.what).collect();
+    let mut packages: Vec<&str> = missing.iter().map(|missing| missing.package).collect();
+    packages.dedup();
+    (what.join(" and "), packages)
 }
 
 /// How to become root without being asked: not at all, with sudo, or there is no way.

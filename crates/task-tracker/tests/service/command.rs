@@ -101,9 +101,29 @@ async fn serve_ends_well_after_one_sigterm() {
     };
     let reply = Api::at(address).get("/readyz").await.expect(200);
     assert_eq!(reply.header("x-release"), "1.2.3");
+    assert_eq!(health_of(address).await, (Some(0), String::new()));
     terminate(&child).await;
     while within(lines.next_line()).await.unwrap().is_some() {}
     assert_eq!(within(child.wait()).await.unwrap().code(), Some(0));
+    let (code, complaint) = health_of(address).await;
+    assert_eq!(code, Some(1));
+    assert!(
+        complaint.starts_with(&format!("task-tracker: nobody answers at http://{address}/livez: ")),
+        "{complaint}"
+    );
+}
+
+/// As a platform asks: without a database. Exit code and standard error.
+async fn health_of(address: SocketAddr) -> (Option<i32>, String) {
+    let port = address.port().to_string();
+    let (code, _, complaint) = outcome(
+        task_tracker("")
+            .env_remove("DATABASE_URL")
+            .env("PORT", &port)
+            .arg("health"),
+    )
+    .await;
+    (code, complaint)
 }
 
 #[tokio::test]

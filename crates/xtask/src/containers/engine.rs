@@ -1,0 +1,126 @@
+//! A Docker engine for this run alone: its data under `target`, its socket in a temporary folder, no bridge, no firewall rules.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{self, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    child::Child,
+    failure::Failure,
+    interrupt::Interrupt,
+    local::log_file,
+    said::{ask, said},
+};
+
+use super::image::Image;
+
+const PATIENCE: Duration = Duration::from_mins(1);
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A running engine; dropping it ends it with all its containers, and removes what it kept.
+#[derive(Debug)]
+pub(super) struct Engine {
+    socket: PathBuf,
+    folders: [PathBuf; 2],
+    /// Nothing only while it is being dropped.
+    daemon: Option<Child>,
+}
+
+impl Engine {
+    pub(super) fn start(folder: &Path, interrupt: &Interrupt) -> Result<Self, Failure> {
+        // A socket's path has at most 107 bytes, so it cannot be wherever the repository is.
+        let run = env::temp_dir().join(format!("task-tracker-engine-{}", process::id()));
+        let data = folder.join("engine");
+        let log = folder.join("engine.log");
+        let socket = run.join("docker.sock");
+        for path in [&run, &data] {
+            fs::create_dir_all(path).map_err(|cause| Failure::Write {
+                path: path.clone(),
+                cause,
+            })?;
+        }
+        let (out, err) = log_file(&log)?;
+        let mut command = Command::new("dockerd");
+        command
+            .arg("--host")
+            .arg(format!("unix://{}", socket.display()))
+            .arg("--data-root")
+            .arg(&data)
+            .arg("--exec-root")
+            .arg(run.join("exec"))
+            .arg("--pidfile")
+            .arg(run.join("pid"))
+            .args(["--bridge=none", "--iptables=false", "--ip6tables=false"])
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err);
+        let daemon = Child::start("dockerd", command)?.logged(&log);
+        let mut engine = Self {
+            socket,
+            folders: [run, data],
+            daemon: Some(daemon),
+        };
+        engine.wait(interrupt)?;
+        Ok(engine)
+    }
+
+    fn wait(&mut self, interrupt: &Interrupt) -> Result<(), Failure> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let mut version = self.docker(&["version", "--format", "{{.Server.Version}}"]);
+            if ask("docker version", &mut version, interrupt)?.status.success() {
+                return Ok(());
+            }
+            if let Some(daemon) = &mut self.daemon
+                && let Some(status) = daemon.ended()?
+            {
+                return Err(daemon.failed(status));
+            }
+            if Instant::now() >= until {
+                return Err(Failure::TooLong {
+                    program: "dockerd".to_owned(),
+                    limit: PATIENCE,
+                });
+            }
+            interrupt.pause(LOOK)?;
+        }
+    }
+
+    /// A command of the client for this engine.
+    pub(super) fn docker(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("docker");
+        command
+            .args(arguments)
+            .env("DOCKER_HOST", format!("unix://{}", self.socket.display()));
+        command
+    }
+
+    pub(super) fn load(&self, image: &Image, interrupt: &Interrupt) -> Result<(), Failure> {
+        let mut load = self.docker(&["load", "--quiet", "--input"]);
+        load.arg(&image.archive);
+        said("docker load", &mut load, interrupt).map(drop)
+    }
+
+    /// A value of a container or an image, by a template of Go's.
+    pub(super) fn inspect(&self, object: &str, template: &str, interrupt: &Interrupt) -> Result<String, Failure> {
+        let mut inspect = self.docker(&["inspect", "--format", template, object]);
+        said("docker inspect", &mut inspect, interrupt)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let never = Interrupt::never();
+        let containers = said("docker ps", &mut self.docker(&["ps", "--all", "--quiet"]), &never);
+        for container in containers.unwrap_or_default().lines() {
+            let _gone = ask("docker rm", &mut self.docker(&["rm", "--force", container]), &never);
+        }
+        drop(self.daemon.take());
+        for folder in &self.folders {
+            let _left = fs::remove_dir_all(folder);
+        }
+    }
+}
