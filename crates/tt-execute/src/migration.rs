@@ -3,7 +3,9 @@
 use std::future::Future;
 
 use tt_environment::Environment;
-use tt_plan::{Arn, Fingerprint, Holder, MigrationImage, MigrationPlan, Outcome, RECORD_VERSION, Record, RecordId};
+use tt_plan::{
+    Arn, Command, Fingerprint, Holder, MigrationImage, MigrationPlan, Outcome, RECORD_VERSION, Record, RecordId,
+};
 
 use crate::{
     database::{Database, MigrationsEnded, On},
@@ -87,7 +89,9 @@ impl<W: Cloud, J: Journal, D: Database, K: Clock> Migration<'_, W, J, D, K> {
         let (task_definition, migrated) = self.run(plan, emit).await?;
         record.task_definition = Some(task_definition);
         record.schema = spoken::range(&migrated.ended.lines);
-        record.schema_changes.extend(spoken::removed(&migrated.ended.lines));
+        if plan.order.command() == Command::DbMigrate {
+            record.schema_changes.extend(spoken::removed(&migrated.ended.lines));
+        }
         Ok(migrated)
     }
 

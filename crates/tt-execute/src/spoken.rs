@@ -25,11 +25,6 @@ pub(crate) fn flags(order: &MigrationOrder) -> Vec<String> {
                 add(phase.name());
             }
         }
-        MigrationOrder::PlanDown { to } => {
-            add("--plan");
-            add("--to");
-            add(&to.to_string());
-        }
         MigrationOrder::Down { to, accept } => {
             add("--to");
             add(&to.to_string());
@@ -44,21 +39,23 @@ pub(crate) fn flags(order: &MigrationOrder) -> Vec<String> {
 
 /// The schemas that the release works with, if its migrations have said so.
 pub(crate) fn range(lines: &[String]) -> Option<SchemaRange> {
-    let said = events(lines, "schema").last()?;
+    let said = events(lines, "status").last()?;
     Some(SchemaRange {
-        needs: said["needs"].as_i64()?,
-        knows: said["knows"].as_i64()?,
+        needs: said["release"]["needs"].as_i64()?,
+        knows: said["release"]["knows"].as_i64()?,
     })
 }
 
-/// The contract migrations among those that were applied, with what they break.
+/// The contract migrations that were begun, with what they break. One that was begun may have taken effect, whatever was heard of it
+/// afterwards.
 pub(crate) fn removed(lines: &[String]) -> Vec<SchemaChange> {
-    events(lines, "applied")
+    events(lines, "started")
         .filter_map(|said| {
+            let step = &said["step"];
             Some(SchemaChange::Removed {
-                version: said["version"].as_i64()?,
-                name: said["name"].as_str()?.to_owned(),
-                breaks_below: said["breaks_below"].as_i64()?,
+                version: step["version"].as_i64()?,
+                name: step["name"].as_str()?.to_owned(),
+                breaks_below: step["breaks_below"].as_i64()?,
             })
         })
         .collect()
@@ -121,7 +118,6 @@ mod tests {
                 "--phase contract",
             ),
             (MigrationOrder::Plan { phase: None }, "--plan"),
-            (MigrationOrder::PlanDown { to: 3 }, "--plan --to 3"),
             (
                 MigrationOrder::Down {
                     to: 3,
@@ -134,6 +130,28 @@ mod tests {
             let flags = flags(&order).join(" ");
             assert_eq!(flags, format!("--output json {expected}").trim_end(), "{order:?}");
         }
+    }
+
+    #[test]
+    fn what_migrations_say_is_remembered() {
+        let lines: Vec<String> = [
+            r#"{"v":1,"event":"status","release":{"needs":2,"knows":4},"version":3,"floor":0}"#,
+            r#"{"v":1,"event":"started","step":{"version":3,"name":"add","phase":"expand","breaks_below":null}}"#,
+            r#"{"v":1,"event":"started","step":{"version":4,"name":"drop","phase":"contract","breaks_below":2}}"#,
+            "{ not json",
+        ]
+        .map(ToOwned::to_owned)
+        .into();
+        assert_eq!(range(&lines), Some(SchemaRange { needs: 2, knows: 4 }));
+        assert_eq!(
+            removed(&lines),
+            [SchemaChange::Removed {
+                version: 4,
+                name: "drop".to_owned(),
+                breaks_below: 2
+            }]
+        );
+        assert_eq!(range(&lines[1..]), None);
     }
 
     #[test]

@@ -124,11 +124,12 @@ older release runs or a deployment could still return to one.")]
     /// Take migrations back, and say beforehand what that would lose
     #[command(after_help = "\
 Examples:
-  tt-ops db-rollback production --to 6 --plan
+  tt-ops db-rollback production --to 6
   tt-ops db-rollback production --to 6 --accept-data-loss tasks.note:12
 
-Usually the expanded schema may stay: roll back the release instead. A snapshot is
-taken first.")]
+What would be lost is counted first, and refused (exit code 4) until each count is
+accepted; before accepted rows go, a snapshot is taken. Usually the expanded schema may simply stay:
+roll back the release instead.")]
     DbRollback(DbRollback),
     /// Snapshots and what they promise: create, list, verify, prune, report
     Backup(Backup),

@@ -80,10 +80,10 @@ impl From<PortError> for Failure {
 
 impl From<Halt> for Failure {
     fn from(halt: Halt) -> Self {
-        match halt {
-            Halt::Port(error) => Self::from(error),
-            other => Self::new(Exit::Failed, chain(&other)),
+        if let Halt::Port(error) = halt {
+            return Self::from(error);
         }
+        Self::new(Exit::of_migration(&halt), chain(&halt))
     }
 }
 

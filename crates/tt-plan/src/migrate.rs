@@ -42,18 +42,13 @@ pub enum MigrationOrder {
         /// Losses that somebody has looked at and takes.
         accept: Vec<AcceptedLoss>,
     },
-    /// Say what taking back would lose; changes nothing.
-    PlanDown {
-        /// The newest version that would stay.
-        to: i64,
-    },
 }
 
 impl MigrationOrder {
     /// Whether the schema may be another one afterwards.
     pub fn changes(&self) -> bool {
         match self {
-            Self::Status | Self::Plan { .. } | Self::Check | Self::PlanDown { .. } => false,
+            Self::Status | Self::Plan { .. } | Self::Check => false,
             Self::Up { .. } | Self::Resume | Self::Down { .. } => true,
         }
     }
@@ -62,7 +57,7 @@ impl MigrationOrder {
     pub fn command(&self) -> Command {
         match self {
             Self::Status | Self::Plan { .. } | Self::Check | Self::Up { .. } | Self::Resume => Command::DbMigrate,
-            Self::Down { .. } | Self::PlanDown { .. } => Command::DbRollback,
+            Self::Down { .. } => Command::DbRollback,
         }
     }
 }
@@ -184,8 +179,7 @@ pub fn migrate(
         | MigrationOrder::Plan { .. }
         | MigrationOrder::Check
         | MigrationOrder::Up { .. }
-        | MigrationOrder::Resume
-        | MigrationOrder::PlanDown { .. } => {}
+        | MigrationOrder::Resume => {}
     }
     Refusals::none_or(refusals)?;
     let live = observed.users_are_on();
@@ -195,8 +189,7 @@ pub fn migrate(
         | MigrationOrder::Plan { .. }
         | MigrationOrder::Check
         | MigrationOrder::Up { .. }
-        | MigrationOrder::Resume
-        | MigrationOrder::PlanDown { .. } => Vec::new(),
+        | MigrationOrder::Resume => Vec::new(),
     };
     let base = live.task_definition.clone();
     Ok(MigrationPlan {

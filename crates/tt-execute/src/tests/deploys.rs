@@ -110,8 +110,8 @@ async fn what_migrations_say_comes_as_they_say_it_and_is_kept() {
     let world = World::new(Script {
         says: vec![
             "starting",
-            r#"{"event":"applied","version":2,"name":"add_note"}"#,
-            r#"{"event":"schema","needs":2,"knows":3}"#,
+            r#"{"event":"finished","version":2,"name":"add_note"}"#,
+            r#"{"event":"status","release":{"needs":2,"knows":3}}"#,
         ],
         ..Script::default()
     });

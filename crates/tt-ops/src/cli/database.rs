@@ -104,6 +104,7 @@ pub(crate) struct DbStatus {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct DbMigrate {
     /// Environment, the name of its file without `.yaml`
     #[arg(value_name = "ENV")]
@@ -152,12 +153,9 @@ pub(crate) struct DbRollback {
     /// Image whose migrations are taken back, as for `deploy` [default: the live release's]
     #[arg(long, value_name = "REF")]
     pub(crate) image: Option<String>,
-    /// Rows that may be lost, exactly as `--plan` counts them; repeat it for each
+    /// Rows that may be lost, exactly as a run without this counts and refuses them; repeat it for each
     #[arg(long, value_name = "TABLE.COLUMN:COUNT")]
     pub(crate) accept_data_loss: Vec<AcceptedLoss>,
-    /// Show what would be lost and change nothing
-    #[arg(long)]
-    pub(crate) plan: bool,
     /// Do not ask, even on a terminal
     #[arg(long, short)]
     pub(crate) yes: bool,

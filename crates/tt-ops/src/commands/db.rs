@@ -48,11 +48,6 @@ pub(crate) async fn migrate(global: &Global, args: &cli::DbMigrate, reporter: &R
 pub(crate) async fn rollback(global: &Global, args: &cli::DbRollback, reporter: &Reporter) -> Result<Exit, Failure> {
     let run = Run::open(global, &args.environment, args.image.as_deref()).await?;
     let to = args.to;
-    if args.plan {
-        return run
-            .order(MigrationOrder::PlanDown { to }, Question::Never, reporter)
-            .await;
-    }
     let question = if args.yes { Question::Never } else { Question::Asked };
     let accept = args.accept_data_loss.clone();
     run.order(MigrationOrder::Down { to, accept }, question, reporter).await
@@ -114,7 +109,7 @@ impl Run {
         if asked && !reporter.confirm(&format!("Change the schema of {}?", environment.name)) {
             return Ok(Exit::Refused);
         }
-        if matches!(plan.order, MigrationOrder::Down { .. }) {
+        if matches!(&plan.order, MigrationOrder::Down { accept, .. } if !accept.is_empty()) {
             let saved = self.save_first(reporter).await?;
             if saved != Exit::Done {
                 return Ok(saved);
@@ -137,7 +132,7 @@ impl Run {
         Ok(reporter.migrated(environment, &plan, &ended))
     }
 
-    /// What is taken back may lose rows: a snapshot comes first, where the environment says how backups are made.
+    /// Before rows go that somebody has given up, a snapshot keeps them, where the environment says how backups are made.
     async fn save_first(&self, reporter: &Reporter) -> Result<Exit, Failure> {
         let environment = &self.context.environment;
         if environment

@@ -228,7 +228,6 @@ pub(super) fn migration(environment: &Environment, plan: &MigrationPlan) -> Stri
         MigrationOrder::Up { phase: Some(phase) } => format!("Run the pending {} migrations", phase.name()),
         MigrationOrder::Resume => "Go on with a run of migrations that was cut short".to_owned(),
         MigrationOrder::Down { to, .. } => format!("Take back every migration above {to:04}"),
-        MigrationOrder::PlanDown { to } => format!("What taking back every migration above {to:04} would lose"),
     };
     let with = match &plan.image {
         MigrationImage::Live { task_definition } => format!("the live release's image ({})", task_definition.short()),
@@ -251,13 +250,14 @@ pub(super) fn migrated(environment: &Environment, plan: &MigrationPlan, migrated
 }
 
 pub(super) fn not_migrated(migrated: &Migrated, exit: Exit) -> String {
-    match exit {
-        Exit::Differs => "migrations are pending".to_owned(),
-        _ => format!(
-            "the migrations ended with exit code {} ({})",
-            migrated.ended.exit_code, migrated.ended.reason
-        ),
+    if exit == Exit::Differs {
+        return "migrations are pending".to_owned();
     }
+    let ended = &migrated.ended;
+    format!(
+        "the migrations ended with exit code {} ({})",
+        ended.exit_code, ended.reason
+    )
 }
 
 /// What to do after an exit code of migrations.
