@@ -50,6 +50,7 @@ impl Services {
             config.task_network,
             config.as_user,
             Arc::clone(&metrics),
+            Clock::new(config.minute),
         )
         .map_err(|cause| StartError::Databases(cause.into()))?;
         let plane = Plane {

@@ -62,6 +62,14 @@ pub struct Settings {
     #[arg(long = "idle-seconds", env = "IDLE_SECONDS", value_name = "SECONDS", default_value = "75", value_parser = seconds)]
     pub idle: Duration,
 
+    /// Changes that one user may make in any minute, counted over all tasks
+    #[arg(long, env = "WRITES_PER_MINUTE", default_value_t = 6000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub writes_per_minute: u32,
+
+    /// Proxies of ours in front, each of which appends the address it saw to X-Forwarded-For; 0 believes none
+    #[arg(long, env = "TRUSTED_PROXIES", default_value_t = 1)]
+    pub trusted_proxies: u8,
+
     /// Connections served at a time; further ones wait in the kernel's queue
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 10_000)]
     pub max_connections: usize,

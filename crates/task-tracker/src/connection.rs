@@ -24,7 +24,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use crate::lifecycle::Lifecycle;
+use crate::{access::address::Peer, lifecycle::Lifecycle};
 
 /// How long a connection may stay in each state that only the client can end.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +42,13 @@ pub(crate) struct Limits {
 /// Serves one connection until it ends, oversteps a limit, or the process cuts it.
 pub(crate) async fn attend(stream: TcpStream, router: Router, limits: Limits, lifecycle: Lifecycle) {
     let activity = Shared::default();
-    let service = service_fn(|request: hyper::Request<Incoming>| answer(router.clone(), request, activity.clone()));
+    let peer = stream.peer_addr().ok().map(Peer);
+    let service = service_fn(|mut request: hyper::Request<Incoming>| {
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
+        answer(router.clone(), request, activity.clone())
+    });
     let watched = Watched {
         stream,
         activity: activity.clone(),

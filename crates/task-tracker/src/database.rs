@@ -105,5 +105,7 @@ fn limited(options: PgConnectOptions, settings: &Settings) -> PgConnectOptions {
             ("statement_timeout", "5s"),
             ("lock_timeout", "2s"),
             ("idle_in_transaction_session_timeout", "5s"),
+            // What JSON that PostgreSQL writes says of time.
+            ("TimeZone", "UTC"),
         ])
 }

@@ -1,16 +1,25 @@
 //! Reads path, query and body of a request; whatever cannot be read becomes a `Problem`.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use axum::{
-    Json,
+    Json, body,
+    body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::request::Parts,
 };
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::problem::Problem;
+use crate::{
+    access::address::{self, Peer},
+    problem::Problem,
+    router::Context,
+};
+
+/// Several times the largest description in UTF-8.
+pub(crate) const LARGEST_BODY: usize = 64 * 1024;
 
 /// A client that sends its body more slowly than this is not worth a place.
 const BODY: Duration = Duration::from_secs(5);
@@ -21,11 +30,26 @@ pub(crate) struct Body<T>(pub(crate) T);
 /// The id in the path.
 pub(crate) struct Id(pub(crate) Uuid);
 
+/// The two ids in the path: of the project, and of something in it.
+pub(crate) struct Ids(pub(crate) Uuid, pub(crate) Uuid);
+
 /// The query string.
 pub(crate) struct Params<T>(pub(crate) T);
 
+/// Where the request comes from.
+pub(crate) struct Client(pub(crate) IpAddr);
+
+impl FromRequestParts<Context> for Client {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Self::Rejection> {
+        let peer = parts.extensions.get::<Peer>().copied();
+        Ok(Self(address::client(&parts.headers, peer, context.proxies)))
+    }
+}
+
 /// An id that a client chose: any UUID but nil, which is where keyset pages begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(try_from = "Uuid")]
 pub(crate) struct ChosenId(Uuid);
 
@@ -53,6 +77,14 @@ pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializ
     T::deserialize(deserializer).map(Some)
 }
 
+/// A whole body, within the limits of size and time.
+pub(crate) async fn read(body: body::Body) -> Result<Bytes, Problem> {
+    tokio::time::timeout(BODY, body::to_bytes(body, LARGEST_BODY))
+        .await
+        .map_err(|_| Problem::BodyTooSlow)?
+        .map_err(|_| Problem::TooLarge)
+}
+
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
@@ -71,6 +103,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let Path(id) = Path::<Uuid>::from_request_parts(parts, state).await?;
         Ok(Self(id))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Ids {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let Path((outer, inner)) = Path::<(Uuid, Uuid)>::from_request_parts(parts, state).await?;
+        Ok(Self(outer, inner))
     }
 }
 

@@ -1,33 +1,45 @@
 //! The hosted task service: projects and tasks over HTTP, kept in PostgreSQL.
 //!
-//! A request goes `server` → `telemetry` → `router` → one endpoint file under `project/` or `task/` → `database`.
-//! `service` is the story of one process from start to end, and `command` its command line.
+//! A request goes `server` → `telemetry` → `router` → `access` → one endpoint file under the folder of its noun →
+//! `database`, by way of `write` if it changes something. `service` is the story of one process from start to end, and
+//! `command` its command line.
 //!
 //! The service never migrates its schema at boot, holds no state of its own between requests, and never opens a
-//! transaction that a disconnecting client could leave behind: every mutation is one statement.
+//! transaction that a disconnecting client could leave behind: every mutation is one statement. Whose rows a statement
+//! may touch is part of the statement.
 
+mod access;
+mod account;
+mod api_token;
 mod command;
 mod config;
 mod connection;
 mod database;
 mod extract;
 mod health;
+mod invitation;
 mod lifecycle;
+mod member;
 pub mod migrate;
+mod openapi;
 mod page;
 mod probe;
 mod problem;
 mod project;
+mod retry;
 mod router;
 mod schema;
 mod server;
 mod service;
+mod session;
 mod task;
 mod telemetry;
 mod text;
 mod version;
+mod write;
 
 pub use command::program;
 pub use config::{DatabaseUrl, MissingDatabaseUrl, Settings};
 pub use lifecycle::Lifecycle;
+pub use openapi::document as openapi_document;
 pub use service::{Service, StartError, Unfinished};

@@ -2,6 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::problem::Problem;
@@ -36,6 +37,19 @@ impl TryFrom<i64> for Limit {
     }
 }
 
+/// Which page of a list; the whole query string where a list has no filters.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Which {
+    /// How many at most.
+    #[serde(default)]
+    #[param(value_type = u32, minimum = 1, maximum = 100, default = 50)]
+    pub(crate) limit: Limit,
+    /// From the page before.
+    pub(crate) cursor: Option<String>,
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cursor {
@@ -60,9 +74,10 @@ pub(crate) fn start(cursor: Option<&str>, list: &str) -> Result<Uuid, Problem> {
 }
 
 /// A page of rows and the way to the next one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Page<T> {
     items: Vec<T>,
+    /// For the parameter `cursor` of the next request; null on the last page.
     next_cursor: Option<String>,
 }
 

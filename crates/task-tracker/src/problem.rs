@@ -11,11 +11,15 @@ use axum::{
 };
 use serde::Serialize;
 use sqlx::error::DatabaseError;
+use utoipa::ToSchema;
 
-use crate::version::Version;
+use crate::{
+    access::{Scope, throttle::Allowance},
+    version::Version,
+};
 
 /// What went wrong, from the client's point of view.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Problem {
     NoSuchRoute,
     MethodNotAllowed,
@@ -32,6 +36,28 @@ pub(crate) enum Problem {
     TooLarge,
     UnsupportedMediaType,
     BodyTooSlow,
+    /// No credentials, or none that are still good.
+    Unauthenticated,
+    /// No user has this e-mail address and password.
+    WrongCredentials,
+    /// The operation is not for API tokens.
+    SessionRequired,
+    /// The API token lacks this scope.
+    ScopeMissing(Scope),
+    /// The caller sees the thing and may not do this to it.
+    Forbidden(&'static str),
+    /// A browser sent this on behalf of another site.
+    CrossOrigin,
+    /// Too often.
+    Throttled {
+        allowance: Allowance,
+    },
+    /// The Idempotency-Key belongs to another request.
+    KeyReused,
+    /// The first request with this Idempotency-Key is still running.
+    KeyInUse,
+    /// It contradicts what is there.
+    Conflict(&'static str),
     PreconditionRequired,
     Stale {
         current: Version,
@@ -41,15 +67,24 @@ pub(crate) enum Problem {
     /// The service took too long.
     TimedOut,
     DatabaseUnavailable,
+    /// Too much of this at once.
+    Busy,
     Draining,
     Internal,
 }
 
-#[derive(Serialize)]
-struct Details<'a> {
+/// What went wrong (RFC 9457), and what to do about it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Details {
+    /// Names the kind of problem; programs may rely on it.
+    #[schema(example = "urn:task-tracker:problem:not-found")]
     r#type: String,
-    title: &'a str,
+    /// The words of the status.
+    title: &'static str,
+    /// The status once more.
     status: u16,
+    /// What was wrong with this request, for people.
     detail: String,
 }
 
@@ -82,14 +117,19 @@ impl Problem {
             Self::NoSuchRoute | Self::NoSuch(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Malformed { .. } => StatusCode::BAD_REQUEST,
-            Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid { .. } | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Unauthenticated | Self::WrongCredentials => StatusCode::UNAUTHORIZED,
+            Self::SessionRequired | Self::ScopeMissing(_) | Self::Forbidden(_) | Self::CrossOrigin => {
+                StatusCode::FORBIDDEN
+            }
+            Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::KeyInUse | Self::Conflict(_) | Self::IdTaken(_) => StatusCode::CONFLICT,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::Stale { .. } => StatusCode::PRECONDITION_FAILED,
-            Self::IdTaken(_) => StatusCode::CONFLICT,
-            Self::TimedOut | Self::DatabaseUnavailable | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TimedOut | Self::DatabaseUnavailable | Self::Busy | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -105,11 +145,22 @@ impl Problem {
             Self::TooLarge => "too-large",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::BodyTooSlow => "body-too-slow",
+            Self::Unauthenticated => "unauthenticated",
+            Self::WrongCredentials => "wrong-credentials",
+            Self::SessionRequired => "session-required",
+            Self::ScopeMissing(_) => "scope-missing",
+            Self::Forbidden(_) => "forbidden",
+            Self::CrossOrigin => "cross-origin",
+            Self::Throttled { .. } => "throttled",
+            Self::KeyReused => "idempotency-key-reused",
+            Self::KeyInUse => "idempotency-key-in-use",
+            Self::Conflict(_) => "conflict",
             Self::PreconditionRequired => "precondition-required",
             Self::Stale { .. } => "stale-version",
             Self::IdTaken(_) => "id-taken",
             Self::TimedOut => "timed-out",
             Self::DatabaseUnavailable => "database-unavailable",
+            Self::Busy => "busy",
             Self::Draining => "draining",
             Self::Internal => "internal",
         }
@@ -126,6 +177,20 @@ impl Problem {
             Self::TooLarge => "the request body is larger than 64 KiB".into(),
             Self::UnsupportedMediaType => "send the body as application/json".into(),
             Self::BodyTooSlow => "the request body did not arrive in time".into(),
+            Self::Unauthenticated => "log in, or send an API token that has not expired".into(),
+            Self::WrongCredentials => "there is no account with this e-mail address and password".into(),
+            Self::SessionRequired => "this takes a session; API tokens cannot do it".into(),
+            Self::ScopeMissing(scope) => format!("this takes an API token with the scope `{}`", scope.as_str()),
+            Self::Forbidden(detail) | Self::Conflict(detail) => (*detail).into(),
+            Self::CrossOrigin => "a page of another site may not change anything here".into(),
+            Self::Throttled { allowance } => {
+                format!(
+                    "too many requests of this kind; try again in {} s",
+                    allowance.retry_after()
+                )
+            }
+            Self::KeyReused => "this Idempotency-Key was sent with another request before; take a new one".into(),
+            Self::KeyInUse => "the first request with this Idempotency-Key is still running; ask again".into(),
             Self::PreconditionRequired => "send the ETag you last saw in If-Match".into(),
             Self::Stale { .. } => "it was changed since; the ETag header is that of its current version".into(),
             Self::IdTaken(what) => {
@@ -133,6 +198,7 @@ impl Problem {
             }
             Self::TimedOut => "the request took too long".into(),
             Self::DatabaseUnavailable => "the database does not answer; try again".into(),
+            Self::Busy => "too many of these at once; try again".into(),
             Self::Draining => "this instance is about to end".into(),
             Self::Internal => "something went wrong here; the log has it under the request id".into(),
         }
@@ -172,6 +238,13 @@ impl IntoResponse for Problem {
         }
         if let Self::Stale { current } = self {
             headers.insert(header::ETAG, current.etag());
+        }
+        if let Self::Throttled { allowance } = self {
+            allowance.refuse(headers);
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 9110, 15.5.2: a 401 carries a challenge.
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }

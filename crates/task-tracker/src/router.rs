@@ -13,17 +13,15 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
+    access::{self, password::Passwords, policy::Policy, throttle::Limit},
     config::Settings,
     database::Database,
+    extract::LARGEST_BODY,
     lifecycle::Lifecycle,
-    probe,
+    openapi, probe,
     problem::Problem,
-    project, task,
     telemetry::{self, Metrics},
 };
-
-/// Several times the largest description in UTF-8.
-const LARGEST_BODY: usize = 64 * 1024;
 
 /// What endpoints share.
 #[derive(Clone)]
@@ -32,8 +30,20 @@ pub(crate) struct Context {
     pub(crate) meters: Metrics,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) release: HeaderValue,
+    pub(crate) passwords: Passwords,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) limits: Limits,
+    /// Proxies of ours in front.
+    pub(crate) proxies: u8,
     /// Longest time from request to response.
     pub(crate) patience: Duration,
+}
+
+/// How often users may do what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Changes by one user.
+    pub(crate) writes: Limit,
 }
 
 impl Context {
@@ -44,6 +54,16 @@ impl Context {
             meters,
             lifecycle,
             release,
+            passwords: Passwords::new(),
+            policy: Arc::default(),
+            limits: Limits {
+                writes: Limit {
+                    name: "writes",
+                    uses: settings.writes_per_minute,
+                    window: Duration::from_mins(1),
+                },
+            },
+            proxies: settings.trusted_proxies,
             patience: settings.request,
         }
     }
@@ -51,19 +71,16 @@ impl Context {
 
 /// The API. Whatever `dress` adds stands between the endpoints and what observes and limits them.
 pub(crate) fn api(context: Context, dress: impl FnOnce(Router) -> Router) -> Router {
-    let routes = Router::new()
+    let (operations, document) = openapi::operations();
+    let context = Context {
+        policy: Arc::new(Policy::of(&document)),
+        ..context
+    };
+    let routes = operations
+        .layer(middleware::from_fn_with_state(context.clone(), access::guard))
+        .merge(openapi::pages(&document))
         .route("/livez", get(probe::live))
         .route("/readyz", get(probe::ready))
-        .route("/api/v1/projects", get(project::list).post(project::create))
-        .route(
-            "/api/v1/projects/{id}",
-            get(project::get).patch(project::update).delete(project::delete),
-        )
-        .route("/api/v1/projects/{id}/tasks", get(task::list).post(task::create))
-        .route(
-            "/api/v1/tasks/{id}",
-            get(task::get).patch(task::update).delete(task::delete),
-        )
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .fallback(async || Problem::NoSuchRoute)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
@@ -71,7 +88,7 @@ pub(crate) fn api(context: Context, dress: impl FnOnce(Router) -> Router) -> Rou
     dress(routes)
         .layer(middleware::from_fn_with_state(context.patience, limit_time))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(Arc::new(context), telemetry::observe))
+        .layer(middleware::from_fn_with_state(context, telemetry::observe))
 }
 
 /// The port that only the scraper of metrics reaches.

@@ -79,6 +79,8 @@ impl Service {
         schema::require(&database, settings.database_start)
             .await
             .map_err(StartError::Schema)?;
+        // Somebody has to wait for the first connection, and it need not be a user. A failure will be theirs to see, though.
+        drop(database.connection().await);
 
         let lifecycle = Lifecycle::new();
         let context = Context::new(&settings, database.clone(), meters.clone(), lifecycle.clone());

@@ -4,13 +4,15 @@
 //! recorder; nothing here is global.
 
 use std::{
+    convert::Infallible,
+    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use axum::{
-    extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    extract::{FromRequestParts, MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::Response,
 };
@@ -29,7 +31,7 @@ const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0
 const SUM_UP: Duration = Duration::from_secs(5);
 
 /// Wraps every request, answered or refused.
-pub(crate) async fn observe(State(context): State<Arc<Context>>, request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(context): State<Context>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
@@ -37,6 +39,7 @@ pub(crate) async fn observe(State(context): State<Arc<Context>>, request: Reques
     let route = route.as_ref().map_or("<unmatched>", MatchedPath::as_str);
     let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), %method, route);
 
+    request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.run(request).instrument(span.clone()).await;
 
     let status = response.status();
@@ -57,6 +60,25 @@ pub(crate) async fn observe(State(context): State<Arc<Context>>, request: Reques
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+/// By which the log, the audit trail and the client speak of one request.
+#[derive(Clone)]
+pub(crate) struct RequestId(HeaderValue);
+
+impl<S: Sync> FromRequestParts<S> for RequestId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let unknown = || Self(HeaderValue::from_static("unknown"));
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_else(unknown))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0.to_str().unwrap_or_default())
+    }
 }
 
 /// The caller's id if it is a sane one, so that one id runs through proxy, service and log.

@@ -6,15 +6,22 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::problem::Problem;
 
 /// Counts the changes of a row, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
-#[sqlx(transparent)]
+#[schema(minimum = 1)]
 pub(crate) struct Version(i64);
+
+impl From<i64> for Version {
+    fn from(count: i64) -> Self {
+        Self(count)
+    }
+}
 
 impl Version {
     /// A strong `ETag`: the version changes with every change of the row.
@@ -41,7 +48,7 @@ pub(crate) enum IfMatch {
 
 impl IfMatch {
     /// As a parameter for `($n::bigint[] is null or version = any($n))`.
-    pub(crate) fn versions(&self) -> Option<&[i64]> {
+    pub(crate) fn versions(self) -> Option<Vec<i64>> {
         match self {
             Self::Whatever => None,
             Self::OneOf(versions) => Some(versions),

@@ -15,6 +15,7 @@
 
 mod database;
 mod error;
+mod handover;
 mod image;
 mod interpolate;
 mod invalid;
@@ -33,6 +34,7 @@ mod validate;
 mod written;
 
 pub use error::{LoadError, Problem, ProblemKind};
+pub use handover::{Difference, Terraform, TerraformError, differences};
 pub use image::{ImageDigest, ImageReference, Repository, Version};
 pub use invalid::InvalidValue;
 pub use load::{known, load};

@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -13,6 +14,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// Load balancers close connections that were idle for 60 s; ours are gone before.
 const KEEP_IDLE: Duration = Duration::from_secs(30);
@@ -53,6 +55,12 @@ impl Answer {
     pub(crate) fn release(&self) -> Option<&str> {
         self.headers.get("x-release")?.to_str().ok()
     }
+
+    /// Who this answer has logged in.
+    pub(crate) fn user(&self) -> Option<User> {
+        let (pair, _) = self.headers.get(header::SET_COOKIE)?.to_str().ok()?.split_once(';')?;
+        Some(User(pair.into()))
+    }
 }
 
 /// What to send.
@@ -61,7 +69,14 @@ pub(crate) struct Question {
     pub(crate) path: String,
     pub(crate) if_match: Option<String>,
     pub(crate) body: Option<Vec<u8>>,
+    pub(crate) user: Option<User>,
+    /// Under which the service does this once, however often it is sent.
+    pub(crate) key: Option<Uuid>,
 }
+
+/// Somebody who is logged in: the session's cookie, as it is sent.
+#[derive(Clone)]
+pub(crate) struct User(Arc<str>);
 
 impl Question {
     pub(crate) fn get(path: String) -> Self {
@@ -70,6 +85,15 @@ impl Question {
             path,
             if_match: None,
             body: None,
+            user: None,
+            key: None,
+        }
+    }
+
+    pub(crate) fn by(self, user: &User) -> Self {
+        Self {
+            user: Some(user.clone()),
+            ..self
         }
     }
 }
@@ -118,6 +142,12 @@ impl Client {
             .uri(format!("{}{}", self.base, question.path));
         if let Some(etag) = question.if_match {
             request = request.header(header::IF_MATCH, etag);
+        }
+        if let Some(key) = question.key {
+            request = request.header("idempotency-key", key.to_string());
+        }
+        if let Some(User(cookie)) = &question.user {
+            request = request.header(header::COOKIE, &**cookie);
         }
         let body = match question.body {
             Some(body) => {

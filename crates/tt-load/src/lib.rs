@@ -2,7 +2,7 @@
 //!
 //! Requests leave by the clock, not when the one before has been answered, so a service that stalls is seen to stall.
 //! A write counts from the moment it was acknowledged; at the end the ledger of these is compared with what the service
-//! still has. Nothing is retried: a user would have seen the failure.
+//! still has. Nothing is retried: a user would have seen the failure. The users are made for the run, each with a session.
 //!
 //! Owns the traffic and the counting. Never prints, never judges whether the figures are good.
 

@@ -87,6 +87,8 @@ impl Operation {
                 method: self.method(),
                 path: format!("/api/v1/projects/{project}/tasks"),
                 if_match: None,
+                user: None,
+                key: None,
                 body: json(serde_json::to_vec(&NewTask {
                     id: *task,
                     title: title(*task, *change),
@@ -96,6 +98,8 @@ impl Operation {
                 method: self.method(),
                 path: format!("/api/v1/tasks/{}", attempt.task),
                 if_match: Some(format!("\"{}\"", attempt.version)),
+                user: None,
+                key: None,
                 body: json(serde_json::to_vec(&Change {
                     title: title(attempt.task, attempt.change),
                 })),

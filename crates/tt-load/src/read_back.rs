@@ -9,7 +9,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::{
-    client::{Answer, Client, Question},
+    client::{Answer, Client, Question, User},
     ledger::{Audit, Balance, Ledger, Row},
 };
 
@@ -23,19 +23,19 @@ struct Page {
 }
 
 /// Every acknowledged write is verified, lost, or (when the service stays silent) neither.
-pub(crate) async fn compare(client: &Client, project: Uuid, ledger: Ledger) -> Balance {
+pub(crate) async fn compare(client: &Client, user: &User, project: Uuid, ledger: Ledger) -> Balance {
     let mut audit = ledger.audit();
-    if compare_pages(client, project, &mut audit).await.is_some() {
-        compare_missing(client, &mut audit).await;
+    if compare_pages(client, user, project, &mut audit).await.is_some() {
+        compare_missing(client, user, &mut audit).await;
     }
     audit.balance()
 }
 
-async fn compare_pages(client: &Client, project: Uuid, audit: &mut Audit) -> Option<()> {
+async fn compare_pages(client: &Client, user: &User, project: Uuid, audit: &mut Audit) -> Option<()> {
     let mut cursor = String::new();
     loop {
         let path = format!("/api/v1/projects/{project}/tasks?limit=100{cursor}");
-        let answer = insist(client, &path).await?;
+        let answer = insist(client, user, &path).await?;
         if answer.status == StatusCode::NOT_FOUND {
             // The project itself is gone; its tasks are asked for one by one.
             return Some(());
@@ -49,9 +49,9 @@ async fn compare_pages(client: &Client, project: Uuid, audit: &mut Audit) -> Opt
     }
 }
 
-async fn compare_missing(client: &Client, audit: &mut Audit) {
+async fn compare_missing(client: &Client, user: &User, audit: &mut Audit) {
     for task in audit.unseen() {
-        let Some(answer) = insist(client, &format!("/api/v1/tasks/{task}")).await else {
+        let Some(answer) = insist(client, user, &format!("/api/v1/tasks/{task}")).await else {
             return;
         };
         if answer.status == StatusCode::NOT_FOUND {
@@ -63,9 +63,9 @@ async fn compare_missing(client: &Client, audit: &mut Audit) {
 }
 
 /// Reading may be repeated, and is: the load is over, only the truth is wanted. None when the service never answers.
-async fn insist(client: &Client, path: &str) -> Option<Answer> {
+async fn insist(client: &Client, user: &User, path: &str) -> Option<Answer> {
     for _ in 0..TRIES {
-        let exchange = client.ask(Question::get(path.to_owned())).await;
+        let exchange = client.ask(Question::get(path.to_owned()).by(user)).await;
         if let Ok(answer) = exchange.outcome
             && matches!(answer.status, StatusCode::OK | StatusCode::NOT_FOUND)
         {

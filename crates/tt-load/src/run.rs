@@ -14,11 +14,11 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    client::{Client, Exchange, unix_ms},
+    client::{Client, Exchange, User, unix_ms},
     failure,
     ledger::Ledger,
     operation::{self, Operation},
-    prepare::{self, LoadError},
+    prepare::{self, LoadError, Stage},
     read_back,
     report::{Report, Second},
     schedule::{Departure, Schedule},
@@ -66,15 +66,16 @@ pub async fn run(
     let client = Client::new(&config.base_url, config.connections, config.timeout).map_err(LoadError::Url)?;
     let tally = Tally::new().map_err(LoadError::Counting)?;
     let mut stop = pin!(stop);
-    let (project, ledger) = tokio::select! {
+    let Stage { project, users, ledger } = tokio::select! {
         biased;
         () = &mut stop => return Err(LoadError::Stopped),
-        prepared = prepare::project(&client) => prepared?,
+        prepared = prepare::stage(&client, config.rate_per_second) => prepared?,
     };
 
     let load = Arc::new(Load {
         client,
         project,
+        users,
         books: Mutex::new(Books { tally, ledger }),
     });
     let started = Instant::now();
@@ -85,7 +86,7 @@ pub async fn run(
 
     let (tally, ledger) = load.close()?;
     let acknowledged_writes = ledger.acknowledged();
-    let balance = read_back::compare(&load.client, load.project, ledger).await;
+    let balance = read_back::compare(&load.client, &load.users[0], load.project, ledger).await;
     Ok(Report {
         version: 1,
         started_unix_ms,
@@ -167,6 +168,7 @@ fn rate(requests: u64, lasted: Duration) -> f64 {
 struct Load {
     client: Client,
     project: Uuid,
+    users: Vec<User>,
     books: Mutex<Books>,
 }
 
@@ -179,9 +181,19 @@ impl Load {
     /// One request; its place is free again when it has been counted.
     async fn one(self: Arc<Self>, departure: Departure, place: Option<OwnedSemaphorePermit>) {
         let operation = operation::next(departure.number, self.project, &mut self.books().ledger);
-        let exchange = self.client.ask(operation.question()).await;
+        let exchange = self
+            .client
+            .ask(operation.question().by(self.user(departure.number)))
+            .await;
         self.books().enter(&operation, departure.due, &exchange);
         drop(place);
+    }
+
+    /// They take turns.
+    fn user(&self, number: u64) -> &User {
+        let users = u64::try_from(self.users.len()).unwrap_or(1);
+        let turn = usize::try_from(number % users).unwrap_or_default();
+        &self.users[turn]
     }
 
     /// Takes the books away; nothing is in flight any more.

@@ -79,6 +79,37 @@ impl Toy {
     }
 }
 
+/// Who may come in, in a toy.
+const COOKIE: &str = "__Host-session=secret";
+
+async fn register() -> Response {
+    let cookie = [("set-cookie", format!("{COOKIE}; Path=/; Secure; HttpOnly"))];
+    (StatusCode::CREATED, cookie).into_response()
+}
+
+async fn invite() -> Response {
+    (StatusCode::CREATED, Json(serde_json::json!({ "token": "tti_secret" }))).into_response()
+}
+
+/// Requests without a session are refused, as they are by the real service.
+async fn check(request: Request, next: Next) -> Response {
+    let has_session = request.headers().get("cookie").is_some_and(|cookie| cookie == COOKIE);
+    if has_session || request.uri().path() == "/api/v1/accounts" {
+        next.run(request).await
+    } else {
+        StatusCode::UNAUTHORIZED.into_response()
+    }
+}
+
+/// What the preparation asks for besides projects and tasks.
+fn people<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new()
+        .route("/api/v1/accounts", post(register))
+        .route("/api/v1/projects/{id}/invitations", post(invite))
+        .route("/api/v1/invitations/accept", post(async || StatusCode::OK))
+        .route("/api/v1/projects", post(async || StatusCode::CREATED))
+}
+
 async fn create(State(toy): State<Shared>, Json(row): Json<Row>) -> StatusCode {
     let mut toy = toy.lock().unwrap();
     let deed = toy.deed();
@@ -163,10 +194,10 @@ async fn sign(State(toy): State<Shared>, request: Request, next: Next) -> Respon
 
 async fn serve(fate: Option<Fate>) -> (Shared, String) {
     let toy = Shared::new(Mutex::new(Toy { fate, ..Toy::default() }));
-    let router = Router::new()
-        .route("/api/v1/projects", post(async || StatusCode::CREATED))
+    let router = people()
         .route("/api/v1/projects/{id}/tasks", get(list).post(create))
         .route("/api/v1/tasks/{id}", get(read).patch(update))
+        .layer(middleware::from_fn(check))
         .layer(middleware::from_fn_with_state(toy.clone(), sign))
         .with_state(toy.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -269,8 +300,7 @@ async fn it_stops_when_told_to() {
 
 #[tokio::test]
 async fn a_service_that_never_answers_is_given_up_after_the_timeout() {
-    let router = Router::new()
-        .route("/api/v1/projects", post(async || StatusCode::CREATED))
+    let router = people()
         .route(
             "/api/v1/projects/{id}/tasks",
             post(async || StatusCode::CREATED).get(pending::<StatusCode>),

@@ -17,7 +17,7 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line or an environment file is wrong.
     Usage = 2,
-    /// `--check`: something differs or is pending.
+    /// `--check`, `env check --terraform`: something differs or is pending.
     Differs = 3,
     /// Refused by policy.
     Refused = 4,
@@ -47,7 +47,7 @@ Exit codes:
    0  done
    1  failed before anything was changed
    2  the command line or an environment file is wrong
-   3  something differs or is pending (--check)
+   3  something differs or is pending (--check, env check --terraform)
    4  refused by policy
    5  a lock was not obtained: the deploy lock's storage failed, or a table was never free
    6  the release or the migration failed and was taken back

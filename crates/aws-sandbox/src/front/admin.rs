@@ -1,9 +1,9 @@
-//! The sandbox's own endpoints under `/_sandbox/`: health, call counts, faults, stage records, stopping.
+//! The sandbox's own endpoints under `/_sandbox/`: health, call counts, faults, stage records, quotas, stopping.
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body_util::Full;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::call::Reply;
@@ -45,6 +45,13 @@ pub(super) fn answer(front: &Front, parts: &http::request::Parts, body: &Bytes) 
             front.faults.clear();
             shown(&front.faults.list())
         }
+        (&Method::PUT, "quotas") => match serde_json::from_slice::<Quotas>(body) {
+            Ok(quotas) => {
+                front.services.rds.set_manual_snapshot_quota(quotas.manual_snapshots);
+                shown(&json!({}))
+            }
+            Err(error) => refuse(StatusCode::BAD_REQUEST, &format!("not quotas: {error}")),
+        },
         (&Method::POST, "stop") => {
             front.stop.cancel();
             shown(&json!({ "status": "stopping" }))
@@ -54,6 +61,14 @@ pub(super) fn answer(front: &Front, parts: &http::request::Parts, body: &Bytes) 
             &format!("the sandbox has no {method} {}", parts.uri.path()),
         ),
     }
+}
+
+/// What an account may have, lower than AWS's so that a rehearsal gets there.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Quotas {
+    /// Per Region.
+    manual_snapshots: usize,
 }
 
 fn shown(value: &impl Serialize) -> Reply {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use http::StatusCode;
 
+use super::groups::GroupKind;
 use crate::front::persist::PersistError;
 use crate::runtime::SpawnError;
 use crate::wire::QueryError;
@@ -21,6 +22,36 @@ pub(crate) enum RdsError {
         status: &'static str,
         needed: &'static str,
     },
+    #[error("DBSnapshot {0} not found")]
+    SnapshotNotFound(String),
+    #[error("Cannot create the snapshot because a snapshot with the identifier {0} already exists.")]
+    SnapshotExists(String),
+    #[error("DB snapshot {identifier} is {status}; this operation needs it to be {needed}")]
+    SnapshotState {
+        identifier: String,
+        status: &'static str,
+        needed: &'static str,
+    },
+    #[error("Cannot create more than {most} manual snapshots")]
+    SnapshotQuota { most: usize },
+    #[error("Point in time restore is not enabled for instance {0}: its BackupRetentionPeriod is 0")]
+    NoPointInTime(String),
+    #[error("{0}")]
+    Restore(String),
+    #[error("DBInstanceAutomatedBackup {0} not found")]
+    AutomatedNotFound(String),
+    #[error("automated backup {identifier} is {status}; this operation needs it to be {needed}")]
+    AutomatedState {
+        identifier: String,
+        status: &'static str,
+        needed: &'static str,
+    },
+    #[error("{kind} {name} not found")]
+    GroupNotFound { kind: GroupKind, name: String },
+    #[error("{kind} {name} already exists")]
+    GroupExists { kind: GroupKind, name: String },
+    #[error("{0}")]
+    KmsKey(String),
     #[error("{0}")]
     Invalid(String),
     #[error("{0}")]
@@ -30,7 +61,7 @@ pub(crate) enum RdsError {
     #[error("the sandbox has no address left for another DB instance; it has 254")]
     TooMany,
     #[error(
-        "PostgreSQL's programs (postgres, initdb, pg_ctl, psql) are neither on PATH nor in /usr/lib/postgresql/*/bin: `apt-get install postgresql`"
+        "PostgreSQL's programs (postgres, initdb, pg_ctl, psql, pg_basebackup) are neither on PATH nor in /usr/lib/postgresql/*/bin: `apt-get install postgresql`"
     )]
     NoPostgres,
     #[error(
@@ -56,11 +87,46 @@ pub(crate) enum RdsError {
         #[source]
         cause: SpawnError,
     },
+    #[error("PostgreSQL did not save the piece {piece} of its log; is the disk full?")]
+    LogNotSaved { piece: String },
     #[error("{program} failed: {output}")]
     Program { program: &'static str, output: String },
 }
 
 impl RdsError {
+    /// Whether the disk has no room.
+    pub(super) fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Program { output, .. } => output.contains("No space left on device"),
+            Self::Folder { cause, .. } => cause.kind() == io::ErrorKind::StorageFull,
+            Self::NotFound(_)
+            | Self::AlreadyExists(_)
+            | Self::WrongState { .. }
+            | Self::SnapshotNotFound(_)
+            | Self::SnapshotExists(_)
+            | Self::SnapshotState { .. }
+            | Self::SnapshotQuota { .. }
+            | Self::NoPointInTime(_)
+            | Self::Restore(_)
+            | Self::AutomatedNotFound(_)
+            | Self::AutomatedState { .. }
+            | Self::GroupNotFound { .. }
+            | Self::GroupExists { .. }
+            | Self::KmsKey(_)
+            | Self::Invalid(_)
+            | Self::Combination(_)
+            | Self::Failed { .. }
+            | Self::TooMany
+            | Self::NoPostgres
+            | Self::Closed { .. }
+            | Self::NoUser
+            | Self::Runtime(_)
+            | Self::State(_)
+            | Self::Spawn { .. }
+            | Self::LogNotSaved { .. } => false,
+        }
+    }
+
     /// As the Query protocol says it (Amazon RDS API Reference, "Common errors" and each operation's).
     pub(super) fn query(&self) -> QueryError {
         let message = crate::front::chain(self);
@@ -68,6 +134,17 @@ impl RdsError {
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "DBInstanceNotFound"),
             Self::AlreadyExists(_) => (StatusCode::BAD_REQUEST, "DBInstanceAlreadyExists"),
             Self::WrongState { .. } => (StatusCode::BAD_REQUEST, "InvalidDBInstanceState"),
+            Self::SnapshotNotFound(_) => (StatusCode::NOT_FOUND, "DBSnapshotNotFound"),
+            Self::SnapshotExists(_) => (StatusCode::BAD_REQUEST, "DBSnapshotAlreadyExists"),
+            Self::SnapshotState { .. } => (StatusCode::BAD_REQUEST, "InvalidDBSnapshotState"),
+            Self::SnapshotQuota { .. } => (StatusCode::BAD_REQUEST, "SnapshotQuotaExceeded"),
+            Self::NoPointInTime(_) => (StatusCode::BAD_REQUEST, "PointInTimeRestoreNotEnabled"),
+            Self::Restore(_) => (StatusCode::BAD_REQUEST, "InvalidRestoreFault"),
+            Self::AutomatedNotFound(_) => (StatusCode::NOT_FOUND, "DBInstanceAutomatedBackupNotFound"),
+            Self::AutomatedState { .. } => (StatusCode::BAD_REQUEST, "InvalidDBInstanceAutomatedBackupState"),
+            Self::GroupNotFound { kind, .. } => (StatusCode::NOT_FOUND, kind.not_found()),
+            Self::GroupExists { kind, .. } => (StatusCode::BAD_REQUEST, kind.exists()),
+            Self::KmsKey(_) => (StatusCode::BAD_REQUEST, "KMSKeyNotAccessibleFault"),
             Self::Invalid(_) => (StatusCode::BAD_REQUEST, "InvalidParameterValue"),
             Self::Combination(_) => (StatusCode::BAD_REQUEST, "InvalidParameterCombination"),
             Self::TooMany => (StatusCode::BAD_REQUEST, "InstanceQuotaExceeded"),
@@ -79,6 +156,7 @@ impl RdsError {
             | Self::Runtime(_)
             | Self::State(_)
             | Self::Spawn { .. }
+            | Self::LogNotSaved { .. }
             | Self::Program { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure"),
         };
         QueryError::with_status(status, code, message)

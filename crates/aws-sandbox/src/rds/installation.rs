@@ -37,7 +37,7 @@ impl Installation {
         packaged.sort();
         let packaged = packaged.into_iter().rev().map(|(_, programs)| programs);
         let complete = |programs: &PathBuf| {
-            ["postgres", "initdb", "pg_ctl", "psql"]
+            ["postgres", "initdb", "pg_ctl", "psql", "pg_basebackup"]
                 .iter()
                 .all(|name| programs.join(name).is_file())
         };

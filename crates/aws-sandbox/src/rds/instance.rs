@@ -1,13 +1,15 @@
-//! One database instance: what was asked for, what is kept about it, and the states it passes through.
+//! One database instance: what was asked for, and what is kept about it.
 
 use std::collections::BTreeMap;
 
 use rand::Rng as _;
-use rand::distr::Uniform;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::arn::is_identifier;
 use super::error::RdsError;
+use super::settings::Settings;
+use super::status::Status;
 
 /// What a client asks for. Not `Debug`, so that no log can show the password.
 #[derive(Clone)]
@@ -18,8 +20,7 @@ pub(crate) struct InstanceSpec {
     pub(crate) username: String,
     pub(crate) password: String,
     pub(crate) port: u16,
-    pub(crate) class: String,
-    pub(crate) allocated_gigabytes: u32,
+    pub(crate) settings: Settings,
     pub(crate) tags: BTreeMap<String, String>,
 }
 
@@ -34,25 +35,37 @@ pub(crate) struct Instance {
     pub(crate) port: u16,
     pub(crate) db_name: Option<String>,
     pub(crate) username: String,
-    pub(crate) class: String,
-    pub(crate) allocated_gigabytes: u32,
+    #[serde(flatten)]
+    pub(crate) settings: Settings,
+    /// Changes that wait for somebody who applies them immediately.
+    #[serde(default)]
+    pub(crate) pending: Option<Settings>,
     pub(crate) engine_version: String,
     pub(crate) tags: BTreeMap<String, String>,
     #[serde(with = "time::serde::rfc3339")]
     pub(crate) created: OffsetDateTime,
     pub(crate) status: Status,
+    /// The backup it was or is being made from.
+    #[serde(default)]
+    pub(crate) restored_from: Option<Restoration>,
 }
 
-/// Amazon RDS User Guide, "Viewing Amazon RDS DB instance status".
+/// A backup, and how far to follow the log after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Status {
-    Creating,
-    Available,
-    Starting,
-    Stopping,
-    Stopped,
-    Deleting,
-    Failed { reason: String },
+pub(crate) struct Restoration {
+    /// The folder of the base backup.
+    pub(crate) files: String,
+    pub(crate) replay: Option<Replay>,
+}
+
+/// How far to follow a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Replay {
+    /// The resource id of the instance that wrote it.
+    pub(crate) log: String,
+    /// Every transaction that committed up to here is there, and no other.
+    #[serde(with = "time::serde::rfc3339")]
+    pub(crate) until: OffsetDateTime,
 }
 
 impl InstanceSpec {
@@ -65,28 +78,16 @@ impl InstanceSpec {
             username: username.to_owned(),
             password: password.to_owned(),
             port: 5432,
-            class: "db.t4g.micro".to_owned(),
-            allocated_gigabytes: 20,
+            settings: Settings::new("db.t4g.micro", 20),
             tags: BTreeMap::new(),
         }
     }
 
     /// Amazon RDS API Reference, `CreateDBInstance`, the rules for PostgreSQL.
     pub(super) fn check(&self) -> Result<(), RdsError> {
-        let identifier = &self.identifier;
+        check_identifier(&self.identifier)?;
         let letters = |text: &str, extra: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c));
         let begins = |text: &str| text.starts_with(|first: char| first.is_ascii_alphabetic());
-        if !begins(identifier)
-            || identifier.len() > 63
-            || !letters(identifier, "-")
-            || identifier.ends_with('-')
-            || identifier.contains("--")
-        {
-            let message = format!(
-                "DBInstanceIdentifier `{identifier}` must begin with a letter and have only letters, digits and single hyphens, at most 63"
-            );
-            return Err(RdsError::Invalid(message));
-        }
         let username = &self.username;
         let reserved = username.eq_ignore_ascii_case(super::postgres::ADMINISTRATOR)
             || username.to_ascii_lowercase().starts_with("pg_");
@@ -114,58 +115,43 @@ impl InstanceSpec {
     }
 }
 
+/// Amazon RDS API Reference, `CreateDBInstance`, `DBInstanceIdentifier`.
+pub(super) fn check_identifier(identifier: &str) -> Result<(), RdsError> {
+    if is_identifier(identifier, 63) {
+        return Ok(());
+    }
+    Err(RdsError::Invalid(format!(
+        "DBInstanceIdentifier `{identifier}` must begin with a letter and have only letters, digits and single hyphens, at most 63"
+    )))
+}
+
 impl Instance {
-    pub(super) fn new(spec: &InstanceSpec, slot: u8, engine_version: String, created: OffsetDateTime) -> Self {
+    /// A new one, without an address yet.
+    pub(super) fn new(spec: &InstanceSpec, engine_version: String, created: OffsetDateTime) -> Self {
         Self {
             identifier: spec.identifier.clone(),
-            resource_id: format!("db-{}", resource_suffix()),
-            slot,
+            resource_id: unique_id("db"),
+            slot: 0,
             port: spec.port,
             db_name: spec.db_name.clone(),
             username: spec.username.clone(),
-            class: spec.class.clone(),
-            allocated_gigabytes: spec.allocated_gigabytes,
+            settings: spec.settings.clone(),
+            pending: None,
             engine_version,
             tags: spec.tags.clone(),
             created,
             status: Status::Creating,
+            restored_from: None,
         }
     }
 }
 
-/// 26 capitals and digits, as AWS's.
-fn resource_suffix() -> String {
+/// A prefix, then 26 capitals and digits, as AWS's resource ids.
+pub(super) fn unique_id(prefix: &str) -> String {
     const ALPHABET: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    let Ok(positions) = Uniform::new(0, ALPHABET.len()) else {
-        return String::new();
-    };
-    rand::rng()
-        .sample_iter(positions)
-        .take(26)
-        .map(|at| char::from(ALPHABET[at]))
-        .collect()
-}
-
-impl Status {
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Creating => "creating",
-            Self::Available => "available",
-            Self::Starting => "starting",
-            Self::Stopping => "stopping",
-            Self::Stopped => "stopped",
-            Self::Deleting => "deleting",
-            Self::Failed { .. } => "failed",
-        }
-    }
-
-    /// Whether a restarted sandbox takes the instance up again.
-    pub(super) fn survives_restart(&self) -> bool {
-        match self {
-            Self::Available | Self::Starting | Self::Stopping | Self::Stopped => true,
-            Self::Creating | Self::Deleting | Self::Failed { .. } => false,
-        }
-    }
+    let mut random = rand::rng();
+    let suffix = (0..26).map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())]));
+    format!("{prefix}-{}", suffix.collect::<String>())
 }
 
 #[cfg(test)]
@@ -193,5 +179,15 @@ mod tests {
             spoil(&mut spec);
             assert!(matches!(spec.check(), Err(RdsError::Invalid(_))), "number {at}");
         }
+    }
+
+    #[test]
+    fn an_instance_of_an_earlier_version_is_still_read() {
+        let text = r#"{"identifier":"app","resource_id":"db-X","slot":1,"port":5432,"db_name":null,"username":"app","class":"db.t4g.micro",
+            "allocated_gigabytes":20,"engine_version":"15.1","tags":{},"created":"2026-01-31T00:00:00Z","status":"Available"}"#;
+        let instance: Instance = serde_json::from_str(text).unwrap();
+        assert_eq!(instance.settings, Settings::new("db.t4g.micro", 20));
+        let again: Instance = serde_json::from_str(&serde_json::to_string(&instance).unwrap()).unwrap();
+        assert_eq!(again.settings, instance.settings);
     }
 }

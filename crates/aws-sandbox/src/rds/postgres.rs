@@ -3,56 +3,44 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
-use std::net::Ipv4Addr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rand::Rng as _;
 use rand::distr::Alphanumeric;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc;
 
-use super::Endpoint;
+use super::config::{self, Archiving};
 use super::error::RdsError;
-use super::installation::Installation;
-use super::instance::InstanceSpec;
+use super::instance::{InstanceSpec, Replay};
 use super::privilege::Identity;
-use crate::runtime::{LogLine, Process, ProcessSpec, Runtime};
+use super::programs::Programs;
+use super::{Endpoint, pace};
+use crate::runtime::{LogLine, Process};
 
 /// The superuser, who belongs to RDS; the master user is not one (Amazon RDS User Guide, "Master user account privileges").
 pub(super) const ADMINISTRATOR: &str = "rdsadmin";
 /// What a server prints when clients may come.
 const READY: &str = "database system is ready to accept connections";
 
-/// Without fsync a commit is in the page cache when it is acknowledged, which a killed process cannot take back.
-const CONFIGURATION: &str = "\
-unix_socket_directories = ''
-fsync = off
-full_page_writes = off
-max_connections = 200
-log_min_messages = warning
-timezone = 'UTC'
-";
-/// Every user needs a password, even from this machine.
-const WHO_MAY_CONNECT: &str = "host all all 127.0.0.0/8 scram-sha-256\n";
+/// How long a closed piece of the log may take to be saved before something is wrong.
+const SAVING: Duration = Duration::from_secs(30);
+const TICK: Duration = Duration::from_millis(10);
 
 /// The files of one instance, and what it takes to run programs on them.
 pub(super) struct Cluster {
-    pub(super) runtime: Arc<Runtime>,
-    pub(super) installation: Installation,
-    pub(super) identity: Identity,
+    pub(super) programs: Programs,
     pub(super) folder: PathBuf,
     pub(super) endpoint: Endpoint,
+    pub(super) archiving: Archiving,
 }
 
 impl Cluster {
     /// Makes the cluster, its master user and its database, and leaves it shut down.
     pub(super) async fn make(&self, spec: &InstanceSpec) -> Result<(), RdsError> {
-        fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&self.folder)
-            .and_then(|()| self.identity.give(&self.folder))
-            .map_err(|cause| self.refused(cause))?;
+        create_folder(&self.folder, &self.programs.identity)?;
         let administrator: String = rand::rng().sample_iter(Alphanumeric).take(32).map(char::from).collect();
         // Passwords travel in files that only this user can read, never in an argument list.
         self.write_private(&self.passes(), &format!("*:*:*:{ADMINISTRATOR}:{administrator}\n"))?;
@@ -60,32 +48,77 @@ impl Cluster {
         self.write_private(&password, &administrator)?;
         let data = self.data();
         let mut options = vec!["-D", &data, "-U", ADMINISTRATOR, "-A", "scram-sha-256", "-E", "UTF8"];
-        options.extend(["--locale=C.UTF-8", "--no-sync", "--no-instructions"]);
+        // Small pieces of the log: what is saved every few minutes is mostly empty.
+        options.extend(["--locale=C.UTF-8", "--no-sync", "--no-instructions", "--wal-segsize=1"]);
         let file = format!("--pwfile={}", password.display());
         options.push(&file);
         let made = self.run("initdb", &options).await;
         fs::remove_file(&password).map_err(|cause| self.refused(cause))?;
         made?;
-        for (name, text) in [
-            ("postgresql.auto.conf", CONFIGURATION),
-            ("pg_hba.conf", WHO_MAY_CONNECT),
-        ] {
-            fs::write(self.folder.join("data").join(name), text).map_err(|cause| self.refused(cause))?;
-        }
-        let mut server = self.start().await?;
+        let mut server = self.start(None).await?;
         server.ready().await?;
         self.execute(&setup(spec)).await?;
         self.stop(&server.process).await
     }
 
+    /// Fills a new cluster from a base backup, follows the log as far as is wanted, and leaves it shut down.
+    pub(super) async fn restore(&self, base: &Path, replay: Option<&Replay>) -> Result<(), RdsError> {
+        copy_base(&self.programs, base, &self.folder).await?;
+        if replay.is_some() {
+            self.write_private(&self.folder.join("data/recovery.signal"), "")?;
+        }
+        let mut server = self.start(replay).await?;
+        server.ready().await?;
+        self.stop(&server.process).await
+    }
+
+    /// Copies the running cluster into an empty folder; `progress` hears the percentage.
+    pub(super) async fn back_up(&self, to: &Path, mut progress: impl FnMut(u8)) -> Result<(), RdsError> {
+        create_folder(to, &self.programs.identity)?;
+        let passes = fs::read_to_string(self.passes()).map_err(|cause| self.refused(cause))?;
+        self.write_private(&to.join("pgpass"), &passes)?;
+        let (host, port) = (self.endpoint.host.to_string(), self.endpoint.port.to_string());
+        let data = to.join("data").to_string_lossy().into_owned();
+        let mut options = vec!["-D", &data, "-h", &host, "-p", &port, "-U", ADMINISTRATOR, "-w"];
+        options.extend(["-X", "stream", "-c", "fast", "--no-sync", "--no-manifest", "-P"]);
+        let heard = |line: &str| pace::percent_of(line).into_iter().for_each(&mut progress);
+        self.programs
+            .listen("pg_basebackup", &options, &self.passes(), heard)
+            .await
+            .map(drop)
+    }
+
+    /// Closes the current piece of the log and waits until it is saved. Everything that had committed when this was called
+    /// is then in the saved log, and so is one commit from after it, by which recovery knows that it has seen everything.
+    pub(super) async fn save_log(&self, log: &Path) -> Result<(), RdsError> {
+        let statements = "SELECT pg_current_xact_id();\nSELECT pg_walfile_name(pg_switch_wal());\n";
+        let printed = self.query("postgres", statements).await?;
+        let name = printed.last().map(String::as_str).unwrap_or_default();
+        let saved = log.join(name);
+        let deadline = Instant::now() + SAVING;
+        while !saved.exists() {
+            if Instant::now() > deadline {
+                return Err(RdsError::LogNotSaved { piece: name.to_owned() });
+            }
+            tokio::time::sleep(TICK).await;
+        }
+        Ok(())
+    }
+
+    /// Lets a running server take up changed settings.
+    pub(super) async fn reload(&self) -> Result<(), RdsError> {
+        self.configure(None)?;
+        self.run("pg_ctl", &["reload", "-D", &self.data(), "-s"]).await
+    }
+
     /// Starts the server in the foreground, so that it dies with the sandbox.
-    pub(super) async fn start(&self) -> Result<Server, RdsError> {
+    pub(super) async fn start(&self, replay: Option<&Replay>) -> Result<Server, RdsError> {
         self.unlock();
+        self.configure(replay)?;
         let (host, port) = (self.endpoint.host.to_string(), self.endpoint.port.to_string());
         let listen = format!("listen_addresses={host}");
-        let (process, lines) = self
-            .spawn("postgres", &["-D", &self.data(), "-p", &port, "-c", &listen])
-            .await?;
+        let options = ["-D", &self.data(), "-p", &port, "-c", &listen];
+        let (process, lines) = self.programs.start("postgres", &options, &self.passes()).await?;
         Ok(Server {
             process,
             lines,
@@ -116,77 +149,77 @@ impl Cluster {
 
     /// Runs statements as the administrator.
     async fn execute(&self, statements: &str) -> Result<(), RdsError> {
+        self.query("postgres", statements).await.map(drop)
+    }
+
+    /// The same in one database, with what they answer, a row a line.
+    async fn query(&self, database: &str, statements: &str) -> Result<Vec<String>, RdsError> {
         let script = self.folder.join(format!("{}.sql", uuid::Uuid::new_v4().simple()));
         self.write_private(&script, statements)?;
         let (host, port) = (self.endpoint.host.to_string(), self.endpoint.port.to_string());
         let path = script.to_string_lossy();
-        let mut options = vec!["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", &host, "-p", &port];
-        options.extend(["-U", ADMINISTRATOR, "-d", "postgres", "-f", &path]);
-        let executed = self.run("psql", &options).await;
+        let mut options = vec![
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-h",
+            &host,
+            "-p",
+            &port,
+        ];
+        options.extend(["-U", ADMINISTRATOR, "-d", database, "-f", &path]);
+        let answered = self.programs.listen("psql", &options, &self.passes(), |_| ()).await;
         fs::remove_file(&script).map_err(|cause| self.refused(cause))?;
-        executed
+        answered
     }
 
     async fn run(&self, program: &'static str, options: &[&str]) -> Result<(), RdsError> {
-        let (process, mut lines) = self.spawn(program, options).await?;
-        let mut output = Vec::new();
-        while let Some(line) = lines.recv().await {
-            output.push(line.text);
-        }
-        if process.wait().await.code == 0 {
-            return Ok(());
-        }
-        Err(RdsError::Program {
-            program,
-            output: output.join("; "),
-        })
+        self.programs.run(program, options, &self.passes()).await
     }
 
-    async fn spawn(
-        &self,
-        program: &'static str,
-        options: &[&str],
-    ) -> Result<(Process, mpsc::UnboundedReceiver<LogLine>), RdsError> {
-        let mut command = self.identity.prefix();
-        command.push(self.installation.program(program));
-        command.extend(options.iter().map(|option| (*option).to_owned()));
-        let (sender, lines) = mpsc::unbounded_channel();
-        let environment = [
-            ("PATH", std::env::var("PATH").unwrap_or_default()),
-            // Messages are read, so they must be in one language.
-            ("LC_ALL", "C.UTF-8".to_owned()),
-            ("TZ", "UTC".to_owned()),
-            ("PGPASSFILE", self.passes().to_string_lossy().into_owned()),
+    fn configure(&self, replay: Option<&Replay>) -> Result<(), RdsError> {
+        let texts = [
+            ("postgresql.auto.conf", config::text(&self.archiving, replay)),
+            ("pg_hba.conf", config::WHO_MAY_CONNECT.to_owned()),
         ];
-        let spec = ProcessSpec {
-            rootfs: PathBuf::from("/"),
-            command,
-            environment: environment.map(|(name, value)| (name.to_owned(), value)).to_vec(),
-            working_dir: PathBuf::from("/"),
-            address: Ipv4Addr::LOCALHOST,
-            lines: sender,
-        };
-        let process = self
-            .runtime
-            .spawn(spec)
-            .await
-            .map_err(|cause| RdsError::Spawn { program, cause })?;
-        Ok((process, lines))
+        for (name, text) in texts {
+            fs::write(self.folder.join("data").join(name), text).map_err(|cause| self.refused(cause))?;
+        }
+        Ok(())
     }
 
     /// Removes the lock that a killed server left. PostgreSQL would do so itself, but takes a dead process that nobody
     /// reaped, as in a container without an init, for a living one. Its processes have the data folder as their own
     /// (postgres chdirs there), so while one lives the lock stays.
     fn unlock(&self) {
-        let data = self.folder.join("data");
-        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let lives = processes
-            .filter_map(|process| fs::read_link(process.path().join("cwd")).ok())
-            .any(|cwd| cwd == data);
+        let lives = self.processes().next().is_some();
         if !lives {
             // No lock is the usual case.
-            fs::remove_file(data.join("postmaster.pid")).unwrap_or_default();
+            fs::remove_file(self.folder.join("data/postmaster.pid")).unwrap_or_default();
         }
+    }
+
+    /// Ends every process of the server at once, as the loss of its machine would.
+    pub(super) async fn crash(&self, process: &Process) {
+        process.kill();
+        // Each connection's process leads a group of its own.
+        for pid in self.processes() {
+            // One may have gone by itself meanwhile.
+            kill_process(pid, Signal::KILL).unwrap_or_default();
+        }
+        process.wait().await;
+    }
+
+    /// The server's processes have the data folder as their own.
+    fn processes(&self) -> impl Iterator<Item = Pid> {
+        let data = self.folder.join("data");
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        entries
+            .filter(move |entry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == data))
+            .filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
     }
 
     fn data(&self) -> String {
@@ -206,7 +239,7 @@ impl Cluster {
                 .mode(0o600)
                 .open(path)?;
             io::Write::write_all(&mut file, text.as_bytes())?;
-            self.identity.give(path)
+            self.programs.identity.give(path)
         };
         write().map_err(|cause| self.refused(cause))
     }
@@ -217,6 +250,27 @@ impl Cluster {
             cause,
         }
     }
+}
+
+/// A folder that only the databases' user can read.
+pub(super) fn create_folder(path: &Path, identity: &Identity) -> Result<(), RdsError> {
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(path)
+        .and_then(|()| identity.give(path))
+        .map_err(|cause| RdsError::Folder {
+            path: path.to_owned(),
+            cause,
+        })
+}
+
+/// Copies a base backup: the data, and the password of the administrator in it.
+pub(super) async fn copy_base(programs: &Programs, from: &Path, to: &Path) -> Result<(), RdsError> {
+    create_folder(to, &programs.identity)?;
+    for name in ["pgpass", "data"] {
+        programs.copy(&from.join(name), &to.join(name)).await?;
+    }
+    Ok(())
 }
 
 /// A server that was started.
@@ -265,6 +319,20 @@ impl Server {
     }
 }
 
+/// On RDS the master user may install amcheck, which PostgreSQL itself leaves to superusers; so every database has it from the
+/// start, where it is installed (Amazon RDS for PostgreSQL Release Notes, "Extension versions").
+const AMCHECK: &str = "\
+SELECT count(*) > 0 AS present FROM pg_available_extensions WHERE name = 'amcheck' \\gset
+\\if :present
+\\connect template1
+CREATE EXTENSION amcheck;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO rds_superuser;
+\\connect postgres
+CREATE EXTENSION amcheck;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO rds_superuser;
+\\endif
+";
+
 /// Names were checked to be plain, and the password to be printable.
 fn setup(spec: &InstanceSpec) -> String {
     let (username, password) = (&spec.username, quoted(&spec.password));
@@ -272,7 +340,8 @@ fn setup(spec: &InstanceSpec) -> String {
         "CREATE ROLE rds_superuser NOLOGIN;\n\
          GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO rds_superuser;\n\
          CREATE ROLE \"{username}\" LOGIN CREATEDB CREATEROLE PASSWORD '{password}';\n\
-         GRANT rds_superuser TO \"{username}\";\n"
+         GRANT rds_superuser TO \"{username}\";\n\
+         {AMCHECK}"
     );
     if let Some(name) = spec.db_name.as_ref().filter(|name| *name != "postgres") {
         // Writing to a String cannot fail.

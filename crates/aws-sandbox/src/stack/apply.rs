@@ -17,7 +17,7 @@ use super::file::{self, Database, Service, Stack, Strategy};
 use crate::cloudwatch::{AlarmSpec, Dimension, Metric};
 use crate::ecs::{self, EcsError};
 use crate::elb::{ElbError, HealthCheck, Matcher, TargetGroupSpec};
-use crate::rds::{InstanceSpec, RdsError};
+use crate::rds::{InstanceSpec, RdsError, Settings};
 use crate::sandbox::Cause;
 use crate::services::Services;
 
@@ -116,8 +116,10 @@ async fn create_database(services: &Services, region: &str, database: &Database)
         username: database.username.clone(),
         password: password.clone(),
         port: 5432,
-        class: "db.t4g.micro".to_owned(),
-        allocated_gigabytes: 20,
+        settings: Settings {
+            backup_retention_days: database.backup_retention_days,
+            ..Settings::new("db.t4g.micro", 20)
+        },
         tags: BTreeMap::new(),
     };
     let failed = |cause: RdsError| StackError::Database {

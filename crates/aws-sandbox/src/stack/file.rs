@@ -117,6 +117,9 @@ pub(super) struct Database {
     pub(super) username: String,
     /// The secret that gets the database's URL, password included.
     pub(super) url_secret: String,
+    /// How long automated backups are kept; without them nothing can be restored to a point in time.
+    #[serde(default)]
+    pub(super) backup_retention_days: u8,
 }
 
 /// An alarm on a metric of the load balancer.

@@ -124,8 +124,23 @@ def rest():
     assert [group["logGroupName"] for group in groups] == ["/ecs/web"], groups
 
 
+def save():
+    """A database and a snapshot of it; without automated backups there is no point in time."""
+    name = ["--db-instance-identifier", "cli"]
+    what = ["--engine", "postgres", "--db-instance-class", "db.t4g.micro", "--allocated-storage", "20", "--backup-retention-period", "0"]
+    aws("rds", "create-db-instance", *name, *what, "--master-username", "app", "--master-user-password", "it's-a-secret")
+    # The CLI's own waiter looks every 30 seconds.
+    until("the database", lambda: aws("rds", "describe-db-instances", *name)["DBInstances"][0]["DBInstanceStatus"] == "available")
+    snapshot = ["--db-snapshot-identifier", "cli-1"]
+    aws("rds", "create-db-snapshot", *name, *snapshot)
+    until("the snapshot", lambda: aws("rds", "describe-db-snapshots", *snapshot)["DBSnapshots"][0]["Status"] == "available")
+    names = ["--source-db-instance-identifier", "cli", "--target-db-instance-identifier", "then"]
+    refused("PointInTimeRestoreNotEnabled", "rds", "restore-db-instance-to-point-in-time", *names, "--use-latest-restorable-time")
+
+
 look()
 deploy()
 measure()
 store()
 rest()
+save()

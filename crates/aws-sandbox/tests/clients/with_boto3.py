@@ -249,6 +249,37 @@ def use_the_rest():
     assert elsewhere.list_clusters()["clusterArns"] == [], "regions are isolated"
 
 
+def keep_a_database():
+    """A snapshot here and elsewhere, the restorable window, and a restore; every waiter is boto3's own."""
+    quick = {"Delay": 1, "MaxAttempts": 60}
+    name = dict(DBInstanceIdentifier="books")
+    made = dict(Engine="postgres", DBInstanceClass="db.t4g.micro", AllocatedStorage=20, MasterUsername="app", MasterUserPassword="it's-a-secret")
+    rds.create_db_instance(**name, **made, BackupRetentionPeriod=1, Tags=[{"Key": "of", "Value": "books"}])
+    rds.get_waiter("db_instance_available").wait(**name, WaiterConfig=quick)
+    taken = rds.create_db_snapshot(**name, DBSnapshotIdentifier="books-1")["DBSnapshot"]
+    assert (taken["Status"], taken["SnapshotType"], taken["PercentProgress"]) == ("creating", "manual", 0), taken
+    rds.get_waiter("db_snapshot_completed").wait(DBSnapshotIdentifier="books-1", WaiterConfig=quick)
+    elsewhere = boto3.client("rds", region_name="eu-west-1")
+    copied = elsewhere.copy_db_snapshot(
+        SourceDBSnapshotIdentifier=taken["DBSnapshotArn"], TargetDBSnapshotIdentifier="books-1", SourceRegion="eu-central-1"
+    )["DBSnapshot"]
+    assert copied["SourceRegion"] == "eu-central-1", copied
+    elsewhere.get_waiter("db_snapshot_completed").wait(DBSnapshotIdentifier="books-1", WaiterConfig=quick)
+    automated = until("the window", lambda: [found for found in rds.describe_db_instance_automated_backups(**name)["DBInstanceAutomatedBackups"] if found["RestoreWindow"]])
+    window = automated[0]["RestoreWindow"]
+    point = dict(SourceDBInstanceIdentifier="books", TargetDBInstanceIdentifier="books-then")
+    late = refused("InvalidParameterValue", rds.restore_db_instance_to_point_in_time, **point, RestoreTime=window["LatestTime"] + datetime.timedelta(days=1))
+    assert "later than" in late.response["Error"]["Message"], late.response
+    refused("InvalidParameterCombination", rds.restore_db_instance_to_point_in_time, **point)
+    rds.restore_db_instance_to_point_in_time(**point, RestoreTime=window["EarliestTime"], BackupRetentionPeriod=0)
+    rds.get_waiter("db_instance_available").wait(DBInstanceIdentifier="books-then", WaiterConfig=quick)
+    kinds = {snapshot["SnapshotType"] for page in rds.get_paginator("describe_db_snapshots").paginate(**name) for snapshot in page["DBSnapshots"]}
+    assert kinds == {"manual", "automated"}, kinds
+    refused("DBSnapshotNotFound", rds.describe_db_snapshots, DBSnapshotIdentifier="absent")
+    rds.delete_db_instance(DBInstanceIdentifier="books-then", SkipFinalSnapshot=True)
+    rds.get_waiter("db_instance_deleted").wait(DBInstanceIdentifier="books-then", WaiterConfig=quick)
+
+
 look_at_the_service()
 look_at_the_load_balancer()
 served = deploy_and_answer()
@@ -257,3 +288,4 @@ watch_with_an_alarm()
 write_on_condition()
 store_objects()
 use_the_rest()
+keep_a_database()

@@ -1,23 +1,24 @@
-//! `POST /api/v1/projects`
-
 use axum::{
     extract::State,
-    http::{HeaderValue, StatusCode, header},
-    response::Response,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use uuid::Uuid;
+use sqlx::types::Json;
+use utoipa::ToSchema;
 
 use crate::{
+    access::Caller,
     extract::{Body, ChosenId},
     problem::Problem,
-    project::{Project, WORD},
+    project::{Project, WORD, json},
     router::Context,
     text::{Name, Prose},
+    write::{Write, change},
 };
 
 /// With an id of its own choice a client may repeat the request after a lost answer.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewProject {
     id: Option<ChosenId>,
@@ -26,44 +27,69 @@ pub(crate) struct NewProject {
     description: Prose,
 }
 
-pub(crate) async fn create(State(context): State<Context>, Body(new): Body<NewProject>) -> Result<Response, Problem> {
+/// Make a project
+///
+/// The caller becomes its owner. Sent again with the same id and content it answers 200 and changes nothing.
+#[utoipa::path(
+    post, path = "/api/v1/projects", operation_id = "create_project", tag = "projects",
+    request_body = NewProject,
+    responses(
+        (status = 201, description = "Made", body = Project),
+        (status = 200, description = "It was there already, just like this", body = Project),
+        (status = 409, description = "Another project has this id"),
+    ),
+    security(("session" = []), ("token" = ["projects:write"])),
+)]
+pub(crate) async fn create(
+    State(context): State<Context>,
+    caller: Caller,
+    Body(new): Body<NewProject>,
+) -> Result<Response, Problem> {
     let id = ChosenId::or_new(new.id);
     let mut connection = context.database.connection().await?;
-    let inserted: Option<Project> = sqlx::query_as(
-        "insert into projects (id, name, description) values ($1, $2, $3)
-         on conflict (id) do nothing
-         returning id, name, description, version, created_at, updated_at",
+    let made = Write::<Project>::new(
+        &caller,
+        "project.created",
+        StatusCode::CREATED,
+        change!(
+            "made as (
+                insert into projects (id, name, description) values ($9, $10, $11) on conflict (id) do nothing returning *
+             ), owned as (
+                insert into memberships (project_id, user_id, role) select id, $1, 'owner' from made
+             ), effect as (
+                select id as project, id as target, null::jsonb as before, ",
+            json!("made", "'owner'"),
+            " as after from made
+             )"
+        ),
     )
     .bind(id)
-    .bind(new.name.as_str())
-    .bind(new.description.as_str())
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(|cause| Problem::of_database(&cause))?;
-    if let Some(project) = inserted {
-        return respond(StatusCode::CREATED, project);
+    .bind(String::from(new.name.clone()))
+    .bind(String::from(new.description.clone()))
+    .run(&mut connection)
+    .await?;
+    if let Some(done) = made {
+        return Ok(done.respond_at(place));
     }
 
-    let existing: Option<Project> = sqlx::query_as(
-        "select id, name, description, version, created_at, updated_at from projects
-         where id = $1 and name = $2 and description = $3",
-    )
+    let existing: Option<Json<Project>> = sqlx::query_scalar(concat!(
+        "select ",
+        json!("projects", "memberships.role"),
+        " from projects join memberships on memberships.project_id = projects.id
+         where projects.id = $1 and name = $2 and description = $3 and memberships.user_id = $4"
+    ))
     .bind(id)
     .bind(new.name.as_str())
     .bind(new.description.as_str())
+    .bind(caller.user)
     .fetch_optional(&mut *connection)
     .await
     .map_err(|cause| Problem::of_database(&cause))?;
-    existing.map_or(Err(Problem::IdTaken(WORD)), |project| respond(StatusCode::OK, project))
+    let Json(project) = existing.ok_or(Problem::IdTaken(WORD))?;
+    let place = [(header::LOCATION, place(&project))];
+    Ok((place, project.version.respond(StatusCode::OK, project)).into_response())
 }
 
-fn respond(status: StatusCode, project: Project) -> Result<Response, Problem> {
-    let location = location(project.id)?;
-    let mut response = project.version.respond(status, project);
-    response.headers_mut().insert(header::LOCATION, location);
-    Ok(response)
-}
-
-fn location(id: Uuid) -> Result<HeaderValue, Problem> {
-    HeaderValue::from_str(&format!("/api/v1/projects/{id}")).map_err(|_| Problem::Internal)
+fn place(project: &Project) -> String {
+    format!("/api/v1/projects/{}", project.id)
 }

@@ -1,23 +1,54 @@
-//! `DELETE /api/v1/projects/{id}` with If-Match; its tasks go with it
+use axum::{extract::State, http::StatusCode, response::Response};
 
-use axum::{extract::State, http::StatusCode};
+use crate::{
+    access::Caller,
+    extract::Id,
+    problem::Problem,
+    project::{Project, json, refusal},
+    router::Context,
+    version::IfMatch,
+    write::{Write, change},
+};
 
-use crate::{extract::Id, problem::Problem, project::refusal, router::Context, version::IfMatch};
-
+/// Delete a project
+///
+/// For owners. Its tasks, members and invitations go with it.
+#[utoipa::path(
+    delete, path = "/api/v1/projects/{id}", operation_id = "delete_project", tag = "projects",
+    params(("id" = Uuid, Path, description = "The project"), ("if-match" = String, Header, description = "Its ETag")),
+    responses((status = 204, description = "Deleted")),
+    security(("session" = []), ("token" = ["projects:write"])),
+)]
 pub(crate) async fn delete(
     State(context): State<Context>,
+    caller: Caller,
     Id(id): Id,
     if_match: IfMatch,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let mut connection = context.database.connection().await?;
-    let deleted = sqlx::query("delete from projects where id = $1 and ($2::bigint[] is null or version = any($2))")
-        .bind(id)
-        .bind(if_match.versions())
-        .execute(&mut *connection)
-        .await
-        .map_err(|cause| Problem::of_database(&cause))?;
-    match deleted.rows_affected() {
-        0 => Err(refusal(&mut connection, id).await),
-        _ => Ok(StatusCode::NO_CONTENT),
+    let deleted = Write::<Project>::new(
+        &caller,
+        "project.deleted",
+        StatusCode::NO_CONTENT,
+        change!(
+            "gone as (
+                delete from projects using memberships
+                where projects.id = $9 and memberships.project_id = projects.id and memberships.user_id = $1
+                  and memberships.role = 'owner' and ($10::bigint[] is null or projects.version = any($10))
+                returning projects.*, memberships.role
+             ), effect as (
+                select id as project, id as target, ",
+            json!("gone", "gone.role"),
+            " as before, null::jsonb as after from gone
+             )"
+        ),
+    )
+    .bind(id)
+    .bind(if_match.versions())
+    .run(&mut connection)
+    .await?;
+    match deleted {
+        Some(done) => Ok(done.respond()),
+        None => Err(refusal(&mut connection, &caller, id).await),
     }
 }

@@ -1,40 +1,45 @@
-//! `GET /api/v1/projects`, in the order of their ids: those the service gives sort by time.
-
 use axum::{Json, extract::State};
-use serde::Deserialize;
+use sqlx::types::Json as Row;
 
 use crate::{
+    access::Caller,
     extract::Params,
-    page::{self, Limit, Page},
+    page::{self, Page, Which},
     problem::Problem,
-    project::Project,
+    project::{Project, json},
     router::Context,
 };
 
 const LIST: &str = "projects";
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Which {
-    #[serde(default)]
-    limit: Limit,
-    cursor: Option<String>,
-}
-
+/// List one's projects
+///
+/// In the order of their ids; those that the service chose sort by time.
+#[utoipa::path(
+    get, path = "/api/v1/projects", operation_id = "list_projects", tag = "projects",
+    params(Which),
+    responses((status = 200, description = "A page of them", body = Page<Project>)),
+    security(("session" = []), ("token" = ["projects:read"])),
+)]
 pub(crate) async fn list(
     State(context): State<Context>,
+    caller: Caller,
     Params(which): Params<Which>,
 ) -> Result<Json<Page<Project>>, Problem> {
     let after = page::start(which.cursor.as_deref(), LIST)?;
     let mut connection = context.database.connection().await?;
-    let rows = sqlx::query_as(
-        "select id, name, description, version, created_at, updated_at from projects
-         where id > $1 order by id limit $2",
-    )
+    let rows: Vec<Row<Project>> = sqlx::query_scalar(concat!(
+        "select ",
+        json!("projects", "memberships.role"),
+        " from memberships join projects on projects.id = memberships.project_id
+         where memberships.user_id = $1 and memberships.project_id > $2 order by memberships.project_id limit $3"
+    ))
+    .bind(caller.user)
     .bind(after)
     .bind(which.limit.and_one())
     .fetch_all(&mut *connection)
     .await
     .map_err(|cause| Problem::of_database(&cause))?;
+    let rows = rows.into_iter().map(|row| row.0).collect();
     Ok(Json(Page::cut(rows, which.limit, LIST, |project: &Project| project.id)))
 }

@@ -1,28 +1,44 @@
-//! `PATCH /api/v1/projects/{id}` with If-Match
-
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::{
+    access::Caller,
     extract::{Body, Id, present},
     problem::Problem,
-    project::{Project, refusal},
+    project::{Project, json, refusal},
     router::Context,
     text::{Name, Prose},
     version::IfMatch,
+    write::{Write, change},
 };
 
-#[derive(Deserialize)]
+/// What to change; at least one field.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ProjectChange, min_properties = 1)]
 pub(crate) struct Change {
     #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     name: Option<Name>,
     #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     description: Option<Prose>,
 }
 
+/// Change a project
+///
+/// For owners.
+#[utoipa::path(
+    patch, path = "/api/v1/projects/{id}", operation_id = "update_project", tag = "projects",
+    params(("id" = Uuid, Path, description = "The project"), ("if-match" = String, Header, description = "Its ETag")),
+    request_body = Change,
+    responses((status = 200, description = "As it is now", body = Project)),
+    security(("session" = []), ("token" = ["projects:write"])),
+)]
 pub(crate) async fn update(
     State(context): State<Context>,
+    caller: Caller,
     Id(id): Id,
     if_match: IfMatch,
     Body(change): Body<Change>,
@@ -33,22 +49,40 @@ pub(crate) async fn update(
         });
     }
     let mut connection = context.database.connection().await?;
-    let changed: Option<Project> = sqlx::query_as(
-        "update projects
-         set name = coalesce($3, name), description = coalesce($4, description),
-             version = version + 1, updated_at = now()
-         where id = $1 and ($2::bigint[] is null or version = any($2))
-         returning id, name, description, version, created_at, updated_at",
+    let changed = Write::<Project>::new(
+        &caller,
+        "project.changed",
+        StatusCode::OK,
+        change!(
+            "old as (
+                select projects.*, memberships.role from projects
+                join memberships on memberships.project_id = projects.id
+                where projects.id = $9 and memberships.user_id = $1 and memberships.role = 'owner'
+                  and ($10::bigint[] is null or projects.version = any($10))
+                for update of projects
+             ), new as (
+                update projects
+                set name = coalesce($11, projects.name), description = coalesce($12, projects.description),
+                    version = projects.version + 1, updated_at = now()
+                from old where projects.id = old.id
+                returning projects.*
+             ), effect as (
+                select new.id as project, new.id as target, ",
+            json!("old", "old.role"),
+            " as before, ",
+            json!("new", "old.role"),
+            " as after from old join new on new.id = old.id
+             )"
+        ),
     )
     .bind(id)
     .bind(if_match.versions())
-    .bind(change.name.as_ref().map(Name::as_str))
-    .bind(change.description.as_ref().map(Prose::as_str))
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(|cause| Problem::of_database(&cause))?;
+    .bind(change.name.map(String::from))
+    .bind(change.description.map(String::from))
+    .run(&mut connection)
+    .await?;
     match changed {
-        Some(project) => Ok(project.version.respond(StatusCode::OK, project)),
-        None => Err(refusal(&mut connection, id).await),
+        Some(done) => Ok(done.respond()),
+        None => Err(refusal(&mut connection, &caller, id).await),
     }
 }

@@ -1,25 +1,26 @@
-//! `POST /api/v1/projects/{id}/tasks`
-
 use axum::{
     extract::State,
-    http::{HeaderValue, StatusCode, header},
-    response::Response,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use sqlx::{PgConnection, error::DatabaseError};
+use sqlx::{PgConnection, types::Json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
+    access::Caller,
     extract::{Body, ChosenId, Id},
     problem::Problem,
     project,
     router::Context,
-    task::{Status, Task, WORD},
+    task::{Status, Task, VIEWERS_LOOK, WORD, json, place},
     text::{Name, Prose},
+    write::{Done, Failed, Write, change},
 };
 
 /// With an id of its own choice a client may repeat the request after a lost answer.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewTask {
     id: Option<ChosenId>,
@@ -30,87 +31,105 @@ pub(crate) struct NewTask {
     status: Status,
 }
 
+/// Make a task
+///
+/// For owners and editors. Sent again with the same id and content it answers 200 and changes nothing.
+#[utoipa::path(
+    post, path = "/api/v1/projects/{id}/tasks", operation_id = "create_task", tag = "tasks",
+    params(("id" = Uuid, Path, description = "The project")),
+    request_body = NewTask,
+    responses(
+        (status = 201, description = "Made", body = Task),
+        (status = 200, description = "It was there already, just like this", body = Task),
+        (status = 409, description = "Another task has this id"),
+    ),
+    security(("session" = []), ("token" = ["tasks:write"])),
+)]
 pub(crate) async fn create(
     State(context): State<Context>,
+    caller: Caller,
     Id(project_id): Id,
     Body(new): Body<NewTask>,
 ) -> Result<Response, Problem> {
     let id = ChosenId::or_new(new.id);
     let mut connection = context.database.connection().await?;
-    if let Some(task) = insert(&mut connection, id, project_id, &new).await? {
-        return respond(StatusCode::CREATED, task);
+    if let Some(done) = insert(&mut connection, &caller, id, project_id, &new).await? {
+        return Ok(done.respond_at(place));
     }
-    if let Some(task) = same(&mut connection, id, project_id, &new).await? {
-        return respond(StatusCode::OK, task);
+    if let Some(Json(task)) = same(&mut connection, &caller, id, project_id, &new).await? {
+        let place = [(header::LOCATION, place(&task))];
+        return Ok((place, task.version.respond(StatusCode::OK, task)).into_response());
     }
-    let project_exists: bool = sqlx::query_scalar("select exists (select from projects where id = $1)")
-        .bind(project_id)
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(|cause| Problem::of_database(&cause))?;
-    Err(if project_exists {
+    let role = project::role(&mut connection, &caller, project_id).await?;
+    Err(if role.edits() {
         Problem::IdTaken(WORD)
     } else {
-        Problem::NoSuch(project::WORD)
+        Problem::Forbidden(VIEWERS_LOOK)
     })
 }
 
-/// Nothing comes back when the id is taken or the project is not there.
+/// Nothing comes back when the id is taken, or the project is not the caller's to change.
 async fn insert(
     connection: &mut PgConnection,
+    caller: &Caller,
     id: Uuid,
     project_id: Uuid,
     new: &NewTask,
-) -> Result<Option<Task>, Problem> {
-    let inserted = sqlx::query_as(
-        "insert into tasks (id, project_id, title, description, status)
-         select $1, projects.id, $3, $4, $5 from projects where projects.id = $2
-         on conflict (id) do nothing
-         returning id, project_id, title, description, status, version, created_at, updated_at",
+) -> Result<Option<Done<Task>>, Problem> {
+    let inserted = Write::new(
+        caller,
+        "task.created",
+        StatusCode::CREATED,
+        change!(
+            "made as (
+                insert into tasks (id, project_id, title, description, status)
+                select $9, memberships.project_id, $11, $12, $13 from memberships
+                where memberships.project_id = $10 and memberships.user_id = $1
+                  and memberships.role in ('owner', 'editor')
+                on conflict (id) do nothing
+                returning *
+             ), effect as (
+                select project_id as project, id as target, null::jsonb as before, ",
+            json!("made"),
+            " as after from made
+             )"
+        ),
     )
     .bind(id)
     .bind(project_id)
-    .bind(new.title.as_str())
-    .bind(new.description.as_str())
+    .bind(String::from(new.title.clone()))
+    .bind(String::from(new.description.clone()))
     .bind(new.status.as_str())
-    .fetch_optional(connection)
+    .run(connection)
     .await;
     match inserted {
-        // The project went away between the select and the check of the foreign key.
-        Err(cause)
-            if cause
-                .as_database_error()
-                .is_some_and(DatabaseError::is_foreign_key_violation) =>
-        {
-            Ok(None)
-        }
-        inserted => inserted.map_err(|cause| Problem::of_database(&cause)),
+        // The project went away between the look at the membership and the check of the foreign key.
+        Err(Failed::Constraint(constraint)) if constraint == "tasks_project_id_fkey" => Ok(None),
+        inserted => inserted.map_err(Problem::from),
     }
 }
 
 async fn same(
     connection: &mut PgConnection,
+    caller: &Caller,
     id: Uuid,
     project_id: Uuid,
     new: &NewTask,
-) -> Result<Option<Task>, Problem> {
-    sqlx::query_as(
-        "select id, project_id, title, description, status, version, created_at, updated_at from tasks
-         where id = $1 and project_id = $2 and title = $3 and description = $4 and status = $5",
-    )
+) -> Result<Option<Json<Task>>, Problem> {
+    sqlx::query_scalar(concat!(
+        "select ",
+        json!("tasks"),
+        " from tasks join memberships on memberships.project_id = tasks.project_id
+         where tasks.id = $1 and tasks.project_id = $2 and title = $3 and description = $4 and status = $5
+           and memberships.user_id = $6"
+    ))
     .bind(id)
     .bind(project_id)
     .bind(new.title.as_str())
     .bind(new.description.as_str())
     .bind(new.status.as_str())
+    .bind(caller.user)
     .fetch_optional(connection)
     .await
     .map_err(|cause| Problem::of_database(&cause))
-}
-
-fn respond(status: StatusCode, task: Task) -> Result<Response, Problem> {
-    let location = HeaderValue::from_str(&format!("/api/v1/tasks/{}", task.id)).map_err(|_| Problem::Internal)?;
-    let mut response = task.version.respond(status, task);
-    response.headers_mut().insert(header::LOCATION, location);
-    Ok(response)
 }

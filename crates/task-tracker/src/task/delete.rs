@@ -1,23 +1,54 @@
-//! `DELETE /api/v1/tasks/{id}` with If-Match
+use axum::{extract::State, http::StatusCode, response::Response};
 
-use axum::{extract::State, http::StatusCode};
+use crate::{
+    access::Caller,
+    extract::Id,
+    problem::Problem,
+    router::Context,
+    task::{Task, json, refusal},
+    version::IfMatch,
+    write::{Write, change},
+};
 
-use crate::{extract::Id, problem::Problem, router::Context, task::refusal, version::IfMatch};
-
+/// Delete a task
+///
+/// For owners and editors.
+#[utoipa::path(
+    delete, path = "/api/v1/tasks/{id}", operation_id = "delete_task", tag = "tasks",
+    params(("id" = Uuid, Path, description = "The task"), ("if-match" = String, Header, description = "Its ETag")),
+    responses((status = 204, description = "Deleted")),
+    security(("session" = []), ("token" = ["tasks:write"])),
+)]
 pub(crate) async fn delete(
     State(context): State<Context>,
+    caller: Caller,
     Id(id): Id,
     if_match: IfMatch,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let mut connection = context.database.connection().await?;
-    let deleted = sqlx::query("delete from tasks where id = $1 and ($2::bigint[] is null or version = any($2))")
-        .bind(id)
-        .bind(if_match.versions())
-        .execute(&mut *connection)
-        .await
-        .map_err(|cause| Problem::of_database(&cause))?;
-    match deleted.rows_affected() {
-        0 => Err(refusal(&mut connection, id).await),
-        _ => Ok(StatusCode::NO_CONTENT),
+    let deleted = Write::<Task>::new(
+        &caller,
+        "task.deleted",
+        StatusCode::NO_CONTENT,
+        change!(
+            "gone as (
+                delete from tasks using memberships
+                where tasks.id = $9 and memberships.project_id = tasks.project_id and memberships.user_id = $1
+                  and memberships.role in ('owner', 'editor') and ($10::bigint[] is null or tasks.version = any($10))
+                returning tasks.*
+             ), effect as (
+                select project_id as project, id as target, ",
+            json!("gone"),
+            " as before, null::jsonb as after from gone
+             )"
+        ),
+    )
+    .bind(id)
+    .bind(if_match.versions())
+    .run(&mut connection)
+    .await?;
+    match deleted {
+        Some(done) => Ok(done.respond()),
+        None => Err(refusal(&mut connection, &caller, id).await),
     }
 }

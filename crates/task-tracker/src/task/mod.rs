@@ -6,30 +6,39 @@ mod get;
 mod list;
 mod update;
 
-pub(crate) use create::create;
-pub(crate) use delete::delete;
-pub(crate) use get::get;
-pub(crate) use list::list;
-pub(crate) use update::update;
-
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use crate::{problem::Problem, version::Version};
+use crate::{
+    access::{Caller, Role},
+    problem::Problem,
+    router::Context,
+    version::Version,
+    write::Versioned,
+};
 
 /// What clients call this in problems.
 const WORD: &str = "task";
+const VIEWERS_LOOK: &str = "viewers of the project may look and not change";
+
+pub(crate) fn routes() -> OpenApiRouter<Context> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list, create::create))
+        .routes(routes!(get::get, update::update, delete::delete))
+}
 
 /// A task as clients see it.
-#[derive(Debug, Serialize, sqlx::FromRow)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Task {
     id: Uuid,
     project_id: Uuid,
     title: String,
+    /// Markdown.
     description: String,
-    #[sqlx(try_from = "String")]
     status: Status,
     version: Version,
     #[serde(with = "time::serde::rfc3339")]
@@ -39,7 +48,7 @@ pub(crate) struct Task {
 }
 
 /// How far a task is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Status {
     #[default]
@@ -58,30 +67,61 @@ impl Status {
     }
 }
 
-/// A row holds a status that this release does not know.
-#[derive(Debug, thiserror::Error)]
-#[error("unknown task status `{0}`")]
-struct UnknownStatus(String);
-
-impl TryFrom<String> for Status {
-    type Error = UnknownStatus;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        [Self::Open, Self::InProgress, Self::Done]
-            .into_iter()
-            .find(|status| status.as_str() == text)
-            .ok_or(UnknownStatus(text))
+impl Versioned for Task {
+    fn version(&self) -> Version {
+        self.version
     }
 }
 
-/// Why a change of this id and these versions touched nothing: it is gone, or it has another version by now.
-async fn refusal(connection: &mut PgConnection, id: Uuid) -> Problem {
-    let found = sqlx::query_scalar("select version from tasks where id = $1")
-        .bind(id)
-        .fetch_optional(connection)
-        .await;
+/// A `Task` out of a row of tasks.
+macro_rules! json {
+    ($task:literal) => {
+        concat!(
+            "jsonb_build_object('id', ",
+            $task,
+            ".id, 'project_id', ",
+            $task,
+            ".project_id, 'title', ",
+            $task,
+            ".title, 'description', ",
+            $task,
+            ".description, 'status', ",
+            $task,
+            ".status, 'version', ",
+            $task,
+            ".version, 'created_at', ",
+            $task,
+            ".created_at, 'updated_at', ",
+            $task,
+            ".updated_at)"
+        )
+    };
+}
+use json;
+
+fn place(task: &Task) -> String {
+    format!("/api/v1/tasks/{}", task.id)
+}
+
+/// Why a change of this id and these versions touched nothing: it is gone, not the caller's to change, or has another
+/// version by now.
+async fn refusal(connection: &mut PgConnection, caller: &Caller, id: Uuid) -> Problem {
+    let found: Result<Option<(i64, String)>, sqlx::Error> = sqlx::query_as(
+        "select tasks.version, memberships.role from tasks
+         join memberships on memberships.project_id = tasks.project_id
+         where tasks.id = $1 and memberships.user_id = $2",
+    )
+    .bind(id)
+    .bind(caller.user)
+    .fetch_optional(connection)
+    .await;
     match found {
-        Ok(Some(current)) => Problem::Stale { current },
+        Ok(Some((current, role))) => match Role::try_from(role) {
+            Ok(role) if role.edits() => Problem::Stale {
+                current: Version::from(current),
+            },
+            _ => Problem::Forbidden(VIEWERS_LOOK),
+        },
         Ok(None) => Problem::NoSuch(WORD),
         Err(cause) => Problem::of_database(&cause),
     }

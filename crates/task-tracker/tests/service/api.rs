@@ -17,6 +17,8 @@ use crate::line::within;
 pub(crate) struct Api {
     client: Client<HttpConnector, Body>,
     address: SocketAddr,
+    /// Name and value of the header that says who is asking.
+    credentials: Option<(&'static str, String)>,
 }
 
 /// A complete response; the body is null when it was empty.
@@ -30,6 +32,12 @@ pub(crate) struct Reply {
 impl Reply {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The secret in the session cookie that this reply sets; empty when it ends the session.
+    pub(crate) fn session(&self) -> &str {
+        let (pair, _) = self.header("set-cookie").split_once(';').unwrap();
+        pair.strip_prefix("__Host-session=").unwrap()
     }
 
     pub(crate) fn id(&self) -> String {
@@ -55,7 +63,46 @@ impl Api {
         let client = Client::builder(TokioExecutor::new())
             .retry_canceled_requests(false)
             .build_http();
-        Self { client, address }
+        Self {
+            client,
+            address,
+            credentials: None,
+        }
+    }
+
+    /// The same client over connections of its own.
+    pub(crate) fn afresh(&self) -> Self {
+        Self {
+            credentials: self.credentials.clone(),
+            ..Self::at(self.address)
+        }
+    }
+
+    pub(crate) fn anonymous(&self) -> Self {
+        Self {
+            credentials: None,
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn with_session(&self, secret: &str) -> Self {
+        Self {
+            credentials: Some(("cookie", format!("__Host-session={secret}"))),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn with_token(&self, token: &str) -> Self {
+        Self {
+            credentials: Some(("authorization", format!("Bearer {token}"))),
+            ..self.clone()
+        }
+    }
+
+    /// As a line of a request's head.
+    pub(crate) fn credentials(&self) -> String {
+        let (name, value) = self.credentials.as_ref().unwrap();
+        format!("{name}: {value}")
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
@@ -84,9 +131,13 @@ impl Api {
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> hyper::http::request::Builder {
-        Request::builder()
+        let request = Request::builder()
             .method(method)
-            .uri(format!("http://{}{path}", self.address))
+            .uri(format!("http://{}{path}", self.address));
+        match &self.credentials {
+            Some((name, value)) => request.header(*name, value),
+            None => request,
+        }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use clap::Parser;
 use task_tracker::{DatabaseUrl, Lifecycle, Service, Settings, Unfinished};
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use crate::{
     api::Api,
@@ -33,6 +34,7 @@ pub(crate) fn settings(flags: &str) -> Settings {
     Arguments::parse_from(words).settings
 }
 
+/// With a user, Ann, whose session `api` has.
 pub(crate) struct Instance {
     pub(crate) api: Api,
     pub(crate) database: Database,
@@ -50,11 +52,12 @@ pub(crate) async fn start(flags: &str) -> Instance {
 }
 
 pub(crate) async fn start_on(database: Database, url: &DatabaseUrl, flags: &str) -> Instance {
+    let (_, secret) = database.user("ann").await;
     let service = Service::start(settings(flags), url, |routes| routes).await.unwrap();
     let (address, metrics, lifecycle) = (service.address(), service.metrics_address(), service.lifecycle());
     let running = tokio::spawn(service.run());
     Instance {
-        api: Api::at(address),
+        api: Api::at(address).with_session(&secret),
         database,
         lifecycle,
         address,
@@ -64,6 +67,12 @@ pub(crate) async fn start_on(database: Database, url: &DatabaseUrl, flags: &str)
 }
 
 impl Instance {
+    /// Another user, and a client that is logged in as this user.
+    pub(crate) async fn user(&self, name: &str) -> (Uuid, Api) {
+        let (id, secret) = self.database.user(name).await;
+        (id, self.api.with_session(&secret))
+    }
+
     /// How the process ended; it must do so soon.
     pub(crate) async fn ended(self) -> Result<(), Unfinished> {
         within(self.running).await.unwrap()

@@ -30,7 +30,7 @@ async fn the_end_loses_no_request_of_a_proxy_that_heeds_the_health_check() {
     let mut clients = JoinSet::new();
     for _ in 0..8 {
         let (healthy, sent, path) = (Arc::clone(&healthy), Arc::clone(&sent), path.clone());
-        let api = Api::at(service.address);
+        let api = service.api.afresh();
         clients.spawn(async move {
             let mut outcomes = Vec::new();
             while healthy.load(Ordering::SeqCst) {

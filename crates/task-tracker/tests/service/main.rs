@@ -6,16 +6,20 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod accounts;
 mod api;
 mod cluster;
 mod command;
 mod instance;
 mod lifecycle;
 mod line;
+mod matrix;
+mod members;
 mod metrics;
 mod outage;
 mod problems;
 mod projects;
+mod retries;
 mod tasks;
 mod traps;
 mod way;

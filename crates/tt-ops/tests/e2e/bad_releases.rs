@@ -98,14 +98,14 @@ fn a_release_that_fails_its_migrations_or_its_smoke_test_touches_no_user() {
     rehearsal.environment(
         "teapot",
         &[(
-            "get: /api/v1/projects, expect: 200",
-            "get: /api/v1/projects, expect: 418",
+            "get: /api/openapi.json, expect: 200",
+            "get: /api/openapi.json, expect: 418",
         )],
     );
     let ended = taken_back(&rehearsal, rehearsal.tt("deploy teapot --image 1.1.5"), "1.1.5");
     ended
         .complains("smoke test: GET http://")
-        .complains("/api/v1/projects answered 200, expected 418");
+        .complains("/api/openapi.json answered 200, expected 418");
     assert_eq!(rehearsal.answering(), "1.0.0");
 }
 

@@ -40,7 +40,7 @@ smoke_test:
   attempts: 5
   requests:
     - {get: /readyz, expect: 200}
-    - {get: /api/v1/projects, expect: 200}
+    - {get: /api/openapi.json, expect: 200}
 alarms: [task-tracker-errors]
 migrations: {command: [migrate], timeout: 2m}
 secrets:

@@ -1,0 +1,10 @@
+-- tt: phase=contract
+drop table throttles;
+drop table idempotency_keys;
+drop table events;
+drop function events_are_append_only();
+drop table invitations;
+drop table memberships;
+drop table api_tokens;
+drop table sessions;
+drop table users;

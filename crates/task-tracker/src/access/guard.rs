@@ -1,0 +1,221 @@
+//! Stands before every operation: who is asking, may these credentials do that, and not too often.
+//!
+//! Decides by the kind of operation only (`policy`). Which rows the caller may see or change is in the predicate of each
+//! endpoint's own statement.
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, Method, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{
+    access::{
+        Caller, Via, cookie, origin,
+        policy::Access,
+        secret::Fingerprint,
+        throttle::{self, Allowance},
+    },
+    problem::Problem,
+    retry::Retry,
+    router::Context,
+    telemetry::RequestId,
+};
+
+/// A session ends by itself when it was not used for two weeks. Its use is noted every five minutes: a write for each
+/// request would cost more than the request.
+macro_rules! by_session {
+    () => {
+        "hit as (
+            select sessions.id, sessions.user_id, null::text[] as scopes
+            from sessions join users on users.id = sessions.user_id
+            where sessions.token_sha256 = $1 and sessions.expires_at > now()
+              and sessions.last_used_at > now() - interval '14 days' and users.erase_after is null
+        ), noted as (
+            update sessions set last_used_at = now() from hit
+            where sessions.id = hit.id and sessions.last_used_at < now() - interval '5 minutes'
+        )"
+    };
+}
+
+macro_rules! by_token {
+    () => {
+        "hit as (
+            select api_tokens.id, api_tokens.user_id, api_tokens.scopes
+            from api_tokens join users on users.id = api_tokens.user_id
+            where api_tokens.token_sha256 = $1 and api_tokens.expires_at > now() and users.erase_after is null
+        ), noted as (
+            update api_tokens set last_used_at = now() from hit
+            where api_tokens.id = hit.id
+              and (api_tokens.last_used_at is null or api_tokens.last_used_at < now() - interval '5 minutes')
+        )"
+    };
+}
+
+macro_rules! reading {
+    ($hit:expr) => {
+        concat!(
+            "with ",
+            $hit,
+            " select id, user_id, scopes, 0::float8 as level from hit"
+        )
+    };
+}
+
+/// As `Limit::charge` does, in the same round trip.
+macro_rules! writing {
+    ($hit:expr) => {
+        concat!(
+            "with ",
+            $hit,
+            ", charged as (
+                insert into throttles as t (key, full_at)
+                select 'writes/' || user_id, now() + make_interval(secs => $2) from hit
+                on conflict (key) do update
+                set full_at = greatest(t.full_at, now()) + make_interval(secs => $2)
+                where greatest(t.full_at, now()) + make_interval(secs => $2) <= now() + make_interval(secs => $3)
+                returning extract(epoch from full_at - now())::float8 as level
+            )
+            select id, user_id, scopes, (select level from charged) as level from hit"
+        )
+    };
+}
+
+/// Id of the session or token, user, scopes, and the level of the write limit unless that is used up.
+type Row = (Uuid, Uuid, Option<Vec<String>>, Option<f64>);
+
+struct Hit {
+    user_id: Uuid,
+    via: Via,
+    scopes: Option<Vec<String>>,
+}
+
+enum Credentials {
+    Session(Fingerprint),
+    Token(Fingerprint),
+}
+
+/// Lets a request through with its `Caller`, or answers it.
+pub(crate) async fn guard(State(context): State<Context>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("", MatchedPath::as_str);
+    let Some(access) = context.policy.access(route, request.method()) else {
+        return next.run(request).await;
+    };
+    match admit(&context, access, route, request).await {
+        Ok((request, allowance)) => {
+            let mut response = next.run(request).await;
+            if let Some(allowance) = allowance {
+                allowance.write(response.headers_mut());
+            }
+            response
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn admit(
+    context: &Context,
+    access: Access,
+    route: &str,
+    request: Request,
+) -> Result<(Request, Option<Allowance>), Problem> {
+    let credentials = credentials(request.headers())?;
+    let holds_its_own = matches!(credentials, Some(Credentials::Token(_)));
+    if !holds_its_own && !origin::is_trusted(request.method(), request.headers()) {
+        return Err(Problem::CrossOrigin);
+    }
+    if access == Access::Public {
+        return Ok((request, None));
+    }
+    let credentials = credentials.ok_or(Problem::Unauthenticated)?;
+    let is_write = !origin::is_safe(request.method());
+    let (hit, allowance) = identify(context, &credentials, request.method()).await?;
+    permit(access, &hit)?;
+    let (mut request, retry) = if is_write {
+        Retry::capture(request, route).await?
+    } else {
+        (request, None)
+    };
+    let request_id = request.extensions().get::<RequestId>().map(RequestId::to_string);
+    request.extensions_mut().insert(Caller {
+        user: hit.user_id,
+        via: hit.via,
+        request_id: request_id.unwrap_or_default(),
+        retry,
+    });
+    Ok((request, allowance))
+}
+
+/// A bearer token counts before a cookie: whoever sends one means it.
+fn credentials(headers: &HeaderMap) -> Result<Option<Credentials>, Problem> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let token = value.to_str().ok().and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+        });
+        let token = token.ok_or(Problem::Unauthenticated)?;
+        return Ok(Some(Credentials::Token(Fingerprint::of(token))));
+    }
+    Ok(cookie::session(headers).map(|secret| Credentials::Session(Fingerprint::of(secret))))
+}
+
+async fn identify(
+    context: &Context,
+    credentials: &Credentials,
+    method: &Method,
+) -> Result<(Hit, Option<Allowance>), Problem> {
+    let is_write = !origin::is_safe(method);
+    let (sql, fingerprint) = match (credentials, is_write) {
+        (Credentials::Session(secret), false) => (reading!(by_session!()), secret),
+        (Credentials::Session(secret), true) => (writing!(by_session!()), secret),
+        (Credentials::Token(secret), false) => (reading!(by_token!()), secret),
+        (Credentials::Token(secret), true) => (writing!(by_token!()), secret),
+    };
+    let limit = context.limits.writes;
+    let mut query = sqlx::query_as(sql).bind(fingerprint.as_bytes());
+    if is_write {
+        query = query.bind(limit.step()).bind(limit.window_seconds());
+    }
+    let mut connection = context.database.connection().await?;
+    let hit: Option<Row> = query
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(|cause| Problem::of_database(&cause))?;
+    let (id, user_id, scopes, level) = hit.ok_or(Problem::Unauthenticated)?;
+    let via = match credentials {
+        Credentials::Session(_) => Via::Session(id),
+        Credentials::Token(_) => Via::Token(id),
+    };
+    let hit = Hit { user_id, via, scopes };
+    match level {
+        Some(level) => Ok((hit, is_write.then(|| limit.at(level)))),
+        // The allowance was used up.
+        None => Err(exhausted(context, user_id, &mut connection).await),
+    }
+}
+
+async fn exhausted(context: &Context, user: Uuid, connection: &mut PgConnection) -> Problem {
+    match throttle::level(&format!("writes/{user}"), connection).await {
+        Ok(level) => Problem::Throttled {
+            allowance: context.limits.writes.at(level),
+        },
+        Err(problem) => problem,
+    }
+}
+
+/// Scopes are of tokens; a session has them all.
+fn permit(access: Access, hit: &Hit) -> Result<(), Problem> {
+    let Some(scopes) = &hit.scopes else {
+        return Ok(());
+    };
+    match access {
+        Access::Public => Ok(()),
+        Access::Session => Err(Problem::SessionRequired),
+        Access::Token(needed) if scopes.iter().any(|scope| scope == needed.as_str()) => Ok(()),
+        Access::Token(needed) => Err(Problem::ScopeMissing(needed)),
+    }
+}

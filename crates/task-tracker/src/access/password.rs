@@ -1,0 +1,208 @@
+//! Passwords: which are accepted, and the slow hash that is kept of one.
+//!
+//! A hash takes 19 MiB and tens of milliseconds of a core on purpose (argon2id with the crate's defaults, which are those
+//! of the OWASP Password Storage Cheat Sheet), so they are counted: a flood of logins must not take the memory or the
+//! cores that everybody else's requests need.
+
+use std::{sync::Arc, thread::available_parallelism, time::Duration};
+
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use utoipa::ToSchema;
+
+use crate::problem::Problem;
+
+/// Longer than this in the queue, and the client is better told to come back.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Long passwords from the top of published lists of leaked ones; the rule of length refuses the others.
+const COMMON: [&str; 24] = [
+    "1234567890",
+    "0123456789",
+    "0987654321",
+    "12345678910",
+    "123456789a",
+    "1q2w3e4r5t",
+    "1qaz2wsx3edc",
+    "abcdefghij",
+    "administrator",
+    "changeme123",
+    "football123",
+    "iloveyou123",
+    "letmein123",
+    "letmeinplease",
+    "monkey12345",
+    "password12",
+    "password123",
+    "password1234",
+    "passw0rd123",
+    "princess123",
+    "qwertyuiop",
+    "qwerty12345",
+    "trustno1trustno1",
+    "welcome123",
+];
+
+/// A password as a client sent it: 1 to 200 characters. `acceptable` says whether a new one will do.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(value_type = String, format = Password, min_length = 1, max_length = 200)]
+pub(crate) struct Password(SecretString);
+
+/// Hashes and verifies, a few at a time.
+#[derive(Clone)]
+pub(crate) struct Passwords {
+    places: Arc<Semaphore>,
+}
+
+/// Whether a password was the right one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Right,
+    Wrong,
+}
+
+impl TryFrom<String> for Password {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.chars().count() {
+            0 => Err("a password must not be empty"),
+            1..=200 => Ok(Self(SecretString::from(text))),
+            _ => Err("a password has at most 200 characters"),
+        }
+    }
+}
+
+impl Password {
+    /// Length counts, rules about kinds of characters do not (OWASP ASVS 5.0, 6.2).
+    pub(crate) fn acceptable(&self, email: &str) -> Result<(), Problem> {
+        let text = self.0.expose_secret();
+        let folded = text.to_lowercase();
+        let kinds = folded.chars().collect::<std::collections::BTreeSet<_>>().len();
+        let refused = if text.chars().count() < 10 {
+            "a password has at least 10 characters"
+        } else if kinds < 4 || COMMON.contains(&folded.as_str()) {
+            "this password is among the first that anybody would try"
+        } else if folded == email {
+            "a password must not be the e-mail address"
+        } else {
+            return Ok(());
+        };
+        Err(Problem::Invalid { detail: refused.into() })
+    }
+}
+
+impl Passwords {
+    /// As many at a time as there are cores.
+    pub(crate) fn new() -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
+        Self {
+            places: Arc::new(Semaphore::new(cores)),
+        }
+    }
+
+    /// The text to keep of a password.
+    pub(crate) async fn hash(&self, password: Password) -> Result<String, Problem> {
+        self.work(move || hash(&password)).await?
+    }
+
+    /// Takes as long for a user who does not exist (no hash) as for one who does.
+    pub(crate) async fn verify(&self, password: Password, hash: Option<String>) -> Result<Verdict, Problem> {
+        self.work(move || verify(&password, hash.as_deref())).await
+    }
+
+    async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned())
+            .await
+            .map_err(|_| Problem::Busy)?
+            .map_err(|_| Problem::Busy)?;
+        // A client that hangs up does not stop a hash that has begun, so the place is given back by the hash.
+        let hashing = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(place);
+            done
+        });
+        hashing.await.map_err(|_| Problem::Internal)
+    }
+}
+
+fn hash(password: &Password) -> Result<String, Problem> {
+    Argon2::default()
+        .hash_password(password.0.expose_secret().as_bytes())
+        .map(|hash| hash.to_string())
+        .map_err(|cause| {
+            tracing::error!(%cause, "could not hash a password");
+            Problem::Internal
+        })
+}
+
+/// What a password is compared with when there is no user: made up, with the parameters of every other hash.
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGlzIGhlcmUhIQ$Tm9ib2R5J3MgcGFzc3dvcmQgaXMgbGlrZSB0aGlzLi4";
+
+fn verify(password: &Password, kept: Option<&str>) -> Verdict {
+    let compared = PasswordHash::new(kept.unwrap_or(NOBODY)).ok();
+    let fits = compared.is_some_and(|compared| {
+        Argon2::default()
+            .verify_password(password.0.expose_secret().as_bytes(), &compared)
+            .is_ok()
+    });
+    if fits && kept.is_some() {
+        Verdict::Right
+    } else {
+        Verdict::Wrong
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn password(text: &str) -> Password {
+        Password::try_from(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn long_passwords_will_do_whatever_they_are_made_of() {
+        for (text, accepted) in [
+            ("correct horse battery", true),
+            ("größenwahn ist gut", true),
+            ("short", false),
+            ("aaaaaaaaaaaa", false),
+            ("Password123", false),
+            ("ann@example.com", false),
+        ] {
+            assert_eq!(password(text).acceptable("ann@example.com").is_ok(), accepted, "{text}");
+        }
+        assert!(Password::try_from("x".repeat(201)).is_err() && Password::try_from(String::new()).is_err());
+    }
+
+    #[test]
+    fn nobody_takes_as_long_as_anybody() {
+        let fresh = hash(&password("correct horse battery")).unwrap();
+        let cost = |hash: &str| hash.split('$').take(4).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(cost(NOBODY), cost(&fresh));
+        assert!(PasswordHash::new(NOBODY).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_password_is_right_for_its_own_hash_only() {
+        let passwords = Passwords::new();
+        let kept = passwords.hash(password("correct horse battery")).await.unwrap();
+        assert!(kept.starts_with("$argon2id$") && !kept.contains("horse"));
+        for (text, hash, verdict) in [
+            ("correct horse battery", Some(kept.clone()), Verdict::Right),
+            ("correct horse bat", Some(kept), Verdict::Wrong),
+            ("nobody", None, Verdict::Wrong),
+            ("correct horse battery", Some("not a hash".into()), Verdict::Wrong),
+        ] {
+            assert_eq!(passwords.verify(password(text), hash).await, Ok(verdict), "{text}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The one door for changes: the effect, its record and its idempotency key, in one statement.
+//!
+//! sqlx 0.9.0 can hand the next borrower of a connection an open transaction when the future that began it is dropped,
+//! and a client that disconnects drops its future. A single statement is a transaction that cannot be left half-way,
+//! and it is one round trip. Never opens a transaction.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::{Encode, PgConnection, Postgres, Type, error::DatabaseError, postgres::PgArguments, query::QueryScalar};
+
+use crate::{access::Caller, problem::Problem, retry::Retry, version::Version};
+
+/// The constraint that a second write under one key runs into.
+const ONCE: &str = "idempotency_keys_once";
+
+/// The statement of a change. The given CTEs end in one called `effect` with the columns `project` and `target` (ids),
+/// `before` and `after` (jsonb; `after` is also the answer, and of a change only what differs is recorded). Their own parameters begin at `$9`; `$1` is the caller.
+macro_rules! change {
+    ($($cte:expr),+ $(,)?) => {
+        concat!(
+            "with ",
+            $($cte,)+
+            ", recorded as (
+                insert into events (actor_id, token_id, action, request_id, project_id, target_id, before, after)
+                select $1, $2, $3, $4, effect.project, effect.target,
+                       case when effect.after is null then effect.before else (
+                           select jsonb_object_agg(key, value) from jsonb_each(effect.before)
+                           where value is distinct from effect.after -> key
+                       ) end,
+                       case when effect.before is null then effect.after else (
+                           select jsonb_object_agg(key, value) from jsonb_each(effect.after)
+                           where value is distinct from effect.before -> key
+                       ) end
+                from effect
+             ), kept as (
+                insert into idempotency_keys (user_id, operation, key, body_sha256, status, answer)
+                select $1, $6, $5, $7, $8, effect.after from effect where $5::text is not null
+             )
+             select after from effect"
+        )
+    };
+}
+pub(crate) use change;
+
+/// A change about to happen.
+#[must_use]
+pub(crate) struct Write<'c, T> {
+    caller: &'c Caller,
+    status: StatusCode,
+    query: QueryScalar<'static, Postgres, Option<sqlx::types::Json<T>>, PgArguments>,
+}
+
+/// A change that happened, now or when the same request came first.
+#[derive(Debug)]
+pub(crate) struct Done<T> {
+    status: StatusCode,
+    row: Option<T>,
+    pub(crate) when: When,
+}
+
+/// A secret is in the first answer only: what is kept for a repetition never holds one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    Now,
+    Before,
+}
+
+impl<'c, T: DeserializeOwned + Send + Unpin + 'static> Write<'c, T> {
+    /// `sql` comes from `change!`; `action` is the word in the audit trail; `status` is of the answer.
+    pub(crate) fn new(caller: &'c Caller, action: &'static str, status: StatusCode, sql: &'static str) -> Self {
+        let retry = caller.retry.as_ref();
+        let query = sqlx::query_scalar(sql)
+            .bind(caller.user)
+            .bind(caller.token())
+            .bind(action)
+            .bind(caller.request_id.clone())
+            .bind(retry.map(|retry| retry.key.clone()))
+            .bind(retry.map(|retry| retry.operation.clone()))
+            .bind(retry.map(|retry| retry.digest.to_vec()))
+            .bind(i16::try_from(status.as_u16()).unwrap_or_default());
+        Self { caller, status, query }
+    }
+
+    /// The statement's next parameter.
+    pub(crate) fn bind<V: Encode<'static, Postgres> + Type<Postgres> + 'static>(self, value: V) -> Self {
+        Self {
+            query: self.query.bind(value),
+            ..self
+        }
+    }
+
+    /// None when the effect touched nothing; the endpoint knows why.
+    pub(crate) async fn run(self, connection: &mut PgConnection) -> Result<Option<Done<T>>, Failed> {
+        let Self { caller, status, query } = self;
+        let outcome = query.fetch_optional(&mut *connection).await;
+        if let Ok(Some(row)) = outcome {
+            let row = row.map(|json| json.0);
+            return Ok(Some(Done {
+                status,
+                row,
+                when: When::Now,
+            }));
+        }
+        if let Some(retry) = &caller.retry {
+            if let Some(done) = repeat(retry, caller, connection).await? {
+                return Ok(Some(done));
+            }
+            if outcome.as_ref().is_err_and(is_waiting_for_its_twin) {
+                return Err(Failed::Because(Problem::KeyInUse));
+            }
+        }
+        outcome.map(|_| None).map_err(Failed::from)
+    }
+}
+
+/// Why a change did not happen.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// A constraint of this name forbids it.
+    Constraint(String),
+    Because(Problem),
+}
+
+impl From<sqlx::Error> for Failed {
+    fn from(cause: sqlx::Error) -> Self {
+        match cause.as_database_error().and_then(DatabaseError::constraint) {
+            Some(constraint) => Self::Constraint(constraint.to_owned()),
+            None => Self::Because(Problem::of_database(&cause)),
+        }
+    }
+}
+
+impl From<Problem> for Failed {
+    fn from(problem: Problem) -> Self {
+        Self::Because(problem)
+    }
+}
+
+/// For statements in which no constraint can be a client's doing.
+impl From<Failed> for Problem {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Because(problem) => problem,
+            Failed::Constraint(constraint) => {
+                tracing::error!(constraint, "a change broke a rule of the schema");
+                Self::Internal
+            }
+        }
+    }
+}
+
+async fn repeat<T: DeserializeOwned>(
+    retry: &Retry,
+    caller: &Caller,
+    connection: &mut PgConnection,
+) -> Result<Option<Done<T>>, Problem> {
+    let Some(kept) = retry.kept(caller.user, connection).await? else {
+        return Ok(None);
+    };
+    let broken = |cause: &dyn std::fmt::Display| {
+        tracing::error!(%cause, "a kept answer cannot be read");
+        Problem::Internal
+    };
+    let status = u16::try_from(kept.status)
+        .ok()
+        .and_then(|code| StatusCode::from_u16(code).ok())
+        .ok_or_else(|| broken(&kept.status))?;
+    let row = kept
+        .answer
+        .map(serde_json::from_value)
+        .transpose()
+        .map_err(|cause| broken(&cause))?;
+    Ok(Some(Done {
+        status,
+        row,
+        when: When::Before,
+    }))
+}
+
+/// PostgreSQL manual, appendix A: 55P03 `lock_not_available`.
+fn is_waiting_for_its_twin(cause: &sqlx::Error) -> bool {
+    let refusal = cause.as_database_error();
+    refusal.is_some_and(|refusal| refusal.code().as_deref() == Some("55P03") || refusal.constraint() == Some(ONCE))
+}
+
+/// What has a version, and so an `ETag`.
+pub(crate) trait Versioned: Serialize {
+    fn version(&self) -> Version;
+}
+
+impl<T: Versioned> Done<T> {
+    /// With the `ETag` of the row.
+    pub(crate) fn respond(self) -> Response {
+        match self.row {
+            Some(row) => row.version().respond(self.status, row),
+            None => self.status.into_response(),
+        }
+    }
+
+    /// Of a create: with the place of what was made.
+    pub(crate) fn respond_at(self, place: impl FnOnce(&T) -> String) -> Response {
+        let place = self.row.as_ref().map(place);
+        with_location(self.respond(), place)
+    }
+}
+
+impl<T: Serialize> Done<T> {
+    pub(crate) fn respond_plainly(self) -> Response {
+        match self.row {
+            Some(row) => (self.status, Json(row)).into_response(),
+            None => self.status.into_response(),
+        }
+    }
+}
+
+impl<T> Done<T> {
+    /// For an answer that is more than the row.
+    pub(crate) fn map<U>(self, more: impl FnOnce(T) -> U) -> Done<U> {
+        Done {
+            status: self.status,
+            row: self.row.map(more),
+            when: self.when,
+        }
+    }
+}
+
+fn with_location(mut response: Response, place: Option<String>) -> Response {
+    if let Some(place) = place.and_then(|place| HeaderValue::from_str(&place).ok()) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    response
+}

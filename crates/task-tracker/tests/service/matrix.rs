@@ -1,0 +1,338 @@
+//! Every operation of the API × everybody who might try it: each role in the project, somebody of another project, nobody,
+//! and API tokens of each scope. The rows are checked against the API's own description, so that an operation without a
+//! row fails, and so does a row without an operation.
+
+use axum::body::Body;
+use hyper::{HeaderMap, Method, StatusCode};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, PgConnection};
+use uuid::Uuid;
+
+use crate::{
+    api::Api,
+    instance::{Instance, start},
+};
+
+/// What an operation asks of credentials.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Needs {
+    Nothing,
+    Session,
+    Scope(&'static str),
+}
+use Needs::{Nothing, Scope, Session};
+
+/// Method and path, body, credentials, and what owner, editor, viewer and a stranger are answered.
+type Row = (&'static str, &'static str, Needs, [u16; 4]);
+
+const SCOPES: [&str; 4] = ["projects:read", "projects:write", "tasks:read", "tasks:write"];
+
+/// Every id in a path is of the owner: the session and the token too.
+const ROWS: &[Row] = &[
+    (
+        "POST /api/v1/accounts",
+        r#"{"email":"{new}@example.com","name":"New","password":"correct horse battery"}"#,
+        Nothing,
+        [201; 4],
+    ),
+    (
+        "POST /api/v1/session",
+        r#"{"email":"nobody@example.com","password":"correct horse battery"}"#,
+        Nothing,
+        [401; 4],
+    ),
+    ("DELETE /api/v1/session", "", Session, [204; 4]),
+    ("GET /api/v1/me", "", Session, [200; 4]),
+    ("PATCH /api/v1/me", r#"{"name":"Other"}"#, Session, [200; 4]),
+    (
+        "POST /api/v1/me/password",
+        r#"{"current":"wrong horse","new":"correct horse battery"}"#,
+        Session,
+        [403; 4],
+    ),
+    ("GET /api/v1/sessions", "", Session, [200; 4]),
+    ("DELETE /api/v1/sessions", "", Session, [204; 4]),
+    ("DELETE /api/v1/sessions/{session}", "", Session, [204, 404, 404, 404]),
+    ("GET /api/v1/tokens", "", Session, [200; 4]),
+    (
+        "POST /api/v1/tokens",
+        r#"{"name":"ci","scopes":["tasks:read"],"expires_in_days":1}"#,
+        Session,
+        [201; 4],
+    ),
+    ("DELETE /api/v1/tokens/{token}", "", Session, [204, 404, 404, 404]),
+    ("GET /api/v1/projects", "", Scope("projects:read"), [200; 4]),
+    (
+        "POST /api/v1/projects",
+        r#"{"name":"garden"}"#,
+        Scope("projects:write"),
+        [201; 4],
+    ),
+    (
+        "GET /api/v1/projects/{project}",
+        "",
+        Scope("projects:read"),
+        [200, 200, 200, 404],
+    ),
+    (
+        "PATCH /api/v1/projects/{project}",
+        r#"{"name":"orchard"}"#,
+        Scope("projects:write"),
+        [200, 403, 403, 404],
+    ),
+    (
+        "DELETE /api/v1/projects/{project}",
+        "",
+        Scope("projects:write"),
+        [204, 403, 403, 404],
+    ),
+    (
+        "GET /api/v1/projects/{project}/members",
+        "",
+        Scope("projects:read"),
+        [200, 200, 200, 404],
+    ),
+    (
+        "PATCH /api/v1/projects/{project}/members/{member}",
+        r#"{"role":"editor"}"#,
+        Scope("projects:write"),
+        [200, 403, 403, 404],
+    ),
+    (
+        "DELETE /api/v1/projects/{project}/members/{member}",
+        "",
+        Scope("projects:write"),
+        [204, 403, 403, 404],
+    ),
+    (
+        "GET /api/v1/projects/{project}/invitations",
+        "",
+        Scope("projects:read"),
+        [200, 403, 403, 404],
+    ),
+    (
+        "POST /api/v1/projects/{project}/invitations",
+        r#"{"role":"viewer"}"#,
+        Scope("projects:write"),
+        [201, 403, 403, 404],
+    ),
+    (
+        "DELETE /api/v1/projects/{project}/invitations/{invitation}",
+        "",
+        Scope("projects:write"),
+        [204, 403, 403, 404],
+    ),
+    (
+        "POST /api/v1/invitations/accept",
+        r#"{"token":"{secret}"}"#,
+        Scope("projects:write"),
+        [409, 409, 409, 200],
+    ),
+    (
+        "GET /api/v1/projects/{project}/tasks",
+        "",
+        Scope("tasks:read"),
+        [200, 200, 200, 404],
+    ),
+    (
+        "POST /api/v1/projects/{project}/tasks",
+        r#"{"title":"dig"}"#,
+        Scope("tasks:write"),
+        [201, 201, 403, 404],
+    ),
+    (
+        "GET /api/v1/tasks/{task}",
+        "",
+        Scope("tasks:read"),
+        [200, 200, 200, 404],
+    ),
+    (
+        "PATCH /api/v1/tasks/{task}",
+        r#"{"title":"rake"}"#,
+        Scope("tasks:write"),
+        [200, 200, 403, 404],
+    ),
+    (
+        "DELETE /api/v1/tasks/{task}",
+        "",
+        Scope("tasks:write"),
+        [204, 204, 403, 404],
+    ),
+];
+
+/// A project with everything in it, made anew for every probe since some of them end it.
+struct World {
+    /// Owner, editor, viewer, stranger: session secrets.
+    users: [String; 4],
+    ids: Vec<(&'static str, String)>,
+}
+
+/// The name of each kind of user, in the order of the answers in a row.
+const USERS: [&str; 4] = ["owner", "editor", "viewer", "stranger"];
+
+impl World {
+    async fn new(service: &Instance, connection: &mut PgConnection) -> Self {
+        let mut users = Vec::new();
+        let mut secrets = Vec::new();
+        for name in USERS {
+            let (id, secret) = service.database.user(name).await;
+            users.push(id);
+            secrets.push(secret);
+        }
+        let (member, _) = service.database.user("member").await;
+        let fresh = || Uuid::now_v7().to_string();
+        let (project, task, invitation, token, secret) = (fresh(), fresh(), fresh(), fresh(), fresh());
+        let [owner, editor, viewer, stranger] = [users[0], users[1], users[2], users[3]];
+        let session: Uuid = sqlx::query_scalar(
+            "insert into sessions (id, user_id, token_sha256, expires_at)
+             values (gen_random_uuid(), $1, sha256(gen_random_uuid()::text::bytea), now() + interval '1 day') returning id",
+        )
+        .bind(owner)
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap();
+        sqlx::raw_sql(AssertSqlSafe(format!(
+            "insert into projects (id, name) values ('{project}', 'garden');
+             insert into memberships (project_id, user_id, role) values
+                ('{project}', '{owner}', 'owner'), ('{project}', '{editor}', 'editor'), ('{project}', '{viewer}', 'viewer'),
+                ('{project}', '{member}', 'viewer');
+             with other as (insert into projects (id, name) values (gen_random_uuid(), 'elsewhere') returning id)
+             insert into memberships (project_id, user_id, role) select id, '{stranger}', 'owner' from other;
+             insert into tasks (id, project_id, title) values ('{task}', '{project}', 'dig');
+             insert into invitations (id, project_id, role, token_sha256, invited_by, expires_at) values
+                ('{invitation}', '{project}', 'editor', sha256('{secret}'), '{owner}', now() + interval '1 day');
+             insert into api_tokens (id, user_id, name, token_sha256, scopes, expires_at) values
+                ('{token}', '{owner}', 'ci', sha256('{token}'), '{{tasks:read}}', now() + interval '1 day');"
+        )))
+        .execute(&mut *connection)
+        .await
+        .unwrap();
+        let ids = vec![
+            ("{project}", project),
+            ("{task}", task),
+            ("{invitation}", invitation),
+            ("{member}", member.to_string()),
+            ("{session}", session.to_string()),
+            ("{token}", token),
+            ("{secret}", secret),
+            ("{new}", fresh()),
+        ];
+        Self {
+            users: secrets.try_into().unwrap(),
+            ids,
+        }
+    }
+
+    fn fill(&self, text: &str) -> String {
+        self.ids
+            .iter()
+            .fold(text.to_owned(), |text, (name, id)| text.replace(name, id))
+    }
+
+    async fn send(&self, api: &Api, row: &Row) -> (StatusCode, HeaderMap, Value) {
+        let (operation, body, ..) = row;
+        let (method, path) = operation.split_once(' ').unwrap();
+        let request = api
+            .request(method.parse::<Method>().unwrap(), &self.fill(path))
+            .header("if-match", "*");
+        let reply = if body.is_empty() {
+            api.send(request.body(Body::empty()).unwrap()).await
+        } else {
+            let request = request.header("content-type", "application/json");
+            api.send(request.body(Body::from(self.fill(body))).unwrap()).await
+        };
+        (reply.status, reply.headers, reply.body)
+    }
+
+    /// A token of the owner with this scope only.
+    async fn token(&self, scope: &str, connection: &mut PgConnection) -> String {
+        let secret = format!("tt_{}", Uuid::new_v4());
+        sqlx::query(
+            "insert into api_tokens (id, user_id, name, token_sha256, scopes, expires_at)
+             select gen_random_uuid(), user_id, 'ci', sha256($2::text::bytea), array[$3], now() + interval '1 day'
+             from api_tokens where id = $1",
+        )
+        .bind(self.fill("{token}").parse::<Uuid>().unwrap())
+        .bind(&secret)
+        .bind(scope)
+        .execute(connection)
+        .await
+        .unwrap();
+        secret
+    }
+}
+
+#[test]
+fn every_operation_has_a_row_and_every_row_an_operation() {
+    let document = task_tracker::openapi_document();
+    let mut documented = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            documented.push(shape(&format!("{} {path}", method.to_uppercase())));
+        }
+    }
+    let mut rows: Vec<String> = ROWS.iter().map(|(operation, ..)| shape(operation)).collect();
+    documented.sort();
+    rows.sort();
+    assert_eq!(documented, rows);
+}
+
+/// The operation with the names of its path's parameters left out.
+fn shape(operation: &str) -> String {
+    let parts = operation.split('/');
+    let parts = parts.map(|part| if part.starts_with('{') { "{}" } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[tokio::test]
+async fn nobody_gets_in_where_they_do_not_belong() {
+    let service = start("").await;
+    let mut connection = service.database.connect().await;
+    for row in ROWS {
+        let (operation, _, needs, answers) = row;
+        for (number, expected) in answers.iter().enumerate() {
+            let world = World::new(&service, &mut connection).await;
+            let api = service.api.with_session(&world.users[number]);
+            let (status, _, body) = world.send(&api, row).await;
+            assert_eq!(status, *expected, "{operation} by {}: {body}", USERS[number]);
+        }
+        let world = World::new(&service, &mut connection).await;
+        for api in [
+            service.api.anonymous(),
+            service.api.with_session("nothing"),
+            service.api.with_token("tt_nothing"),
+        ] {
+            let (status, headers, body) = world.send(&api, row).await;
+            if *needs != Nothing {
+                assert_eq!(status, 401, "{operation} by nobody: {body}");
+                assert!(headers.contains_key("www-authenticate"), "{operation}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_does_what_its_scope_says_and_nothing_else() {
+    let service = start("").await;
+    let mut connection = service.database.connect().await;
+    for row in ROWS {
+        let (operation, _, needs, [owner, ..]) = row;
+        for scope in SCOPES {
+            let world = World::new(&service, &mut connection).await;
+            let secret = world.token(scope, &mut connection).await;
+            let (status, _, body) = world.send(&service.api.with_token(&secret), row).await;
+            let expected = match needs {
+                Scope(needed) if *needed != scope => 403,
+                Session => 403,
+                Nothing | Scope(_) => *owner,
+            };
+            assert_eq!(status, expected, "{operation} with {scope}: {body}");
+            let problem = match needs {
+                Scope(needed) if *needed != scope => "urn:task-tracker:problem:scope-missing",
+                Session => "urn:task-tracker:problem:session-required",
+                Nothing | Scope(_) => continue,
+            };
+            assert_eq!(body["type"], problem, "{operation} with {scope}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Idempotency-Key: the same request twice, another under the same key, many at once.
+
+use axum::body::Body;
+use hyper::Method;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::{
+    api::{Api, Reply},
+    instance::start,
+};
+
+async fn keyed(api: &Api, method: Method, path: &str, key: &str, body: Value) -> Reply {
+    let request = api
+        .request(method, path)
+        .header("content-type", "application/json")
+        .header("if-match", "\"1\"")
+        .header("idempotency-key", key);
+    api.send(request.body(Body::from(body.to_string())).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_change_sent_twice_happens_once_and_answers_the_same() {
+    let service = start("").await;
+    let api = &service.api;
+    let project = api.project().await;
+    let tasks = format!("/api/v1/projects/{project}/tasks");
+
+    let first = keyed(api, Method::POST, &tasks, "a", json!({ "title": "dig" }))
+        .await
+        .expect(201);
+    let again = keyed(api, Method::POST, &tasks, "a", json!({ "title": "dig" }))
+        .await
+        .expect(201);
+    assert_eq!(
+        (&again.body, again.header("etag"), again.header("location")),
+        (&first.body, first.header("etag"), first.header("location"))
+    );
+    let task = first.header("location").to_owned();
+
+    // By now If-Match no longer holds; the second still answers what the first did.
+    for _ in 0..2 {
+        let changed = keyed(api, Method::PATCH, &task, "b", json!({ "title": "rake" }))
+            .await
+            .expect(200);
+        assert_eq!(changed.body["version"], 2);
+    }
+    for _ in 0..2 {
+        keyed(
+            api,
+            Method::DELETE,
+            &format!("/api/v1/projects/{project}"),
+            "c",
+            json!({}),
+        )
+        .await
+        .expect(204);
+    }
+    assert_eq!(
+        keyed(api, Method::PATCH, &task, "b", json!({ "title": "sow" }))
+            .await
+            .expect(422)
+            .problem(),
+        "idempotency-key-reused"
+    );
+    keyed(api, Method::PATCH, &task, "b c", json!({ "title": "sow" }))
+        .await
+        .expect(400);
+}
+
+#[tokio::test]
+async fn a_key_is_its_users_own() {
+    let service = start("").await;
+    let (_, other) = service.user("bob").await;
+    let first = keyed(
+        &service.api,
+        Method::POST,
+        "/api/v1/projects",
+        "a",
+        json!({ "name": "garden" }),
+    )
+    .await
+    .expect(201);
+    let second = keyed(
+        &other,
+        Method::POST,
+        "/api/v1/projects",
+        "a",
+        json!({ "name": "garden" }),
+    )
+    .await
+    .expect(201);
+    assert_ne!(first.id(), second.id());
+}
+
+#[tokio::test]
+async fn of_many_at_once_under_one_key_one_happens() {
+    let service = start("").await;
+    let mut posts = JoinSet::new();
+    for _ in 0..20 {
+        let api = service.api.clone();
+        posts.spawn(
+            async move { keyed(&api, Method::POST, "/api/v1/projects", "a", json!({ "name": "garden" })).await },
+        );
+    }
+    let mut ids = Vec::new();
+    for reply in posts.join_all().await {
+        match reply.status.as_u16() {
+            201 => ids.push(reply.id()),
+            // On a machine so slow that the first is still at it.
+            409 => assert_eq!(reply.problem(), "idempotency-key-in-use"),
+            _ => panic!("{reply:?}"),
+        }
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+    let listed = service.api.get("/api/v1/projects").await.expect(200).body;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+}
+
+/// What is kept for a repetition never holds a secret.
+#[tokio::test]
+async fn a_secret_is_shown_once() {
+    let service = start("").await;
+    let new = json!({ "name": "ci", "scopes": ["tasks:read"], "expires_in_days": 7 });
+    let first = keyed(&service.api, Method::POST, "/api/v1/tokens", "a", new.clone())
+        .await
+        .expect(201);
+    let again = keyed(&service.api, Method::POST, "/api/v1/tokens", "a", new)
+        .await
+        .expect(201);
+    assert_eq!(first.id(), again.id());
+    assert!(first.body["token"].is_string() && again.body["token"].is_null());
+}
+
+#[tokio::test]
+async fn writes_are_counted_and_refused_when_there_are_too_many() {
+    let service = start("--writes-per-minute 3").await;
+    for left in ["r=2", "r=1", "r=0"] {
+        let reply = service
+            .api
+            .post("/api/v1/projects", json!({ "name": "garden" }))
+            .await
+            .expect(201);
+        assert!(reply.header("ratelimit").contains(left), "{reply:?}");
+        assert_eq!(reply.header("ratelimit-policy"), "\"writes\";q=3;w=60");
+    }
+    let refused = service
+        .api
+        .post("/api/v1/projects", json!({ "name": "garden" }))
+        .await
+        .expect(429);
+    assert_eq!(refused.problem(), "throttled");
+    let wait: u64 = refused.header("retry-after").parse().unwrap();
+    assert!((1..=20).contains(&wait), "{wait}");
+    service.api.get("/api/v1/projects").await.expect(200);
+    let (_, other) = service.user("bob").await;
+    other
+        .post("/api/v1/projects", json!({ "name": "garden" }))
+        .await
+        .expect(201);
+}
