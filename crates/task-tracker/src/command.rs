@@ -17,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     config::{DatabaseUrl, Settings, seconds},
-    health,
+    examine, health,
     lifecycle::Lifecycle,
     migrate,
     service::Service,
@@ -61,6 +61,8 @@ enum Command {
         #[arg(long = "wait-seconds", env = "MIGRATE_WAIT_SECONDS", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
         wait: Duration,
     },
+    /// Look into the database and print what is there as JSON lines, for `tt-ops restore --drill`; changes no data
+    Examine(examine::Options),
     /// Ask the service of this container whether it lives, for health checks where there is no shell; needs no database
     Health(health::Question),
 }
@@ -85,6 +87,7 @@ fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<(), Failure> 
     match cli.command {
         Command::Serve(settings) => runtime()?.block_on(serve(settings, &DatabaseUrl::from_environment()?, dress)),
         Command::Migrate { wait } => runtime()?.block_on(bring_up(&DatabaseUrl::from_environment()?, wait)),
+        Command::Examine(options) => runtime()?.block_on(examine::run(&options, &DatabaseUrl::from_environment()?)),
         Command::Health(question) => Ok(health::ask(&question)?),
     }
 }

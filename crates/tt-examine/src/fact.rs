@@ -15,15 +15,6 @@ pub enum Fact {
         /// Its checksum in hexadecimal.
         checksum: String,
     },
-    /// A migration that whoever looks has among its own files.
-    KnownMigration {
-        /// Its number.
-        version: i64,
-        /// Its name.
-        name: String,
-        /// Its checksum in hexadecimal.
-        checksum: String,
-    },
     /// A table outside of PostgreSQL's own schemas.
     Table {
         /// `schema.table`.
