@@ -141,8 +141,9 @@ impl Job {
                 tools.terraform.init(&folder)?;
                 tools.terraform.validate(&folder)?;
                 let variables = ["-var=environment=staging", "-var=account_id=210987654321"];
-                tools.terraform.plan(&folder, &variables)?;
-                say::line("  root bootstrap: validates and plans");
+                let plan = tools.terraform.plan(&folder, &variables)?;
+                let policies = tools.policy.check(tools.place, tools.tree, "bootstrap", &plan)?;
+                say::line(format!("  root bootstrap: validates, plans; {policies}"));
                 Ok(2)
             }
             Self::Environment(name) => environment(name, tools),
