@@ -44,6 +44,11 @@ impl Clients {
         }
     }
 
+    /// What calls are signed with.
+    pub(crate) fn credentials(&self) -> Option<aws_credential_types::provider::SharedCredentialsProvider> {
+        self.configuration.credentials_provider()
+    }
+
     /// RDS in another Region: whatever arrives there is asked for there.
     pub(crate) fn rds_in(&self, region: &Region) -> aws_sdk_rds::Client {
         let elsewhere = aws_sdk_rds::config::Builder::from(&self.configuration)

@@ -1,37 +1,18 @@
-//! What the section `database` means: how the database is reached, how it is backed up, and what that promises.
+//! What the section `database` means: how the database is backed up, and what that promises.
 
 use std::time::Duration;
 
 use crate::validate::Check;
-use crate::{BackupCopy, BackupPolicy, Database, Reach, Region, raw};
+use crate::{BackupCopy, BackupPolicy, Database, Region, raw};
 
 const DAY: Duration = Duration::from_hours(24);
 
 impl Check<'_> {
     pub(crate) fn database(&mut self, database: Option<raw::Database>, home: &Region) -> Option<Database> {
         let database = database?;
-        let reach = match (database.reach, database.url) {
-            (raw::Reach::Task, None) => Reach::Task,
-            (raw::Reach::Task, Some(_)) => {
-                self.refuse(
-                    "database.url",
-                    "is for `reach: direct` only: a task reads the URL from its own secrets",
-                );
-                Reach::Task
-            }
-            (raw::Reach::Direct, Some(reference)) => Reach::Direct { url: reference.secret },
-            (raw::Reach::Direct, None) => {
-                self.refuse(
-                    "database.reach",
-                    "needs the database's URL: add `database.url`, such as {secret: task-tracker/database-url}",
-                );
-                Reach::Task
-            }
-        };
         let backup = database.backup.map(|backup| self.backup(backup, home));
         Some(Database {
             instance: database.instance,
-            reach,
             backup,
         })
     }

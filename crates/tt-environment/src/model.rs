@@ -246,22 +246,8 @@ pub struct Lock {
 pub struct Database {
     /// The RDS instance.
     pub instance: InstanceName,
-    /// How it is reached.
-    pub reach: Reach,
     /// How it is backed up.
     pub backup: Option<BackupPolicy>,
-}
-
-/// How tt-ops reaches the database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reach {
-    /// By a one-off task with the release's image, in the service's network.
-    Task,
-    /// From where tt-ops runs.
-    Direct {
-        /// The secret that holds its URL.
-        url: SecretName,
-    },
 }
 
 /// How the database is backed up, and what that promises.

@@ -46,7 +46,7 @@ pub(crate) struct Environment {
     pub(crate) records: Records,
     /// The lock that keeps two deploys apart.
     pub(crate) lock: Lock,
-    /// The database that the service stands on, how tt-ops reaches it, and how it is backed up.
+    /// The database that the service stands on, and how it is backed up.
     pub(crate) database: Option<Database>,
     /// Times in which nothing is deployed. A rollback is always allowed.
     #[serde(default)]
@@ -266,24 +266,8 @@ pub(crate) struct Lock {
 pub(crate) struct Database {
     /// The identifier of the RDS instance.
     pub(crate) instance: InstanceName,
-    /// How tt-ops reaches it. Without it, by a one-off task.
-    #[serde(default)]
-    pub(crate) reach: Reach,
-    /// The secret with the database's URL. Only with `reach: direct`.
-    pub(crate) url: Option<SecretReference>,
     /// How it is backed up. Without it, `tt-ops backup` has nothing to go by and refuses.
     pub(crate) backup: Option<Backup>,
-}
-
-/// How tt-ops reaches the database.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Reach {
-    /// By a one-off ECS task with the release's own image and network: the database sits in private subnets.
-    #[default]
-    Task,
-    /// From where tt-ops runs, by the URL in the secret `database.url`.
-    Direct,
 }
 
 /// How the database is backed up.

@@ -6,10 +6,10 @@ use tt_environment::{Environment, InstanceName, KmsKey, Region, SnapshotName};
 use tt_execute::{PortError, database::Backups};
 use tt_plan::{
     Arn,
-    database::{DatabaseObserved, DrillRecord, Instance, Mark, RestoreFrom, RestoreSettings, Snapshot},
+    database::{DatabaseObserved, DrillRecord, Encryption, Instance, Mark, RestoreFrom, RestoreSettings, Snapshot},
 };
 
-use super::{instance, observe, snapshot, tags};
+use super::{instance, observe, presign, snapshot, tags};
 use crate::{
     clients::Clients,
     error::{failed, not_found},
@@ -82,12 +82,20 @@ impl Backups for AwsBackups<'_> {
         mark: &Mark,
     ) -> Result<(), PortError> {
         let name = &snapshot.name;
+        let leave = match &snapshot.encryption {
+            Encryption::Plain => None,
+            Encryption::Kms(_) => {
+                let source = ("SourceDBSnapshotIdentifier", snapshot.arn.as_str());
+                Some(self.leave("CopyDBSnapshot", source, to, kms_key).await?)
+            }
+        };
         self.clients
             .rds_in(to)
             .copy_db_snapshot()
             .source_db_snapshot_identifier(snapshot.arn.as_str())
             .target_db_snapshot_identifier(name.as_str())
             .set_kms_key_id(kms_key.map(ToString::to_string))
+            .set_pre_signed_url(leave)
             .copy_tags(false)
             .set_tags(Some(tags::sdk(mark)))
             .send()
@@ -103,12 +111,22 @@ impl Backups for AwsBackups<'_> {
         kms_key: Option<&KmsKey>,
         retention_days: u32,
     ) -> Result<(), PortError> {
+        // With a key over there the backups are encrypted here as well.
+        let leave = match kms_key {
+            None => None,
+            Some(_) => {
+                let source = ("SourceDBInstanceArn", instance.as_str());
+                let action = "StartDBInstanceAutomatedBackupsReplication";
+                Some(self.leave(action, source, to, kms_key).await?)
+            }
+        };
         self.clients
             .rds_in(to)
             .start_db_instance_automated_backups_replication()
             .source_db_instance_arn(instance.as_str())
             .backup_retention_period(i32::try_from(retention_days).unwrap_or(i32::MAX))
             .set_kms_key_id(kms_key.map(ToString::to_string))
+            .set_pre_signed_url(leave)
             .send()
             .await
             .map_err(failed(format!(
@@ -188,6 +206,17 @@ impl Backups for AwsBackups<'_> {
 }
 
 impl AwsBackups<'_> {
+    /// The other Region's leave to read an encrypted backup here.
+    async fn leave(
+        &self,
+        action: &str,
+        source: (&str, &str),
+        to: &Region,
+        kms_key: Option<&KmsKey>,
+    ) -> Result<String, PortError> {
+        presign::call(self.clients, self.environment, action, source, to, kms_key).await
+    }
+
     async fn restore_snapshot(
         &self,
         snapshot: &SnapshotName,

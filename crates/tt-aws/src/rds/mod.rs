@@ -3,6 +3,7 @@
 mod backups;
 mod instance;
 mod observe;
+mod presign;
 mod snapshot;
 mod tags;
 

@@ -4,7 +4,7 @@ use std::{fmt::Write, time::Duration};
 
 use expect_test::Expect;
 use time::OffsetDateTime;
-use tt_environment::{BackupCopy, BackupPolicy, Database, Environment, InstanceName, Reach, Region, SnapshotName};
+use tt_environment::{BackupCopy, BackupPolicy, Database, Environment, InstanceName, Region, SnapshotName};
 
 use super::super::world as whole;
 use crate::{
@@ -23,7 +23,6 @@ pub(super) fn environment() -> Environment {
     let mut environment = whole::environment();
     environment.database = Some(Database {
         instance: instance("db"),
-        reach: Reach::Task,
         backup: Some(BackupPolicy {
             retention_days: 35,
             keep_tested: 2,
