@@ -67,7 +67,9 @@ run "a_retention_over_35_days_is_refused" {
   command         = plan
   expect_failures = [var.backup_retention_days]
 
+  # In production, another rule would refuse it as well.
   variables {
+    environment           = "staging"
     backup_retention_days = 36
   }
 }
