@@ -92,7 +92,7 @@ pub trait Database: Sync {
 /// Which database, and by which release's hands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct On {
-    /// The task definition of the release; that of the live one when absent. Of no use where the database is reached directly.
+    /// The task definition of the release; that of the live one when absent.
     pub task_definition: Option<Arn>,
     /// A restored copy's address; the service's own database when absent.
     pub copy: Option<Endpoint>,
