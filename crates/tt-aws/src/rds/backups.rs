@@ -112,13 +112,12 @@ impl Backups for AwsBackups<'_> {
         retention_days: u32,
     ) -> Result<(), PortError> {
         // With a key over there the backups are encrypted here as well.
-        let leave = match kms_key {
-            None => None,
-            Some(_) => {
-                let source = ("SourceDBInstanceArn", instance.as_str());
-                let action = "StartDBInstanceAutomatedBackupsReplication";
-                Some(self.leave(action, source, to, kms_key).await?)
-            }
+        let leave = if kms_key.is_some() {
+            let source = ("SourceDBInstanceArn", instance.as_str());
+            let action = "StartDBInstanceAutomatedBackupsReplication";
+            Some(self.leave(action, source, to, kms_key).await?)
+        } else {
+            None
         };
         self.clients
             .rds_in(to)
