@@ -46,6 +46,7 @@ fn run(cli: &Cli, reporter: &Reporter) -> Result<Exit, Failure> {
         Command::DbRollback(args) => wait_for(commands::db::schema::rollback(global, args, reporter)),
         Command::Backup(args) => wait_for(commands::backup::run(global, args, reporter)),
         Command::Restore(args) => wait_for(commands::restore::run(global, args, reporter)),
+        Command::DbLint(args) => commands::db::lint::run(args, reporter),
         Command::Env(args) => commands::env::run(global, args, reporter),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => wait_for(commands::sandbox::run(global, args, reporter)),
