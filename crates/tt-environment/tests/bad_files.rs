@@ -187,7 +187,7 @@ fn wrong_types() {
               give it a value, or leave the key out where it is optional"#]],
     );
     check(
-        "command: [migrate]",
+        "command: [migrate, --output, json]",
         "command: []",
         &expect!["production.yaml:61:23: `migrations.command` must not be empty"],
     );

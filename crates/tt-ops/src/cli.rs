@@ -118,8 +118,8 @@ Examples:
   tt-ops db-migrate production --check
   tt-ops db-migrate production --resume
 
-A deploy runs expand and backfill by itself. Contract is refused while a task of an
-older release runs or a deployment could still return to one.")]
+A deploy runs expand and backfill by itself. Contract is refused while a task of
+an older release runs or a deployment could still return to one.")]
     DbMigrate(DbMigrate),
     /// Take migrations back, and say beforehand what that would lose
     #[command(after_help = "\
@@ -127,9 +127,9 @@ Examples:
   tt-ops db-rollback production --to 6
   tt-ops db-rollback production --to 6 --accept-data-loss tasks.note:12
 
-What would be lost is counted first, and refused (exit code 4) until each count is
-accepted; before accepted rows go, a snapshot is taken. Usually the expanded schema may simply stay:
-roll back the release instead.")]
+What would be lost is counted first, and refused (exit code 4) until each count
+is accepted; before accepted rows go, a snapshot is taken. Usually the expanded
+schema may simply stay: roll back the release instead.")]
     DbRollback(DbRollback),
     /// Snapshots and what they promise: create, list, verify, prune, report
     Backup(Backup),
@@ -138,7 +138,7 @@ roll back the release instead.")]
 Examples:
   tt-ops restore production --to latest --as task-tracker-drill --drill
   tt-ops restore production --to 2026-03-01T02:55:00Z --as task-tracker-before
-  tt-ops restore production --to task-tracker-20260301-030000 --as task-tracker-copy
+  tt-ops restore production --to before-the-move --as task-tracker-copy
 
 Never in place and never over an instance that exists. With --drill the copy is
 looked into, the times are measured and kept, and the copy is deleted.")]

@@ -23,7 +23,7 @@ Examples:
   tt-ops backup production create --plan
 
 Also starts the replication of the automated backups to the second Region, where
-the environment names one and it is not there yet.")]
+the environment names one and it is missing.")]
     Create {
         /// What to call the snapshot [default: the instance's name and the time]
         #[arg(long, value_name = "NAME")]
@@ -43,7 +43,7 @@ Examples:
 Example:
   tt-ops backup production verify
 
-Where there is nothing to judge by, that is a failure (exit code 9), not a pass.")]
+Where there is nothing to judge by, that is a failure (exit code 9).")]
     Verify,
     /// Delete our own snapshots that are older than the retention
     #[command(after_help = "\
@@ -51,8 +51,9 @@ Examples:
   tt-ops backup production prune --plan
   tt-ops backup production prune --yes
 
-Never touches what tt-ops did not make. The newest snapshot and the last ones that
-passed a drill stay however old. What a killed drill left behind goes after 12 h.")]
+Never touches what tt-ops did not make. The newest snapshot and the last ones
+that passed a drill stay however old. What a killed drill left behind goes after
+12 h.")]
     Prune {
         /// Show the steps and change nothing
         #[arg(long)]

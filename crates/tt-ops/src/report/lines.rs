@@ -173,7 +173,7 @@ pub(super) fn facts(event: &Event) -> Vec<String> {
             attempt,
             ..
         } => vec![format!("{reason} (try {attempt})")],
-        Event::TaskOutput { lines } => lines.iter().map(|line| format!("| {line}")).collect(),
+        Event::TaskOutput { lines } => lines.iter().flat_map(|line| spoken(line)).collect(),
         Event::Retrying { what } => vec![format!("{what}; trying again")],
         Event::RollingBack { reason } => vec![format!("rolling back: {reason}")],
         Event::Evidence { evidence } => words::evidence(evidence),
@@ -184,6 +184,13 @@ pub(super) fn facts(event: &Event) -> Vec<String> {
         | Event::Waiting { .. }
         | Event::Measured { .. } => Vec::new(),
     }
+}
+
+/// What a task printed, for people: a fact of a migration in its own words, anything else as it is.
+fn spoken(line: &str) -> Vec<String> {
+    let words =
+        serde_json::from_str::<tt_migrate::Event>(line).map_or_else(|_| line.to_owned(), |event| event.to_string());
+    words.lines().map(|line| format!("| {line}")).collect()
 }
 
 /// GitLab reads a mark followed by a carriage return and "erase line" (GitLab documentation, "Custom collapsible sections").
