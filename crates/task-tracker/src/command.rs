@@ -4,7 +4,6 @@ use std::{
     error::Error,
     io::{self, IsTerminal, Write},
     process::ExitCode,
-    time::Duration,
 };
 
 use axum::Router;
@@ -16,7 +15,7 @@ use tokio::{
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    config::{DatabaseUrl, Settings, seconds},
+    config::{DatabaseUrl, Settings},
     health,
     lifecycle::Lifecycle,
     migrate,
@@ -28,7 +27,7 @@ use crate::{
 #[command(
     version,
     after_help = "DATABASE_URL (postgres://user:password@host:5432/database) is read from the environment only: a \
-command line is visible to every user of the machine.\n\nExit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage."
+command line is visible to every user of the machine.\n\nExit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage; `migrate --help` has those of migrations."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -56,11 +55,7 @@ enum Command {
     /// Serve the API until SIGTERM, then drain and end; refuses a schema older than this release needs
     Serve(Settings),
     /// Bring the schema to this release and end; safe to run twice, and while an older release serves
-    Migrate {
-        /// How long to wait for another run of this command
-        #[arg(long = "wait-seconds", env = "MIGRATE_WAIT_SECONDS", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
-        wait: Duration,
-    },
+    Migrate(migrate::Options),
     /// Ask the service of this container whether it lives, for health checks where there is no shell; needs no database
     Health(health::Question),
 }
@@ -72,7 +67,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 pub fn program(dress: impl FnOnce(Router) -> Router) -> ExitCode {
     let cli = Cli::parse();
     match start(cli, dress) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(exit) => exit,
         Err(failure) => {
             complain(failure.as_ref());
             ExitCode::FAILURE
@@ -80,13 +75,17 @@ pub fn program(dress: impl FnOnce(Router) -> Router) -> ExitCode {
     }
 }
 
-fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<(), Failure> {
+fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<ExitCode, Failure> {
     log(&cli)?;
     match cli.command {
-        Command::Serve(settings) => runtime()?.block_on(serve(settings, &DatabaseUrl::from_environment()?, dress)),
-        Command::Migrate { wait } => runtime()?.block_on(bring_up(&DatabaseUrl::from_environment()?, wait)),
-        Command::Health(question) => Ok(health::ask(&question)?),
+        Command::Serve(settings) => runtime()?.block_on(serve(settings, &DatabaseUrl::from_environment()?, dress))?,
+        Command::Migrate(options) => {
+            let exit = runtime()?.block_on(migrate::run(&options, &DatabaseUrl::from_environment()?));
+            return Ok(exit.into());
+        }
+        Command::Health(question) => health::ask(&question)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn runtime() -> io::Result<Runtime> {
@@ -111,24 +110,6 @@ async fn obey((mut terminate, mut interrupt): (Signal, Signal), lifecycle: Lifec
         }
         lifecycle.interrupt();
     }
-}
-
-async fn bring_up(url: &DatabaseUrl, wait: Duration) -> Result<(), Failure> {
-    let applied = migrate::to_latest(url, wait).await?;
-    let mut out = io::stdout().lock();
-    for migration in &applied {
-        writeln!(
-            out,
-            "applied {:04} {} in {} ms",
-            migration.version,
-            migration.name,
-            migration.took.as_millis()
-        )?;
-    }
-    if applied.is_empty() {
-        writeln!(out, "the schema is up to date")?;
-    }
-    Ok(())
 }
 
 fn log(cli: &Cli) -> Result<(), Failure> {
