@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     config::{DatabaseUrl, Settings},
-    health,
+    examine, health,
     lifecycle::Lifecycle,
     migrate, schema,
     service::Service,
@@ -56,6 +56,8 @@ enum Command {
     Serve(Settings),
     /// Bring the schema to this release and end; safe to run twice, and while an older release serves
     Migrate(migrate::Options),
+    /// Look into the database and print what is there as JSON lines, for `tt-ops restore --drill`; changes no data
+    Examine(examine::Options),
     /// Ask the service of this container whether it lives, for health checks where there is no shell; needs no database
     Health(health::Question),
 }
@@ -89,6 +91,9 @@ fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<ExitCode, Fai
         Command::Migrate(options) => {
             let exit = runtime()?.block_on(migrate::run(&options, &DatabaseUrl::from_environment()?));
             return Ok(exit.into());
+        }
+        Command::Examine(options) => {
+            runtime()?.block_on(examine::run(&options, &DatabaseUrl::from_environment()?))?;
         }
         Command::Health(question) => health::ask(&question)?,
     }

@@ -15,6 +15,7 @@ mod command;
 mod config;
 mod connection;
 mod database;
+mod examine;
 mod extract;
 mod health;
 mod invitation;
