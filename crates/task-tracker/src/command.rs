@@ -14,12 +14,13 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 use tracing_subscriber::EnvFilter;
+use uuid::Uuid;
 
 use crate::{
     config::{DatabaseUrl, Settings, seconds},
     health,
     lifecycle::Lifecycle,
-    migrate,
+    migrate, personal,
     service::Service,
 };
 
@@ -61,6 +62,13 @@ enum Command {
         #[arg(long = "wait-seconds", env = "MIGRATE_WAIT_SECONDS", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
         wait: Duration,
     },
+    /// Print everything that is kept about one user, as JSON (GDPR, articles 15 and 20)
+    Export {
+        /// The user's id, as the account and the audit trail have it
+        user: Uuid,
+    },
+    /// Erase the users who asked for it thirty days ago or longer (GDPR, article 17); to be run every day, safe to run twice
+    Erase,
     /// Ask the service of this container whether it lives, for health checks where there is no shell; needs no database
     Health(health::Question),
 }
@@ -85,6 +93,8 @@ fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<(), Failure> 
     match cli.command {
         Command::Serve(settings) => runtime()?.block_on(serve(settings, &DatabaseUrl::from_environment()?, dress)),
         Command::Migrate { wait } => runtime()?.block_on(bring_up(&DatabaseUrl::from_environment()?, wait)),
+        Command::Export { user } => runtime()?.block_on(export(&DatabaseUrl::from_environment()?, user)),
+        Command::Erase => runtime()?.block_on(erase(&DatabaseUrl::from_environment()?)),
         Command::Health(question) => Ok(health::ask(&question)?),
     }
 }
@@ -128,6 +138,18 @@ async fn bring_up(url: &DatabaseUrl, wait: Duration) -> Result<(), Failure> {
     if applied.is_empty() {
         writeln!(out, "the schema is up to date")?;
     }
+    Ok(())
+}
+
+async fn export(url: &DatabaseUrl, user: Uuid) -> Result<(), Failure> {
+    let kept = personal::export_user(url, user).await?;
+    writeln!(io::stdout().lock(), "{kept:#}")?;
+    Ok(())
+}
+
+async fn erase(url: &DatabaseUrl) -> Result<(), Failure> {
+    let erased = personal::erase_due(url).await?;
+    writeln!(io::stdout().lock(), "erased {erased} users")?;
     Ok(())
 }
 

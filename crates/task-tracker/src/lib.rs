@@ -10,19 +10,23 @@
 
 mod access;
 mod account;
+mod activity;
 mod api_token;
 mod command;
+mod comment;
 mod config;
 mod connection;
 mod database;
 mod extract;
 mod health;
 mod invitation;
+mod label;
 mod lifecycle;
 mod member;
 pub mod migrate;
 mod openapi;
 mod page;
+mod personal;
 mod probe;
 mod problem;
 mod project;
@@ -35,11 +39,13 @@ mod session;
 mod task;
 mod telemetry;
 mod text;
+mod upkeep;
 mod version;
 mod write;
 
 pub use command::program;
 pub use config::{DatabaseUrl, MissingDatabaseUrl, Settings};
 pub use lifecycle::Lifecycle;
-pub use openapi::document as openapi_document;
+pub use openapi::{document as openapi_document, markdown as openapi_markdown};
+pub use personal::{PersonalError, erase_due, export_user};
 pub use service::{Service, StartError, Unfinished};

@@ -7,6 +7,7 @@ use metrics_exporter_prometheus::BuildError;
 use tokio::net::TcpListener;
 
 use crate::{
+    activity::Feed,
     config::{DatabaseUrl, MissingDatabaseUrl, Settings},
     connection::Limits,
     database::Database,
@@ -15,6 +16,7 @@ use crate::{
     schema::{self, SchemaError},
     server,
     telemetry::Metrics,
+    upkeep,
 };
 
 /// How long the pool may take to say goodbye to PostgreSQL; the server cleans up after one that does not.
@@ -30,6 +32,7 @@ pub struct Service {
     settings: Settings,
     database: Database,
     meters: Metrics,
+    feed: Feed,
     lifecycle: Lifecycle,
 }
 
@@ -84,6 +87,7 @@ impl Service {
 
         let lifecycle = Lifecycle::new();
         let context = Context::new(&settings, database.clone(), meters.clone(), lifecycle.clone());
+        let feed = context.feed.clone();
         let api = listen(&settings, settings.port, router::api(context, dress)).await?;
         let metrics = listen(
             &settings,
@@ -105,6 +109,7 @@ impl Service {
             settings,
             database,
             meters,
+            feed,
             lifecycle,
         })
     }
@@ -133,6 +138,7 @@ impl Service {
             settings,
             database,
             meters,
+            feed,
             lifecycle,
         } = self;
         // Metrics outlive the API, so that the last requests are counted where a scraper can still see them.
@@ -146,6 +152,8 @@ impl Service {
                 scrape,
             )),
             tokio::spawn(meters.upkeep()),
+            tokio::spawn(feed.run(database.clone())),
+            tokio::spawn(upkeep::run(database.clone(), settings.keep_events)),
         ];
         let serving = tokio::spawn(server::serve(
             api.listener,
