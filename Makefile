@@ -1,9 +1,9 @@
 # An index: each target is one line or two, and whatever needs thought is in crates/xtask.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check-manifests verify-containers lint bench-deploy setup
+.PHONY: help demo up down test check-manifests test-infrastructure verify-containers lint bench-deploy setup
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Tell the whole story under load: releases, a bad one, a rollback; ends by itself
 	@cargo xtask demo
@@ -14,11 +14,14 @@ up: ## Start an environment with release 1.0.0 at http://127.0.0.1:8080 and leav
 down: ## End what `make up` started
 	@cargo xtask down
 
-test: setup check-manifests ## Run all tests
+test: setup check-manifests test-infrastructure ## Run all tests
 	cargo test --workspace --locked
 
 check-manifests: ## Hold Dockerfiles, Compose, Kubernetes and monitoring files against what will read them
 	@cargo xtask check-manifests
+
+test-infrastructure: ## Prove what can be proven of the Terraform code without an account
+	@cargo xtask test-infrastructure
 
 verify-containers: ## Build the images, run them and probe them; INSTALL=yes installs an engine where none is
 	@cargo xtask verify-containers $(if $(INSTALL),--install)

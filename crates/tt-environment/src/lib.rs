@@ -14,6 +14,7 @@
 //! named thing exists is for others to observe.
 
 mod error;
+mod handover;
 mod image;
 mod interpolate;
 mod invalid;
@@ -32,6 +33,7 @@ mod validate;
 mod written;
 
 pub use error::{LoadError, Problem, ProblemKind};
+pub use handover::{Difference, Terraform, TerraformError, differences};
 pub use image::{ImageDigest, ImageReference, Repository, Version};
 pub use invalid::InvalidValue;
 pub use load::{known, load};

@@ -442,7 +442,7 @@ fn secrets_in_the_file_are_refused_and_not_repeated() {
         ],
     );
     check(
-        "base_url: null",
+        "base_url: https://api.tasks.example.com:8443",
         "base_url: https://ci:hunter2@example.org",
         &expect![
             "production.yaml:50:13: `smoke_test.base_url`: the value (not shown) is not a URL that starts with http:// or https:// and holds no user name or password"

@@ -219,11 +219,16 @@ pub(crate) enum EnvCommand {
     #[command(after_help = "\
 Examples:
   tt-ops env check
-  tt-ops env check production")]
+  tt-ops env check production
+  terraform output -json > outputs.json
+  tt-ops env check production --terraform outputs.json")]
     Check {
         /// Environments [default: all in the folder]
         #[arg(value_name = "ENV")]
         environments: Vec<String>,
+        /// What Terraform made for this one environment: `terraform output -json`, or `terraform show -json PLAN`
+        #[arg(long, value_name = "FILE", requires = "environments")]
+        terraform: Option<PathBuf>,
     },
     /// Print the JSON schema of environment files
     #[command(after_help = "\

@@ -14,7 +14,7 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line or an environment file is wrong.
     Usage = 2,
-    /// `diff --check`: something differs.
+    /// `diff --check`, `env check --terraform`: something differs.
     Differs = 3,
     /// Refused by policy.
     Refused = 4,
@@ -40,7 +40,7 @@ Exit codes:
    0  done
    1  failed before anything was changed
    2  the command line or an environment file is wrong
-   3  something differs (diff --check)
+   3  something differs (diff --check, env check --terraform)
    4  refused by policy
    5  the deploy lock could not be read or written
    6  the release failed; users are back on the previous one

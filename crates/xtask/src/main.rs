@@ -12,6 +12,7 @@ mod deny;
 mod events;
 mod failure;
 mod http;
+mod infrastructure;
 mod interrupt;
 mod load;
 mod local;
@@ -51,6 +52,8 @@ enum Chore {
     Up,
     /// End what `up` started
     Down,
+    /// Prove what can be proven of the Terraform code without an account
+    TestInfrastructure,
     /// Hold the dependencies against deny.toml, when cargo-deny is there
     Deny,
     /// Hold Dockerfiles, Compose, Kubernetes and monitoring files against the programs that will read them
@@ -82,6 +85,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Chore::Demo => demo::run(&place, &interrupt),
         Chore::Up => up::up(&place, &interrupt).map(|()| ExitCode::SUCCESS),
         Chore::Down => up::down(&place, &interrupt).map(|()| ExitCode::SUCCESS),
+        Chore::TestInfrastructure => infrastructure::run(&place, &interrupt).map(|()| ExitCode::SUCCESS),
         Chore::Deny => deny::run(&place, &interrupt).map(|()| ExitCode::SUCCESS),
         Chore::CheckManifests => manifests::run(&place, &interrupt).map(|()| ExitCode::SUCCESS),
         Chore::VerifyContainers(options) => containers::verify(&place, &interrupt, options).map(|()| ExitCode::SUCCESS),

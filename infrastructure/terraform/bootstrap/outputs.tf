@@ -1,0 +1,4 @@
+output "bucket" {
+  description = "The backend's `bucket`."
+  value       = module.state.name
+}
