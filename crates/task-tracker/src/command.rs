@@ -21,6 +21,7 @@ use crate::{
     health,
     lifecycle::Lifecycle,
     migrate, personal,
+    seed::{self, Amounts},
     service::Service,
 };
 
@@ -69,6 +70,8 @@ enum Command {
     },
     /// Erase the users who asked for it thirty days ago or longer (GDPR, article 17); to be run every day, safe to run twice
     Erase,
+    /// Make users, projects and tasks to try things on, the same for the same seed; never where others can log in
+    Seed(Amounts),
     /// Ask the service of this container whether it lives, for health checks where there is no shell; needs no database
     Health(health::Question),
 }
@@ -95,6 +98,7 @@ fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<(), Failure> 
         Command::Migrate { wait } => runtime()?.block_on(bring_up(&DatabaseUrl::from_environment()?, wait)),
         Command::Export { user } => runtime()?.block_on(export(&DatabaseUrl::from_environment()?, user)),
         Command::Erase => runtime()?.block_on(erase(&DatabaseUrl::from_environment()?)),
+        Command::Seed(amounts) => runtime()?.block_on(fill(&DatabaseUrl::from_environment()?, &amounts)),
         Command::Health(question) => Ok(health::ask(&question)?),
     }
 }
@@ -150,6 +154,17 @@ async fn export(url: &DatabaseUrl, user: Uuid) -> Result<(), Failure> {
 async fn erase(url: &DatabaseUrl) -> Result<(), Failure> {
     let erased = personal::erase_due(url).await?;
     writeln!(io::stdout().lock(), "erased {erased} users")?;
+    Ok(())
+}
+
+async fn fill(url: &DatabaseUrl, amounts: &Amounts) -> Result<(), Failure> {
+    let made = seed::seed(url, amounts).await?;
+    writeln!(
+        io::stdout().lock(),
+        "made {made} rows; log in as user0.{}@example.com with the password `{}`",
+        amounts.seed,
+        seed::PASSWORD
+    )?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     activity::Feed,
+    census,
     config::{DatabaseUrl, MissingDatabaseUrl, Settings},
     connection::Limits,
     database::Database,
@@ -82,8 +83,6 @@ impl Service {
         schema::require(&database, settings.database_start)
             .await
             .map_err(StartError::Schema)?;
-        // Somebody has to wait for the first connection, and it need not be a user. A failure will be theirs to see, though.
-        drop(database.connection().await);
 
         let lifecycle = Lifecycle::new();
         let context = Context::new(&settings, database.clone(), meters.clone(), lifecycle.clone());
@@ -151,6 +150,7 @@ impl Service {
                 limits,
                 scrape,
             )),
+            tokio::spawn(census::run(database.clone(), meters.clone())),
             tokio::spawn(meters.upkeep()),
             tokio::spawn(feed.run(database.clone())),
             tokio::spawn(upkeep::run(database.clone(), settings.keep_events)),

@@ -127,14 +127,47 @@ impl Feed {
     }
 }
 
-/// Before everything that is not there yet.
-pub(super) async fn horizon(connection: &mut PgConnection) -> Result<Place, Problem> {
-    let oldest: String = sqlx::query_scalar("select pg_snapshot_xmin(pg_current_snapshot())::text")
-        .fetch_one(connection)
-        .await
-        .map_err(|cause| Problem::of_database(&cause))?;
-    let transaction: u64 = oldest.parse().map_err(|_| Problem::Internal)?;
-    Ok(Place { transaction, event: -1 })
+/// What is there at one moment (PostgreSQL manual, 9.27.6: `pg_current_snapshot`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Snapshot {
+    oldest_running: u64,
+    /// The first transaction that had not begun.
+    next: u64,
+    running: Vec<u64>,
+}
+
+impl Snapshot {
+    pub(super) async fn now(connection: &mut PgConnection) -> Result<Self, Problem> {
+        let text: String = sqlx::query_scalar("select pg_current_snapshot()::text")
+            .fetch_one(connection)
+            .await
+            .map_err(|cause| Problem::of_database(&cause))?;
+        Self::parse(&text).ok_or(Problem::Internal)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(':');
+        let (oldest_running, next) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let running = parts.next()?.split(',').filter(|one| !one.is_empty());
+        Some(Self {
+            oldest_running,
+            next,
+            running: running.map(|one| one.parse().ok()).collect::<Option<_>>()?,
+        })
+    }
+
+    /// Before everything that is not there yet, and before some that is.
+    pub(super) fn horizon(&self) -> Place {
+        Place {
+            transaction: self.oldest_running,
+            event: -1,
+        }
+    }
+
+    /// Whether this was there already.
+    pub(super) fn has(&self, place: Place) -> bool {
+        place.transaction < self.next && !self.running.contains(&place.transaction)
+    }
 }
 
 /// What happened in these projects behind this place, as far as it is settled.
@@ -164,6 +197,25 @@ pub(super) async fn following(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_snapshot_has_what_was_committed_and_not_what_ran() {
+        let snapshot = Snapshot::parse("10:14:10,12").unwrap();
+        let has = |transaction| snapshot.has(Place { transaction, event: 1 });
+        assert_eq!(
+            [9, 10, 11, 12, 13, 14].map(has),
+            [true, false, true, false, true, false]
+        );
+        assert!(
+            snapshot.horizon()
+                < Place {
+                    transaction: 10,
+                    event: 0
+                }
+        );
+        assert!(Snapshot::parse("10:10:").unwrap().running.is_empty());
+        assert_eq!(Snapshot::parse("10"), None);
+    }
 
     #[test]
     fn a_place_reads_as_it_is_written_and_orders_by_transaction_first() {

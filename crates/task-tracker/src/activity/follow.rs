@@ -19,7 +19,7 @@ use crate::{
     access::{Caller, Via},
     activity::{
         Activity,
-        feed::{self, Place},
+        feed::{self, Place, Snapshot},
     },
     extract::Id,
     problem::Problem,
@@ -55,9 +55,9 @@ pub(crate) async fn follow(
     let mut connection = context.database.connection().await?;
     project::role(&mut connection, &caller, project_id).await?;
     // Listening begins before the look back, so that nothing falls between the two.
-    let horizon = feed::horizon(&mut connection).await?;
-    let live = context.feed.listen(project_id, horizon);
-    let place = last.unwrap_or(horizon);
+    let snapshot = Snapshot::now(&mut connection).await?;
+    let live = context.feed.listen(project_id, snapshot.horizon());
+    let place = last.unwrap_or(snapshot.horizon());
     let missed = feed::following(&mut connection, &[project_id], place).await?;
     drop(connection);
 
@@ -72,6 +72,7 @@ pub(crate) async fn follow(
         missed: missed.into(),
         live,
         place,
+        known: last.is_none().then_some(snapshot),
         look,
     };
     let events = stream::unfold(listener, async |mut listener| {
@@ -108,15 +109,20 @@ struct Listener {
     live: broadcast::Receiver<Arc<Activity>>,
     /// Of the last event that was passed on.
     place: Place,
+    /// For who did not say where to go on: what was there before the listening began.
+    known: Option<Snapshot>,
     look: Interval,
 }
 
 impl Listener {
     /// None when the stream ends.
     async fn next(&mut self) -> Option<Arc<Activity>> {
-        if let Some(activity) = self.missed.pop_front() {
-            self.place = Place::parse(&activity.id)?;
-            return Some(Arc::new(activity));
+        while let Some(activity) = self.missed.pop_front() {
+            let place = Place::parse(&activity.id)?;
+            self.place = place;
+            if !self.knows(place) {
+                return Some(Arc::new(activity));
+            }
         }
         if self.ends_behind_missed {
             return None;
@@ -143,11 +149,18 @@ impl Listener {
                 continue;
             }
             self.place = place;
+            if self.knows(place) {
+                continue;
+            }
             if activity.action.starts_with("member.") && !self.may_listen().await {
                 return None;
             }
             return Some(activity);
         }
+    }
+
+    fn knows(&self, place: Place) -> bool {
+        self.known.as_ref().is_some_and(|known| known.has(place))
     }
 
     /// Whether the membership and what the caller came by are still good. When the database does not answer, whoever
