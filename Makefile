@@ -5,8 +5,8 @@
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## Tell the whole story under load: releases, a bad one, a rollback; ends by itself
-	@cargo xtask demo
+demo: ## Tell the whole story under load: releases, a bad one, a rollback; RUNTIME=container deploys CI's image
+	@cargo xtask demo $(if $(RUNTIME),--runtime $(RUNTIME))
 
 up: ## Start an environment with release 1.0.0 at http://127.0.0.1:8080 and leave it running
 	@cargo xtask up

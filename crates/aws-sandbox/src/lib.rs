@@ -26,7 +26,7 @@ mod stack;
 mod sts;
 mod wire;
 
-pub use config::Config;
+pub use config::{Config, NotThisMachine, TaskRuntime};
 pub use privileges::unprivileged;
 pub use sandbox::{Cause, Sandbox, StartError};
 pub use stack::{Stack, StackError, StackFileError};

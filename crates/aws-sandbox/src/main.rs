@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_sandbox::image::{self, Credentials, Destination, Program};
-use aws_sandbox::{Config, Sandbox, Stack, unprivileged};
-use clap::{Parser, Subcommand};
+use aws_sandbox::{Config, Sandbox, Stack, TaskRuntime, unprivileged};
+use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 /// A local AWS with a real data plane.
@@ -57,6 +57,17 @@ struct Serve {
     /// User and group that tasks run as, e.g. 65534:65534; root gives its rights up by itself where it can
     #[arg(long, value_name = "UID:GID", value_parser = user)]
     user: Option<(u32, u32)>,
+    /// What a task is on this machine; containers are those of the engine that `DOCKER_HOST` names
+    #[arg(long, value_enum, default_value = "process")]
+    runtime: Runtime,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Runtime {
+    /// A process from the unpacked image
+    Process,
+    /// A container of a Docker engine on this machine
+    Container,
 }
 
 #[derive(Debug, Subcommand)]
@@ -122,6 +133,11 @@ async fn run(serve: Serve) -> Result<(), String> {
         minute: serve.minute,
         account: serve.account,
         as_user,
+        runtime: match serve.runtime {
+            Runtime::Process => TaskRuntime::Process,
+            Runtime::Container => TaskRuntime::container(std::env::var("DOCKER_HOST").ok().as_deref())
+                .map_err(|error| error.to_string())?,
+        },
     };
     let sandbox = Sandbox::start(config).await.map_err(|error| chain(&error))?;
     if let Some(stack) = &stack

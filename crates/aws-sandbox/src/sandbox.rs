@@ -51,6 +51,9 @@ pub enum StartError {
     /// Processes cannot be started.
     #[error("could not start the process runtime")]
     Runtime(#[source] io::Error),
+    /// Containers cannot be run.
+    #[error("could not start the container runtime")]
+    Containers(#[source] Cause),
     /// The images cannot be opened.
     #[error("could not open the image registry")]
     Registry(#[source] Cause),
@@ -85,7 +88,7 @@ impl Sandbox {
         let listener = front::bind(config.listen)
             .await
             .map_err(|cause| refused(config.listen, cause))?;
-        let services = Services::open(&config, &state)?;
+        let services = Services::open(&config, &state).await?;
         services.rds.start();
         services
             .elb

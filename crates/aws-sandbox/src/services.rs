@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::cloudwatch::{CloudWatch, Metrics};
-use crate::config::Config;
+use crate::config::{Config, TaskRuntime};
 use crate::ecs::{Engine, Plane};
 use crate::elb::Elb;
 use crate::front::persist::{PersistError, StateDir};
 use crate::logs::Logs;
 use crate::rds::Rds;
 use crate::registry::Registry;
-use crate::runtime::Runtime;
+use crate::runtime::{Containers, Runtime};
 use crate::s3::S3;
 use crate::sandbox::StartError;
 use crate::secrets::Secrets;
@@ -33,11 +33,11 @@ pub(crate) struct Services {
 
 impl Services {
     /// Finds everything an earlier run left behind. Nothing runs or listens yet.
-    pub(crate) fn open(config: &Config, state: &StateDir) -> Result<Self, StartError> {
+    pub(crate) async fn open(config: &Config, state: &StateDir) -> Result<Self, StartError> {
         let account = config.account.as_str();
         let endpoint = format!("http://{}", config.listen);
         let metrics = Arc::new(Metrics::default());
-        let runtime = Runtime::start(config.task_network, config.as_user).map_err(StartError::Runtime)?;
+        let runtime = runtime(config).await?;
         let elb = Elb::open(state, account, *config.listen.ip(), Arc::clone(&metrics)).map_err(state_error)?;
         let cloudwatch = Arc::new(CloudWatch::open(state, account, Arc::clone(&metrics)).map_err(state_error)?);
         let logs = Arc::new(Logs::open(state, account).map_err(state_error)?);
@@ -76,6 +76,18 @@ impl Services {
             endpoint,
         })
     }
+}
+
+async fn runtime(config: &Config) -> Result<Arc<Runtime>, StartError> {
+    let containers = match &config.runtime {
+        TaskRuntime::Process => None,
+        TaskRuntime::Container { engine } => Some(
+            Containers::connect(engine, config.listen, &config.state_dir)
+                .await
+                .map_err(|cause| StartError::Containers(cause.into()))?,
+        ),
+    };
+    Runtime::with_containers(config.task_network, config.as_user, containers).map_err(StartError::Runtime)
 }
 
 fn state_error(cause: PersistError) -> StartError {

@@ -11,11 +11,16 @@ use crate::{child::Child, failure::Failure, interrupt::Interrupt, place::Place, 
 /// Where the sandbox of `environments/local.yaml` keeps its state unless told otherwise.
 const STATE: &str = "TT_SANDBOX_STATE";
 
+/// What a task is there: `process` or `container`.
+const RUNTIME: &str = "TT_SANDBOX_RUNTIME";
+
 /// `tt-ops` for one state folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Tool {
     place: Place,
     state: Option<PathBuf>,
+    /// `DOCKER_HOST` of the engine that runs tasks; nothing when they are processes.
+    engine: Option<String>,
 }
 
 impl Tool {
@@ -24,6 +29,7 @@ impl Tool {
         Self {
             place: place.clone(),
             state: None,
+            engine: None,
         }
     }
 
@@ -32,6 +38,15 @@ impl Tool {
         Self {
             place: place.clone(),
             state: Some(results.join("sandbox")),
+            engine: None,
+        }
+    }
+
+    /// The same, with tasks as containers of an engine.
+    pub(crate) fn with_containers(self, docker_host: String) -> Self {
+        Self {
+            engine: Some(docker_host),
+            ..self
         }
     }
 
@@ -49,6 +64,9 @@ impl Tool {
             .stdin(Stdio::null());
         if let Some(state) = &self.state {
             command.env(STATE, state);
+        }
+        if let Some(engine) = &self.engine {
+            command.env(RUNTIME, "container").env("DOCKER_HOST", engine);
         }
         command
     }

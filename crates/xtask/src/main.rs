@@ -47,7 +47,7 @@ enum Chore {
     /// Find what the demo and the tests need, and install what is missing with apt-get
     Setup,
     /// Tell the whole story under load: releases, a bad release, a rollback; ends by itself
-    Demo,
+    Demo(demo::Options),
     /// Start an environment with release 1.0.0 at 127.0.0.1:8080 and leave it running
     Up,
     /// End what `up` started
@@ -82,7 +82,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     let interrupt = Interrupt::listen()?;
     match &cli.chore {
         Chore::Setup => setup::everything(&interrupt).map(|()| ExitCode::SUCCESS),
-        Chore::Demo => demo::run(&place, &interrupt),
+        Chore::Demo(options) => demo::run(&place, &interrupt, *options),
         Chore::Up => up::up(&place, &interrupt).map(|()| ExitCode::SUCCESS),
         Chore::Down => up::down(&place, &interrupt).map(|()| ExitCode::SUCCESS),
         Chore::TestInfrastructure => infrastructure::run(&place, &interrupt).map(|()| ExitCode::SUCCESS),

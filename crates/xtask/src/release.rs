@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::{child::Child, failure::Failure, interrupt::Interrupt, place::Place, ports, say};
+use crate::{child::Child, containers::Images, failure::Failure, interrupt::Interrupt, place::Place, ports, say};
 
 /// A release and what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,14 @@ impl Release {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Builds the image from the Dockerfile, as CI does, and pushes it.
+    pub(crate) fn push_built(&self, images: &Images, interrupt: &Interrupt) -> Result<(), Failure> {
+        match self.program {
+            Program::Service => images.push_good(&self.name, interrupt),
+            Program::Faulty => images.push_bad(&self.name, interrupt),
+        }
     }
 
     /// Packs the program into an image and pushes it by the protocol that any registry speaks.

@@ -42,6 +42,10 @@ pub(crate) fn unhealthy(service: &str, port: u16, group: &str, why: &str) -> Str
     format!("(service {service}) (port {port}) is unhealthy in (target-group {group}) due to (reason {why})")
 }
 
+pub(crate) fn container_unhealthy(service: &str, task: &str) -> String {
+    format!("(service {service}) (task {task}) failed container health checks.")
+}
+
 pub(crate) fn unable_to_start(service: &str) -> String {
     format!("(service {service}) is unable to consistently start tasks successfully.")
 }

@@ -28,9 +28,10 @@ fn sum<'a>(tasks: impl Iterator<Item = &'a Task>) -> Counts {
     counts
 }
 
-/// Running, and for a load balancer's target also passing its health check.
+/// Running, and passing the checks of its load balancers and containers, if there are any.
 pub(crate) fn is_healthy(task: &Task) -> bool {
-    task.is_running() && (task.targets.is_empty() || task.health == Health::Healthy)
+    let unchecked = task.targets.is_empty() && task.checked().is_none();
+    task.is_running() && (unchecked || task.health == Health::Healthy)
 }
 
 /// What the rollout is told.

@@ -17,7 +17,7 @@ use oci_client::{Client, Reference as OciReference};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::unpack::{PullError, UnpackedImage};
+use super::unpack::{ImageDescription, PullError};
 use super::*;
 
 struct Stage {
@@ -26,6 +26,13 @@ struct Stage {
     folder: tempfile::TempDir,
     client: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
     _server: AbortOnDropHandle<()>,
+}
+
+/// An image as a folder, and what it says about itself.
+#[derive(Debug)]
+struct Unpacked {
+    rootfs: PathBuf,
+    image: ImageDescription,
 }
 
 impl Stage {
@@ -80,10 +87,15 @@ impl Stage {
         push(&image, &destination, None).await.unwrap()
     }
 
-    async fn unpack(&self, reference: &str) -> Result<UnpackedImage, PullError> {
-        self.registry
-            .unpack("team/web", reference, &self.folder.path().join("images"))
-            .await
+    async fn unpack(&self, reference: &str) -> Result<Unpacked, PullError> {
+        self.unpack_of("team/web", reference).await
+    }
+
+    async fn unpack_of(&self, repository: &str, reference: &str) -> Result<Unpacked, PullError> {
+        let into = self.folder.path().join("images");
+        let image = self.registry.describe(repository, reference)?;
+        let rootfs = self.registry.unpack(repository, reference, &into).await?;
+        Ok(Unpacked { rootfs, image })
     }
 
     async fn call(
@@ -141,15 +153,15 @@ async fn a_packed_program_is_pushed_resolved_and_unpacked_once() {
     let image = stage.unpack("1.0.0").await.unwrap();
     assert_eq!(fs::read_to_string(image.rootfs.join("app/serve")).unwrap(), "first");
     assert_eq!(
-        (image.entrypoint, image.cmd),
+        (image.image.entrypoint, image.image.cmd),
         (
             vec![String::from("/app/serve")],
             vec![String::from("--port"), String::from("8080")]
         )
     );
-    assert_eq!(image.env, [(String::from("LEVEL"), String::from("a=b"))]);
+    assert_eq!(image.image.env, [(String::from("LEVEL"), String::from("a=b"))]);
     assert_eq!(
-        (image.working_dir, image.digest),
+        (image.image.working_dir, image.image.digest),
         (PathBuf::from("/app"), digest.clone())
     );
     fs::write(image.rootfs.join("mark"), "").unwrap();
@@ -211,14 +223,10 @@ async fn an_independent_client_pushes_in_chunks_and_pulls() {
     client.pull_blob(&image, &pulled.layers[0], &mut content).await.unwrap();
     assert_eq!(content.len().to_string(), pulled.layers[0].size.to_string());
     assert_eq!(client.list_tags(&image, &auth, None, None).await.unwrap().tags, ["1"]);
-    let unpacked = stage
-        .registry
-        .unpack("team/other", "1", &stage.folder.path().join("images"))
-        .await
-        .unwrap();
+    let unpacked = stage.unpack_of("team/other", "1").await.unwrap();
     assert_eq!(fs::read_to_string(unpacked.rootfs.join("bin/run")).unwrap(), "ok");
     assert_eq!(
-        (unpacked.cmd, unpacked.working_dir),
+        (unpacked.image.cmd, unpacked.image.working_dir),
         (vec![String::from("run")], PathBuf::from("/"))
     );
 }
@@ -370,7 +378,7 @@ async fn manifests_are_checked_negotiated_and_deleted() {
     }
     let unpacked = stage.unpack("multi").await.unwrap();
     assert_eq!(
-        Some(unpacked.digest),
+        Some(unpacked.image.digest),
         stage.registry.resolve("team/web", "multi"),
         "the common digest, as pulled"
     );

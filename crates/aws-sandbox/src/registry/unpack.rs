@@ -12,15 +12,16 @@ use super::layout::Layout;
 use super::manifest::{Configuration, Descriptor, Document, Execution, Manifest};
 use super::name::{BadName, Reference, Repository};
 
-/// An image ready to run. Whom it wants to run as is not told: the sandbox has one user for all tasks.
+/// What an image says about itself.
 #[derive(Debug, Clone)]
-pub(crate) struct UnpackedImage {
-    pub(crate) rootfs: PathBuf,
+pub(crate) struct ImageDescription {
     pub(crate) entrypoint: Vec<String>,
     pub(crate) cmd: Vec<String>,
     pub(crate) env: Vec<(String, String)>,
     /// `/` unless the image says otherwise.
     pub(crate) working_dir: PathBuf,
+    /// Whom it wants to run as. Processes do not ask: the sandbox has one user for all of them.
+    pub(crate) user: Option<String>,
     /// What the reference stands for: for an image of several platforms their common one.
     pub(crate) digest: Digest,
 }
@@ -58,16 +59,20 @@ impl From<BadName> for PullError {
 }
 
 impl Registry {
-    /// The image as a folder under `into`, named by its digest; unpacked when it is not there yet.
-    pub(crate) async fn unpack(
-        &self,
-        repository: &str,
-        reference: &str,
-        into: &Path,
-    ) -> Result<UnpackedImage, PullError> {
+    /// What an image says about itself, without unpacking it.
+    pub(crate) fn describe(&self, repository: &str, reference: &str) -> Result<ImageDescription, PullError> {
+        Ok(self.find(repository, reference)?.description())
+    }
+
+    fn find(&self, repository: &str, reference: &str) -> Result<Image, PullError> {
         let repository: Repository = repository.parse()?;
         let reference: Reference = reference.parse()?;
-        let image = Image::find(self.layout(&repository), &repository, &reference)?;
+        Image::find(self.layout(&repository), &repository, &reference)
+    }
+
+    /// The image as a folder under `into`, named by its digest; unpacked when it is not there yet.
+    pub(crate) async fn unpack(&self, repository: &str, reference: &str, into: &Path) -> Result<PathBuf, PullError> {
+        let image = self.find(repository, reference)?;
         let rootfs = into.join(image.manifest_digest.hex());
         {
             let _once = self.unpacking.lock().await;
@@ -79,25 +84,7 @@ impl Registry {
                     .map_err(|cause| PullError::Write(rootfs.clone(), io::Error::other(cause)))??;
             }
         }
-        let Execution {
-            entrypoint,
-            cmd,
-            env,
-            working_dir,
-            ..
-        } = image.execution;
-        Ok(UnpackedImage {
-            rootfs,
-            entrypoint,
-            cmd,
-            env: env.iter().map(|pair| variable(pair)).collect(),
-            working_dir: PathBuf::from(
-                working_dir
-                    .filter(|path| !path.is_empty())
-                    .unwrap_or_else(|| String::from("/")),
-            ),
-            digest: image.digest,
-        })
+        Ok(rootfs)
     }
 }
 
@@ -135,6 +122,29 @@ impl Image {
             layers: manifest.layers,
             execution: configuration.config,
         })
+    }
+
+    fn description(self) -> ImageDescription {
+        let Execution {
+            entrypoint,
+            cmd,
+            env,
+            working_dir,
+            user,
+            ..
+        } = self.execution;
+        ImageDescription {
+            entrypoint,
+            cmd,
+            env: env.iter().map(|pair| variable(pair)).collect(),
+            working_dir: PathBuf::from(
+                working_dir
+                    .filter(|path| !path.is_empty())
+                    .unwrap_or_else(|| String::from("/")),
+            ),
+            user: user.filter(|user| !user.is_empty()),
+            digest: self.digest,
+        }
     }
 
     /// Applies the layers in a folder beside and renames it, so a folder under the final name is complete.

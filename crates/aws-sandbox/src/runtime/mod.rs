@@ -1,9 +1,15 @@
-//! Tasks as real programs: an OS process each, on an address of its own in the sandbox's 127.n.0.0/16.
+//! Tasks as real programs: an OS process or a container each, on an address of its own in the sandbox's 127.n.0.0/16.
 //!
 //! Owns spawning, addresses, signals, output lines and resource readings. It never knows what a task or a service is.
-//! No process outlives the sandbox: the kernel kills each one when the thread that spawned it ends (see [`spawner`]).
+//! No process outlives the sandbox: the kernel kills each one when the thread that spawned it ends (see [`spawner`]), and a
+//! guard ends each container (see [`guard`]).
 
 mod address;
+mod container;
+mod engine;
+mod frames;
+mod guard;
+mod probe;
 mod process;
 mod program;
 mod spawner;
@@ -15,6 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
+pub(crate) use container::{ContainerSpec, Containers, RootFileSystem};
+pub(crate) use probe::Probe;
 pub(crate) use process::{LogLine, Process};
 pub(crate) use program::inside;
 pub(crate) use spawner::SpawnError;
@@ -27,10 +35,11 @@ use spawner::Spawner;
 pub(crate) struct Runtime {
     addresses: Mutex<Addresses>,
     spawner: Spawner,
+    containers: Option<Containers>,
 }
 
 /// One process to start.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ProcessSpec {
     /// The unpacked image; the program and the working directory are looked up inside it.
     pub(crate) rootfs: PathBuf,
@@ -57,11 +66,26 @@ pub(crate) struct RunAs {
 impl Runtime {
     /// Starts the spawning thread. `user` drops root; it is refused by the kernel when the sandbox itself is not root.
     pub(crate) fn start(network: u8, user: Option<(u32, u32)>) -> io::Result<Arc<Self>> {
+        Self::with_containers(network, user, None)
+    }
+
+    /// The same, and with containers when there are any.
+    pub(crate) fn with_containers(
+        network: u8,
+        user: Option<(u32, u32)>,
+        containers: Option<Containers>,
+    ) -> io::Result<Arc<Self>> {
         let spawner = Spawner::start(user.map(|(uid, gid)| RunAs { uid, gid }))?;
         Ok(Arc::new(Self {
             addresses: Mutex::new(Addresses::of(network)),
             spawner,
+            containers,
         }))
+    }
+
+    /// What runs tasks as containers; nothing when they are processes.
+    pub(crate) fn containers(&self) -> Option<&Containers> {
+        self.containers.as_ref()
     }
 
     /// An address that no living task has.

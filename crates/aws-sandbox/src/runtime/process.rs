@@ -8,14 +8,26 @@ use time::OffsetDateTime;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _};
 use tokio::sync::{mpsc, watch};
 
+use super::engine::Engine;
+
 /// The longest line kept in one piece; a longer one goes on in the next, as with Docker's log drivers.
 const LONGEST_LINE: usize = 16 * 1024;
 
-/// A started process. Dropping this leaves it running; its end can then no longer be awaited.
+/// A started process, in a container or not. Dropping this leaves it running; its end can then no longer be awaited.
 #[derive(Debug, Clone)]
 pub(crate) struct Process {
     pub(super) pid: u32,
     pub(super) end: watch::Receiver<Option<Exit>>,
+    pub(super) control: Control,
+}
+
+/// Through whom signals go.
+#[derive(Debug, Clone)]
+pub(super) enum Control {
+    /// The kernel: it is a child of ours, and leads a process group.
+    Own,
+    /// The engine that keeps its container.
+    Container { engine: Engine, id: String },
 }
 
 /// How a process ended.
@@ -77,6 +89,10 @@ impl Process {
         if self.ended().is_some() {
             return;
         }
+        if let Control::Container { engine, id } = &self.control {
+            signal_container(engine.clone(), id.clone(), signal);
+            return;
+        }
         let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else {
             return;
         };
@@ -104,6 +120,16 @@ impl Process {
             resident_bytes: pages.saturating_mul(rustix::param::page_size() as u64),
         })
     }
+}
+
+/// In a task of its own: nobody who sends a signal waits for its effect.
+fn signal_container(engine: Engine, id: String, signal: Signal) {
+    let name = if signal == Signal::KILL { "KILL" } else { "TERM" };
+    tokio::spawn(async move {
+        if let Err(error) = engine.signal(&id, name).await {
+            tracing::debug!(%error, container = id, "the container was gone before the signal");
+        }
+    });
 }
 
 /// utime + stime, fields 14 and 15 of `proc_pid_stat(5)`. The command name in field 2 may itself hold spaces and brackets.

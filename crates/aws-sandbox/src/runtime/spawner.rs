@@ -15,7 +15,8 @@ use tokio::io::BufReader;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::process::{self, Exit, Process};
+use super::engine::EngineError;
+use super::process::{self, Control, Exit, Process};
 use super::program::{self, NoProgram};
 use super::{ProcessSpec, RunAs};
 
@@ -35,6 +36,9 @@ pub(crate) enum SpawnError {
     /// util-linux is absent, without which children could outlive the sandbox.
     #[error("could not find `setpriv` on PATH; it is part of util-linux: `apt-get install util-linux`")]
     NoSetpriv,
+    /// The engine would not run the container.
+    #[error("CannotStartContainerError")]
+    Engine(#[source] EngineError),
     /// The sandbox is going down.
     #[error("the process runtime has stopped")]
     Stopped,
@@ -86,7 +90,11 @@ fn start(spec: ProcessSpec, user: Option<RunAs>) -> Result<Process, SpawnError> 
     })?;
     let pid = child.id().unwrap_or_default();
     let (sender, end) = watch::channel(None);
-    let process = Process { pid, end };
+    let process = Process {
+        pid,
+        end,
+        control: Control::Own,
+    };
     let watched = process.clone();
     tokio::spawn(async move {
         let exit = until_end(&mut child, &watched, spec).await;

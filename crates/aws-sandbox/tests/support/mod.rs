@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_sandbox::image::{self, Destination, Program};
-use aws_sandbox::{Config, Sandbox, Stack, StartError};
+use aws_sandbox::{Config, Sandbox, Stack, StartError, TaskRuntime};
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ecs::types::{
     CanaryConfiguration, Deployment, DeploymentAlarms, DeploymentCircuitBreaker, DeploymentConfiguration,
@@ -64,11 +64,19 @@ pub(crate) struct Bench {
 
 /// Tests run side by side, in one process or in many: the API's port is the lock on a network of 127.0.0.0/8.
 pub(crate) async fn start() -> Bench {
+    start_with(TaskRuntime::Process).await
+}
+
+pub(crate) async fn start_with(runtime: TaskRuntime) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     loop {
         let (network, reserved) = network();
         drop(reserved);
-        match Sandbox::start(config(folder.path(), network)).await {
+        let config = Config {
+            runtime: runtime.clone(),
+            ..config(folder.path(), network)
+        };
+        match Sandbox::start(config).await {
             Ok(sandbox) => {
                 sandbox.apply_stack(&stack()).await.unwrap();
                 let address = sandbox.address();
@@ -254,8 +262,18 @@ pub(crate) async fn push(address: SocketAddrV4, tag: &str, variables: &[(&str, &
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
     );
+    push_program(address, echo(), tag, environment).await;
+}
+
+/// Pushes a release of any program.
+pub(crate) async fn push_program(
+    address: SocketAddrV4,
+    file: PathBuf,
+    tag: &str,
+    environment: BTreeMap<String, String>,
+) {
     let program = Program {
-        file: echo(),
+        file,
         arguments: Vec::new(),
         environment,
         labels: BTreeMap::new(),

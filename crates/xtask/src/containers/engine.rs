@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// A running engine; dropping it ends it with all its containers, and removes what it kept.
 #[derive(Debug)]
-pub(super) struct Engine {
+pub(crate) struct Engine {
     socket: PathBuf,
     folders: [PathBuf; 2],
     /// Nothing only while it is being dropped.
@@ -30,7 +30,7 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    pub(super) fn start(folder: &Path, interrupt: &Interrupt) -> Result<Self, Failure> {
+    pub(crate) fn start(folder: &Path, interrupt: &Interrupt) -> Result<Self, Failure> {
         // A socket's path has at most 107 bytes, so it cannot be wherever the repository is.
         let run = env::temp_dir().join(format!("task-tracker-engine-{}", process::id()));
         let data = folder.join("engine");
@@ -89,12 +89,15 @@ impl Engine {
         }
     }
 
+    /// What `DOCKER_HOST` is for whoever shall use it.
+    pub(crate) fn host(&self) -> String {
+        format!("unix://{}", self.socket.display())
+    }
+
     /// A command of the client for this engine.
     pub(super) fn docker(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("docker");
-        command
-            .args(arguments)
-            .env("DOCKER_HOST", format!("unix://{}", self.socket.display()));
+        command.args(arguments).env("DOCKER_HOST", self.host());
         command
     }
 

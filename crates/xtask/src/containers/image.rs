@@ -1,15 +1,18 @@
-//! Images from the Dockerfile, by buildah: it needs no daemon, and gives the same image for the same input.
+//! The images under verification: built twice, compared, and kept as archives that an engine loads.
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-use crate::{failure::Failure, interrupt::Interrupt, place::Place, said::said, say};
+use crate::{failure::Failure, interrupt::Interrupt, place::Place, say};
+
+use super::buildah::Buildah;
 
 /// The Dockerfile's targets.
 pub(super) const TARGETS: [&str; 2] = ["task-tracker", "tt-ops"];
+/// Not a release: these images end with the chore.
+const VERSION: &str = "verify";
 
 /// A built image.
 #[derive(Debug)]
@@ -31,87 +34,48 @@ impl Image {
         folder: &Path,
         interrupt: &Interrupt,
     ) -> Result<Self, Failure> {
-        let first = build(place, target, context, folder, "first", interrupt)?;
-        let second = build(place, target, context, folder, "second", interrupt)?;
-        if first.1 != second.1 {
+        let image = Self {
+            name: format!("{target}:{VERSION}"),
+            archive: folder.join(format!("{target}.tar")),
+            program: format!("/{target}"),
+        };
+        let first = image.build(place, target, context, folder, interrupt)?;
+        let second = image.build(place, target, context, folder, interrupt)?;
+        if first != second {
             return Err(Failure::Check(format!(
-                "{target} is not reproducible: {} and then {}",
-                first.1, second.1
+                "{target} is not reproducible: {first} and then {second}"
             )));
         }
-        say::line(format!("ok       {target} twice: {}", first.1));
-        Ok(first.0)
+        say::line(format!("ok       {target} twice: {first}"));
+        Ok(image)
     }
-}
 
-/// The image, and its digest as a registry would have it.
-fn build(
-    place: &Place,
-    target: &str,
-    context: &Path,
-    folder: &Path,
-    time: &str,
-    interrupt: &Interrupt,
-) -> Result<(Image, String), Failure> {
-    let name = format!("{target}:verify");
-    // A storage for each: nothing of the first can be in the second.
-    let storage = folder.join("storage").join(time);
-    let buildah = |arguments: &[&str]| {
-        let mut command = Command::new("buildah");
-        command
-            .arg("--root")
-            .arg(storage.join("root"))
-            .arg("--runroot")
-            .arg(storage.join("run"))
-            .args(["--storage-driver", "vfs"])
-            .args(arguments)
-            .current_dir(place.root());
-        command
-    };
-    let mut build = buildah(&[
-        "build",
-        // The format of OCI has no health check.
-        "--format=docker",
-        "--timestamp=0",
-        "--no-cache",
-        "--isolation=chroot",
-        "--build-arg=PROGRAMS=prebuilt",
-        "--build-arg=VERSION=1.0.0",
-        "--build-arg=REVISION=0000000000000000000000000000000000000000",
-        "--file=infrastructure/docker/Dockerfile",
-    ]);
-    build
-        .arg(format!("--target={target}"))
-        .arg(format!("--tag={name}"))
-        .arg(context);
-    said(&format!("buildah build {target}"), &mut build, interrupt)?;
-
-    let (digest, copy) = (folder.join("digest"), folder.join("pushed"));
-    remove(&copy)?;
-    let mut push = buildah(&["push", "--quiet", "--format=v2s2"]);
-    push.arg(format!("--digestfile={}", digest.display()))
-        .arg(&name)
-        .arg(format!("dir:{}", copy.display()));
-    said(&format!("buildah push {target}"), &mut push, interrupt)?;
-
-    let archive = folder.join(format!("{target}.tar"));
-    remove(&archive)?;
-    let mut push = buildah(&["push", "--quiet", "--format=v2s2", &name]);
-    push.arg(format!("docker-archive:{}:{name}", archive.display()));
-    said(&format!("buildah push {target}"), &mut push, interrupt)?;
-
-    let read = fs::read_to_string(&digest).map_err(|cause| Failure::Read {
-        path: digest.clone(),
-        cause,
-    })?;
-    remove(&storage)?;
-    remove(&copy)?;
-    let image = Image {
-        name,
-        archive,
-        program: format!("/{target}"),
-    };
-    Ok((image, read.trim().to_owned()))
+    /// Its digest as a registry would have it.
+    fn build(
+        &self,
+        place: &Place,
+        target: &str,
+        context: &Path,
+        folder: &Path,
+        interrupt: &Interrupt,
+    ) -> Result<String, Failure> {
+        // A storage for each time: nothing of the first can be in the second.
+        let buildah = Buildah::with_storage(place, folder.join("storage"));
+        buildah.build(target, context, VERSION, interrupt)?;
+        let (digest, copy) = (folder.join("digest"), folder.join("pushed"));
+        remove(&copy)?;
+        remove(&self.archive)?;
+        let digest_option = format!("--digestfile={}", digest.display());
+        let to = format!("dir:{}", copy.display());
+        buildah.push(target, VERSION, &to, &[&digest_option], interrupt)?;
+        let to = format!("docker-archive:{}:{}", self.archive.display(), self.name);
+        buildah.push(target, VERSION, &to, &[], interrupt)?;
+        remove(&copy)?;
+        match fs::read_to_string(&digest) {
+            Ok(text) => Ok(text.trim().to_owned()),
+            Err(cause) => Err(Failure::Read { path: digest, cause }),
+        }
+    }
 }
 
 fn remove(path: &Path) -> Result<(), Failure> {

@@ -3,11 +3,13 @@
 //! Owns what an image of ours promises (README.md in infrastructure/docker) and holds the built ones to it. The engine, the
 //! database and the containers are this chore's own and end with it.
 
+mod buildah;
 mod database;
 mod engine;
 mod image;
 mod inside;
 mod promises;
+mod releases;
 mod sbom;
 mod static_build;
 
@@ -17,9 +19,13 @@ use clap::Args;
 
 use crate::{failure::Failure, interrupt::Interrupt, place::Place, say, setup};
 
-use self::{database::Database, engine::Engine, image::Image};
+use self::{database::Database, image::Image};
 
-pub(crate) use self::inside::{Fetch, fetch};
+pub(crate) use self::{
+    engine::Engine,
+    inside::{Fetch, fetch},
+    releases::Images,
+};
 
 /// How to verify.
 #[derive(Debug, Args)]

@@ -120,13 +120,17 @@ pub(super) fn of_the_service(
         database,
         &["--detach", "--name", SERVICE, "--env=DRAIN_SECONDS=3"],
     );
-    // The image's own health check, only asked more often.
-    serve.args(["--health-interval=1s", &image.name]);
+    serve.arg(&image.name);
     said("docker run", &mut serve, interrupt)?;
-    until("its own health check says healthy", interrupt, || {
-        let health = engine.inspect(SERVICE, "{{.State.Health.Status}}", interrupt)?;
-        Ok((health == "healthy").then_some(health))
-    })?;
+    until(
+        "it is healthy by its own program, as a platform asks it",
+        interrupt,
+        || {
+            let mut health = engine.docker(&["exec", SERVICE, &image.program, "health"]);
+            let health = ask("docker exec", &mut health, interrupt)?;
+            Ok(health.status.success().then_some(health.out))
+        },
+    )?;
 
     let process = engine.inspect(SERVICE, "{{.State.Pid}}", interrupt)?;
     confined(&process)?;

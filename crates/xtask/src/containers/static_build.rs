@@ -18,22 +18,32 @@ use crate::{
 /// The public authorities of Debian's ca-certificates.
 const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// A folder with everything that the Dockerfile's stage `prebuilt` takes.
+/// A folder with everything that the Dockerfile's stage `prebuilt` takes for both images.
 pub(super) fn context(place: &Place, folder: &Path, interrupt: &Interrupt) -> Result<PathBuf, Failure> {
-    let packages = [
-        "--package",
-        "task-tracker",
-        "--package",
-        "tt-ops",
-        "--bins",
-        "--no-default-features",
-    ];
-    build(place, &packages, interrupt)?;
+    build(place, &["--package", "task-tracker", "--bins"], interrupt)?;
+    // By itself: built together, each would get the features that only the other one needs.
+    build(
+        place,
+        &["--package", "tt-ops", "--bins", "--no-default-features"],
+        interrupt,
+    )?;
     let programs = [
         (program(place, "task-tracker"), "task-tracker"),
         (program(place, "tt-ops"), "tt-ops"),
     ];
     lay_out(place, &folder.join("context"), &programs)
+}
+
+/// The same for the service's image alone: one with the service, and one with the really bad release in its place.
+pub(super) fn releases(place: &Place, folder: &Path, interrupt: &Interrupt) -> Result<(PathBuf, PathBuf), Failure> {
+    let package = ["--package", "task-tracker", "--bins", "--example", "faulty_release"];
+    build(place, &package, interrupt)?;
+    let good = [(program(place, "task-tracker"), "task-tracker")];
+    let bad = [(program(place, "examples/faulty_release"), "task-tracker")];
+    Ok((
+        lay_out(place, &folder.join("good"), &good)?,
+        lay_out(place, &folder.join("bad"), &bad)?,
+    ))
 }
 
 /// Builds static programs. A target of its own keeps the flag away from build scripts and macros, which must load libraries.

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use super::Staging;
 use crate::{
     child::{Child, ending},
     events::{self, Fact},
@@ -46,13 +47,17 @@ pub(super) struct Told {
 }
 
 /// Tells it from an empty sandbox to an empty sandbox.
-pub(super) fn tell(place: &Place, folder: &Path, interrupt: &Interrupt) -> Result<Told, Failure> {
+pub(super) fn tell(place: &Place, folder: &Path, staging: &Staging, interrupt: &Interrupt) -> Result<Told, Failure> {
     say::act(
         "Act 1: an empty cloud",
-        "A local AWS: ECS whose tasks are processes, a load balancer that is a real proxy, a PostgreSQL, a registry.\n\
+        "A local AWS: ECS whose tasks really run, a load balancer that is a real proxy, a PostgreSQL, a registry.\n\
          One of its minutes lasts a second. tt-ops speaks AWS's API to it, as it would to an account.",
     );
-    let local = Local::fresh(Tool::of_a_chore(place, folder), interrupt)?;
+    let tool = Tool::of_a_chore(place, folder);
+    let local = match staging {
+        Staging::Processes => Local::fresh(tool, interrupt)?,
+        Staging::Containers(workshop) => Local::fresh(tool.with_containers(workshop.engine.host()), interrupt)?,
+    };
     let tool = local.tool();
     for release in [
         Release::good(FIRST),
@@ -60,7 +65,10 @@ pub(super) fn tell(place: &Place, folder: &Path, interrupt: &Interrupt) -> Resul
         Release::bad(BAD),
         Release::good(TAKEN_BACK),
     ] {
-        release.push(place, interrupt)?;
+        match staging {
+            Staging::Processes => release.push(place, interrupt)?,
+            Staging::Containers(workshop) => release.push_built(&workshop.images, interrupt)?,
+        }
     }
 
     say::act(

@@ -9,10 +9,11 @@ use aws_sdk_ecs::types::{ContainerDefinition, ContainerOverride, LogDriver};
 use tokio::sync::mpsc;
 
 use super::Engine;
+use super::health::Check;
 use crate::clock;
 use crate::ecs::world::{Task, TaskStatus};
 use crate::front::chain;
-use crate::runtime::{LogLine, Process, ProcessSpec};
+use crate::runtime::{ContainerSpec, LogLine, Probe, Process, ProcessSpec, RootFileSystem, SpawnError};
 
 /// Amazon ECS API Reference, `ContainerDefinition`, stopTimeout: 30 seconds when absent.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,6 +27,7 @@ pub(super) struct Running {
     pub(super) essential: Essential,
     pub(super) stop_timeout: Duration,
     pub(super) process: Process,
+    pub(super) check: Option<(Check, Probe)>,
 }
 
 /// Whether a container's end is the task's.
@@ -68,11 +70,17 @@ impl LaunchError {
     }
 }
 
-/// One container with its image unpacked and its secrets resolved.
+/// One container with its image found and its secrets resolved.
 struct Prepared {
     definition: ContainerDefinition,
-    spec: ProcessSpec,
+    program: Program,
     lines: mpsc::UnboundedReceiver<LogLine>,
+}
+
+/// What is started for a container of a task definition.
+enum Program {
+    Process(ProcessSpec),
+    Container(ContainerSpec),
 }
 
 impl Engine {
@@ -98,13 +106,13 @@ impl Engine {
         let mut running: Vec<Running> = Vec::new();
         for Prepared {
             definition,
-            spec,
+            program,
             lines,
         } in prepared
         {
             let name = definition.name().unwrap_or_default().to_owned();
-            match self.plane.runtime.spawn(spec).await {
-                Ok(process) => {
+            match self.start(program).await {
+                Ok((process, probe)) => {
                     self.keep_log(region, task, &definition, lines);
                     running.push(Running {
                         name,
@@ -115,6 +123,7 @@ impl Engine {
                         },
                         stop_timeout: stop_timeout(&definition),
                         process,
+                        check: Check::of(&definition).map(|check| (check, probe)),
                     });
                 }
                 Err(error) => {
@@ -129,6 +138,21 @@ impl Engine {
             }
         }
         Ok(running)
+    }
+
+    /// Starts it, and says how a health check is asked of it.
+    async fn start(&self, program: Program) -> Result<(Process, Probe), SpawnError> {
+        let runtime = &self.plane.runtime;
+        match program {
+            Program::Process(spec) => {
+                let probe = Probe::beside(&spec);
+                Ok((runtime.spawn(spec).await?, probe))
+            }
+            Program::Container(spec) => {
+                let containers = runtime.containers().ok_or(SpawnError::Stopped)?;
+                containers.run(spec).await
+            }
+        }
     }
 
     async fn prepare(
@@ -152,13 +176,11 @@ impl Engine {
             image: image.to_owned(),
             cause,
         };
-        let unpacked = self
-            .plane
-            .registry
-            .unpack(&repository, &reference, &self.dir.join("images"))
-            .await
+        let registry = &self.plane.registry;
+        let described = registry
+            .describe(&repository, &reference)
             .map_err(|error| pull(chain(&error)))?;
-        let digest = unpacked.digest.to_string();
+        let digest = described.digest.to_string();
         self.change_task(region, &task.id, |task| {
             if let Some(known) = task.containers.iter_mut().find(|known| known.name == container) {
                 known.digest = Some(digest);
@@ -166,23 +188,39 @@ impl Engine {
             }
         });
         let changed = task.override_of(&container);
-        let environment = self.environment(region, definition, changed, &unpacked.env)?;
-        let command = command(definition, changed, &unpacked.entrypoint, &unpacked.cmd);
+        let environment = self.environment(region, definition, changed, &described.env)?;
+        let command = command(definition, changed, &described.entrypoint, &described.cmd);
         let working_dir = definition
             .working_directory()
-            .map_or(unpacked.working_dir, PathBuf::from);
+            .map_or_else(|| described.working_dir.clone(), PathBuf::from);
         let (sender, lines) = mpsc::unbounded_channel();
-        let spec = ProcessSpec {
-            rootfs: unpacked.rootfs,
-            command,
-            environment,
-            working_dir,
-            address,
-            lines: sender,
+        let program = match self.plane.runtime.containers() {
+            Some(_) => Program::Container(ContainerSpec {
+                image: format!("{repository}@{}", described.digest),
+                command,
+                environment,
+                working_dir: working_dir.display().to_string(),
+                user: definition.user().map(str::to_owned).or(described.user),
+                root: root_of(definition),
+                memory_mib: definition.memory().map(i64::from),
+                address,
+                lines: sender,
+            }),
+            None => Program::Process(ProcessSpec {
+                rootfs: registry
+                    .unpack(&repository, &reference, &self.dir.join("images"))
+                    .await
+                    .map_err(|error| pull(chain(&error)))?,
+                command,
+                environment,
+                working_dir,
+                address,
+                lines: sender,
+            }),
         };
         Ok(Prepared {
             definition: definition.clone(),
-            spec,
+            program,
             lines,
         })
     }
@@ -259,6 +297,14 @@ impl Engine {
                 }
             }
         });
+    }
+}
+
+fn root_of(definition: &ContainerDefinition) -> RootFileSystem {
+    if definition.readonly_root_filesystem().unwrap_or_default() {
+        RootFileSystem::ReadOnly
+    } else {
+        RootFileSystem::Writable
     }
 }
 

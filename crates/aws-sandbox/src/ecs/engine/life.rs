@@ -67,6 +67,7 @@ impl Engine {
         }
         self.came_up(region, id, address);
         self.note_exits_of_helpers(region, id, running);
+        self.check_health(region, id, running);
         self.wake.notify_one();
         let end = tokio::select! {
             () = essential_exit(running) => End::Exited,

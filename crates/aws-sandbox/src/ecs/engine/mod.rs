@@ -5,6 +5,7 @@
 //! A turn is synchronous and holds the world's lock for microseconds; what takes time (pulling, starting, draining)
 //! runs in one asynchronous task per ECS task.
 
+mod health;
 mod launch;
 mod life;
 mod shift;

@@ -17,6 +17,12 @@ use crate::ecs::world::{
 use crate::elb::TargetState;
 use crate::front::persist::Touched;
 
+/// Why a task is unhealthy.
+enum Complaint {
+    Target(Target, String),
+    Container,
+}
+
 /// A turn in one region.
 struct Turn<'a> {
     engine: &'a Engine,
@@ -76,13 +82,13 @@ impl Turn<'_> {
         }
     }
 
-    /// What the load balancers think of the tasks.
+    /// What the load balancers and the containers' own checks think of the tasks.
     fn see_health(&mut self, service: &mut Service) {
         let key = service.key();
         let ids: Vec<String> = self
             .region
             .tasks_of(&key)
-            .filter(|task| task.is_running() && !task.targets.is_empty())
+            .filter(|task| task.is_running() && (!task.targets.is_empty() || task.checked().is_some()))
             .map(|task| task.id.clone())
             .collect();
         for id in ids {
@@ -107,17 +113,23 @@ impl Turn<'_> {
                 .is_none_or(|started| self.now - started < time::Duration::seconds(i64::from(service.grace_seconds)));
             match (health, complaint) {
                 (Health::Healthy, _) => recovered(service, task),
-                (Health::Unhealthy, Some((target, why))) if !young => {
-                    let reason = format!(
-                        "Task failed ELB health checks in (target-group {})",
-                        target.target_group
-                    );
+                (Health::Unhealthy, Some(complaint)) if !young => {
+                    let (reason, said) = match complaint {
+                        Complaint::Target(target, why) => (
+                            format!(
+                                "Task failed ELB health checks in (target-group {})",
+                                target.target_group
+                            ),
+                            events::unhealthy(&service.name, target.port, &target.target_group, &why),
+                        ),
+                        Complaint::Container => (
+                            "Task failed container health checks".to_owned(),
+                            events::container_unhealthy(&service.name, &id),
+                        ),
+                    };
                     task.ask_to_stop(StopCode::ServiceSchedulerInitiated, reason, self.now);
                     self.orders.push(Order::Stop { task: id.clone() });
-                    service.say(
-                        self.now,
-                        events::unhealthy(&service.name, target.port, &target.target_group, &why),
-                    );
+                    service.say(self.now, said);
                     let revision = task.owner.revision().map(str::to_owned);
                     failed(service, revision.as_deref(), self.now);
                     self.touched = true;
@@ -127,15 +139,18 @@ impl Turn<'_> {
         }
     }
 
-    /// A task's health by its targets, and what the worst of them complains about.
-    fn judged(&mut self, id: &str, ip: Ipv4Addr) -> (Health, Option<(Target, String)>) {
-        let targets = self
+    /// A task's health by its containers and targets, and what the worst of them complains about.
+    fn judged(&mut self, id: &str, ip: Ipv4Addr) -> (Health, Option<Complaint>) {
+        let (targets, checked) = self
             .region
             .tasks
             .get(id)
-            .map(|task| task.targets.clone())
+            .map(|task| (task.targets.clone(), task.checked()))
             .unwrap_or_default();
-        let mut health = Health::Healthy;
+        let mut health = checked.unwrap_or(Health::Healthy);
+        if health == Health::Unhealthy {
+            return (health, Some(Complaint::Container));
+        }
         for target in targets {
             match self
                 .states
@@ -146,7 +161,7 @@ impl Turn<'_> {
                 Some(state @ TargetState::Unhealthy { .. }) => {
                     return (
                         Health::Unhealthy,
-                        Some((target, state.description().unwrap_or_default())),
+                        Some(Complaint::Target(target, state.description().unwrap_or_default())),
                     );
                 }
                 Some(TargetState::Initial | TargetState::Draining | TargetState::NotRegistered) | None => {

@@ -12,8 +12,8 @@ use aws_sdk_ecs::operation::list_task_definition_families::{
 use aws_sdk_ecs::operation::list_task_definitions::{ListTaskDefinitionsInput, ListTaskDefinitionsOutput};
 use aws_sdk_ecs::operation::register_task_definition::{RegisterTaskDefinitionInput, RegisterTaskDefinitionOutput};
 use aws_sdk_ecs::types::{
-    Compatibility, ContainerDefinition, SortOrder, TaskDefinition, TaskDefinitionFamilyStatus, TaskDefinitionField,
-    TaskDefinitionStatus,
+    Compatibility, ContainerDefinition, HealthCheck, SortOrder, TaskDefinition, TaskDefinitionFamilyStatus,
+    TaskDefinitionField, TaskDefinitionStatus,
 };
 
 use super::page::page;
@@ -95,6 +95,9 @@ fn check_containers(containers: &[ContainerDefinition]) -> Result<(), EcsError> 
                 "The sandbox starts containers in the order of their definitions and has no dependsOn.",
             ));
         }
+        if let Some(check) = container.health_check() {
+            check_health_check(name, check)?;
+        }
         if containers.iter().take(position).any(|other| other.name() == Some(name)) {
             return Err(EcsError::client(format!("Container names must be unique: {name}.")));
         }
@@ -103,6 +106,27 @@ fn check_containers(containers: &[ContainerDefinition]) -> Result<(), EcsError> 
         return Err(EcsError::client("At least one container must be marked as essential."));
     }
     Ok(())
+}
+
+/// Amazon ECS API Reference, `HealthCheck`.
+fn check_health_check(container: &str, check: &HealthCheck) -> Result<(), EcsError> {
+    let bounds = [
+        ("interval", check.interval(), 5..=300),
+        ("timeout", check.timeout(), 2..=60),
+        ("retries", check.retries(), 1..=10),
+        ("startPeriod", check.start_period(), 0..=300),
+    ];
+    let outside = bounds
+        .into_iter()
+        .find(|(_, given, bounds)| given.is_some_and(|given| !bounds.contains(&given)));
+    match outside {
+        None => Ok(()),
+        Some((name, _, bounds)) => Err(EcsError::client(format!(
+            "Health check {name} of container {container} must be between {} and {}.",
+            bounds.start(),
+            bounds.end()
+        ))),
+    }
 }
 
 pub(crate) fn describe(

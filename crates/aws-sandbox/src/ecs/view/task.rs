@@ -66,7 +66,7 @@ fn container(task: &world::Task, container: &world::Container) -> Container {
         .last_status(container.status.as_str())
         .set_exit_code(container.exit_code)
         .set_reason(container.reason.clone())
-        .health_status(health(task.health))
+        .health_status(health(container.health.unwrap_or(Health::Unknown)))
         .set_network_interfaces(interface.map(|interface| vec![interface]))
         .build()
 }

@@ -107,6 +107,12 @@ pub(crate) struct Container {
     pub(crate) status: TaskStatus,
     pub(crate) exit_code: Option<i32>,
     pub(crate) reason: Option<String>,
+    /// Whether its end is the task's, and its ill health too.
+    #[serde(default)]
+    pub(crate) essential: bool,
+    /// By its health check; nothing when it has none.
+    #[serde(default)]
+    pub(crate) health: Option<Health>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,6 +162,19 @@ impl Task {
         self.stop.is_none() && self.status == TaskStatus::Running
     }
 
+    /// What the health checks of its containers say: Amazon ECS judges by the essential ones ("Determine Amazon ECS task
+    /// health using container health checks"). Nothing when none is checked.
+    pub(crate) fn checked(&self) -> Option<Health> {
+        let checked = self.containers.iter().filter(|container| container.essential);
+        checked
+            .filter_map(|container| container.health)
+            .max_by_key(|health| match health {
+                Health::Healthy => 0,
+                Health::Unknown => 1,
+                Health::Unhealthy => 2,
+            })
+    }
+
     pub(crate) fn is_present(&self) -> bool {
         self.status != TaskStatus::Stopped
     }
@@ -200,6 +219,8 @@ impl Task {
             status: TaskStatus::Pending,
             exit_code: None,
             reason: None,
+            essential: container.essential().unwrap_or(true),
+            health: None,
         };
         let shape = &definition.shape.0;
         Self {

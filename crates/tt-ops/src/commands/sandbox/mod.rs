@@ -9,7 +9,7 @@ mod up;
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{cli::Global, exit::Exit, failure::Failure, report::Reporter};
 
@@ -25,8 +25,9 @@ enum Command {
     #[command(after_help = "\
 Examples:
   tt-ops sandbox up
-  tt-ops sandbox up local")]
-    Up(Where),
+  tt-ops sandbox up local
+  tt-ops sandbox up local --runtime container")]
+    Up(Up),
     /// Say whether it runs, and where
     Status(Where),
     /// Send a steady mixed load, then read back every write that was acknowledged
@@ -43,7 +44,7 @@ Examples:
     Down(Down),
     /// Run it in the foreground; `up` does this in the background
     #[command(hide = true)]
-    Serve(Where),
+    Serve(Up),
 }
 
 #[derive(Debug, Args)]
@@ -51,6 +52,32 @@ struct Where {
     /// Environment, the name of its file without `.yaml`
     #[arg(value_name = "ENV", default_value = "local")]
     environment: String,
+}
+
+#[derive(Debug, Args)]
+struct Up {
+    #[command(flatten)]
+    place: Where,
+    /// What a task is on this machine
+    #[arg(long, value_enum, env = "TT_SANDBOX_RUNTIME", default_value = "process")]
+    runtime: Runtime,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Runtime {
+    /// A process, from the unpacked image
+    Process,
+    /// A container of the engine that `DOCKER_HOST` names, from the sandbox's registry
+    Container,
+}
+
+impl Runtime {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Container => "container",
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -82,10 +109,10 @@ struct Down {
 
 pub(crate) async fn run(global: &Global, args: &Sandbox, reporter: &Reporter) -> Result<Exit, Failure> {
     match &args.command {
-        Command::Up(place) => up::run(global, &place.environment, reporter).await,
+        Command::Up(up) => up::run(global, &up.place.environment, up.runtime, reporter).await,
         Command::Status(place) => status::run(global, &place.environment).await,
         Command::Load(load) => load::run(global, load, reporter).await,
         Command::Down(down) => down::run(global, &down.place.environment, down.wipe.into(), reporter).await,
-        Command::Serve(place) => serve::run(global, &place.environment).await,
+        Command::Serve(serve) => serve::run(global, &serve.place.environment, serve.runtime).await,
     }
 }

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use aws_sandbox::{Config, Sandbox, Stack};
+use aws_sandbox::{Config, Sandbox, Stack, TaskRuntime};
 
-use super::place::Place;
+use super::{Runtime, place::Place};
 use crate::{
     cli::Global,
     context::load,
@@ -12,7 +12,7 @@ use crate::{
     failure::{Failure, chain},
 };
 
-pub(super) async fn run(global: &Global, name: &str) -> Result<Exit, Failure> {
+pub(super) async fn run(global: &Global, name: &str, runtime: Runtime) -> Result<Exit, Failure> {
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::INFO)
         .with_writer(std::io::stderr)
@@ -28,6 +28,7 @@ pub(super) async fn run(global: &Global, name: &str) -> Result<Exit, Failure> {
         minute: environment.aws.minute,
         account: environment.aws.account.to_string(),
         as_user: aws_sandbox::unprivileged(&place.state),
+        runtime: tasks_as(runtime)?,
     };
     let sandbox = Sandbox::start(config)
         .await
@@ -43,6 +44,14 @@ pub(super) async fn run(global: &Global, name: &str) -> Result<Exit, Failure> {
     sandbox.shutdown().await;
     let _gone = fs::remove_file(&place.ready);
     asked.map(|()| Exit::Done)
+}
+
+fn tasks_as(runtime: Runtime) -> Result<TaskRuntime, Failure> {
+    match runtime {
+        Runtime::Process => Ok(TaskRuntime::Process),
+        Runtime::Container => TaskRuntime::container(std::env::var("DOCKER_HOST").ok().as_deref())
+            .map_err(|error| Failure::new(Exit::Usage, error.to_string())),
+    }
 }
 
 async fn wait(sandbox: &Sandbox, place: &Place) -> Result<(), Failure> {

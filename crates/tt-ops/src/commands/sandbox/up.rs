@@ -9,13 +9,13 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 
-use super::place::Place;
+use super::{Runtime, place::Place};
 use crate::{cli::Global, context::load, exit::Exit, failure::Failure, report::Reporter};
 
 /// A cold PostgreSQL on a slow disk takes a few seconds.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-pub(super) async fn run(global: &Global, name: &str, reporter: &Reporter) -> Result<Exit, Failure> {
+pub(super) async fn run(global: &Global, name: &str, runtime: Runtime, reporter: &Reporter) -> Result<Exit, Failure> {
     let environment = load(global, name)?;
     let place = Place::of(&environment)?;
     if place.answers().await {
@@ -28,7 +28,7 @@ pub(super) async fn run(global: &Global, name: &str, reporter: &Reporter) -> Res
     fs::create_dir_all(&place.state).map_err(|error| unusable(&place, &error))?;
     // Left behind by a sandbox that was killed.
     let _none = fs::remove_file(&place.ready);
-    let child = spawn(global, name, &place)?;
+    let child = spawn(global, name, runtime, &place)?;
     ready(child, &place).await?;
     reporter.say(&format!(
         "The sandbox of `{name}` is up: AWS at http://{}, users at http://{}:8080 once a release is deployed.",
@@ -41,14 +41,14 @@ pub(super) async fn run(global: &Global, name: &str, reporter: &Reporter) -> Res
     Ok(Exit::Done)
 }
 
-fn spawn(global: &Global, name: &str, place: &Place) -> Result<Child, Failure> {
+fn spawn(global: &Global, name: &str, runtime: Runtime, place: &Place) -> Result<Child, Failure> {
     let failed = |error: std::io::Error| unusable(place, &error);
     let log = File::create(&place.log).map_err(failed)?;
     let program = std::env::current_exe().map_err(failed)?;
     Command::new(program)
         .arg("--env-dir")
         .arg(&global.env_dir)
-        .args(["sandbox", "serve", name])
+        .args(["sandbox", "serve", name, "--runtime", runtime.as_str()])
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(failed)?)
         .stderr(log)
