@@ -1,10 +1,9 @@
-//! The command line: `serve`, `migrate` and `health`, the tracing they print, and the exit code they end with.
+//! The command line: `serve`, `migrate`, `export`, `erase`, `seed` and `health`, the tracing they print, and the exit code they end with.
 
 use std::{
     error::Error,
     io::{self, IsTerminal, Write},
     process::ExitCode,
-    time::Duration,
 };
 
 use axum::Router;
@@ -17,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
 use crate::{
-    config::{DatabaseUrl, Settings, seconds},
+    config::{DatabaseUrl, Settings},
     health,
     lifecycle::Lifecycle,
     migrate, personal,
@@ -30,7 +29,7 @@ use crate::{
 #[command(
     version,
     after_help = "DATABASE_URL (postgres://user:password@host:5432/database) is read from the environment only: a \
-command line is visible to every user of the machine.\n\nExit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage."
+command line is visible to every user of the machine.\n\nExit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage; `migrate --help` has those of migrations."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -58,11 +57,7 @@ enum Command {
     /// Serve the API until SIGTERM, then drain and end; refuses a schema older than this release needs
     Serve(Settings),
     /// Bring the schema to this release and end; safe to run twice, and while an older release serves
-    Migrate {
-        /// How long to wait for another run of this command
-        #[arg(long = "wait-seconds", env = "MIGRATE_WAIT_SECONDS", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
-        wait: Duration,
-    },
+    Migrate(migrate::Options),
     /// Print everything that is kept about one user, as JSON (GDPR, articles 15 and 20)
     Export {
         /// The user's id, as the account and the audit trail have it
@@ -83,7 +78,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 pub fn program(dress: impl FnOnce(Router) -> Router) -> ExitCode {
     let cli = Cli::parse();
     match start(cli, dress) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(exit) => exit,
         Err(failure) => {
             complain(failure.as_ref());
             ExitCode::FAILURE
@@ -91,16 +86,20 @@ pub fn program(dress: impl FnOnce(Router) -> Router) -> ExitCode {
     }
 }
 
-fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<(), Failure> {
+fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<ExitCode, Failure> {
     log(&cli)?;
     match cli.command {
-        Command::Serve(settings) => runtime()?.block_on(serve(settings, &DatabaseUrl::from_environment()?, dress)),
-        Command::Migrate { wait } => runtime()?.block_on(bring_up(&DatabaseUrl::from_environment()?, wait)),
-        Command::Export { user } => runtime()?.block_on(export(&DatabaseUrl::from_environment()?, user)),
-        Command::Erase => runtime()?.block_on(erase(&DatabaseUrl::from_environment()?)),
-        Command::Seed(amounts) => runtime()?.block_on(fill(&DatabaseUrl::from_environment()?, &amounts)),
-        Command::Health(question) => Ok(health::ask(&question)?),
+        Command::Serve(settings) => runtime()?.block_on(serve(settings, &DatabaseUrl::from_environment()?, dress))?,
+        Command::Migrate(options) => {
+            let exit = runtime()?.block_on(migrate::run(&options, &DatabaseUrl::from_environment()?));
+            return Ok(exit.into());
+        }
+        Command::Export { user } => runtime()?.block_on(export(&DatabaseUrl::from_environment()?, user))?,
+        Command::Erase => runtime()?.block_on(erase(&DatabaseUrl::from_environment()?))?,
+        Command::Seed(amounts) => runtime()?.block_on(fill(&DatabaseUrl::from_environment()?, &amounts))?,
+        Command::Health(question) => health::ask(&question)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn runtime() -> io::Result<Runtime> {
@@ -125,24 +124,6 @@ async fn obey((mut terminate, mut interrupt): (Signal, Signal), lifecycle: Lifec
         }
         lifecycle.interrupt();
     }
-}
-
-async fn bring_up(url: &DatabaseUrl, wait: Duration) -> Result<(), Failure> {
-    let applied = migrate::to_latest(url, wait).await?;
-    let mut out = io::stdout().lock();
-    for migration in &applied {
-        writeln!(
-            out,
-            "applied {:04} {} in {} ms",
-            migration.version,
-            migration.name,
-            migration.took.as_millis()
-        )?;
-    }
-    if applied.is_empty() {
-        writeln!(out, "the schema is up to date")?;
-    }
-    Ok(())
 }
 
 async fn export(url: &DatabaseUrl, user: Uuid) -> Result<(), Failure> {

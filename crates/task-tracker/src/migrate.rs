@@ -1,155 +1,196 @@
-//! Brings the schema to this release, on one connection of its own.
+//! `task-tracker migrate`: this release's migrations on the database of `DATABASE_URL`.
 //!
-//! Walks the migrations itself rather than through `Migrator::run`: that one leaks its session lock when a migration
-//! fails, and waits inside `pg_advisory_lock` with a snapshot open, which kills the other runner's
-//! `create index concurrently` with a deadlock. Never runs at boot.
+//! The engine is `tt-migrate`; this file gives it the files and the address, and its events words or JSON. Never runs at
+//! boot.
 
-use std::time::Duration;
-
-use sqlx::{
-    ConnectOptions, Connection, PgConnection,
-    migrate::{AppliedMigration, Migrate, MigrateError, Migration},
+use std::{
+    io::{self, Write},
+    time::Duration,
 };
-use tokio::time::Instant;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tt_migrate::{Accepted, Down, Event, Exit, Failure, Job, Limits, Migrations, Phase, Resume, Up, Version};
 
 use crate::{
-    config::{DatabaseUrl, MissingDatabaseUrl},
-    schema::{APPLIED, migrations},
+    config::{DatabaseUrl, seconds},
+    schema,
 };
 
-/// Any number will do as long as every runner takes the same one.
-const LOCK: i64 = 0x7461_736b_5f74_7472;
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// What to do with the schema, and how to report it.
+#[derive(Debug, Args)]
+#[command(after_help = tt_migrate::TABLE)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(crate) struct Options {
+    /// Say what would be done, statement by statement, and change nothing
+    #[arg(long, group = "what")]
+    plan: bool,
 
-/// One migration that this run applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applied {
-    /// Its number.
-    pub version: i64,
-    /// Its name, from the file.
-    pub name: String,
-    /// How long it took.
-    pub took: Duration,
+    /// Change nothing and exit with 3 when migrations are pending
+    #[arg(long, group = "what")]
+    check: bool,
+
+    /// Say what is applied and pending, and which schemas this release works on
+    #[arg(long, group = "what")]
+    status: bool,
+
+    /// Undo everything above this version
+    #[arg(long, group = "what", value_name = "VERSION")]
+    to: Option<Version>,
+
+    /// A loss that was looked at, such as `tasks.priority:120`; may be given more than once
+    #[arg(long, value_name = "TABLE.COLUMN:COUNT", requires = "to")]
+    accept_data_loss: Vec<Accepted>,
+
+    /// Phases to run: expand, backfill, contract
+    #[arg(long, value_name = "PHASE", value_delimiter = ',', default_values_t = Phase::BEFORE_A_RELEASE, conflicts_with_all = ["to", "status"])]
+    phase: Vec<Phase>,
+
+    /// Take up a step that a killed run left half done
+    #[arg(long)]
+    resume: bool,
+
+    /// How to report: words, or one JSON object a line
+    #[arg(long, default_value = "human")]
+    output: Output,
+
+    /// How long to wait for another run of this command
+    #[arg(long = "wait-seconds", env = "MIGRATE_WAIT_SECONDS", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    wait: Duration,
+
+    /// How long to try for a lock, the waits before each try included
+    #[arg(long = "lock-seconds", env = "MIGRATE_LOCK_SECONDS", value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    lock: Duration,
+
+    /// How long a statement may keep users of a table waiting
+    #[arg(long = "blocking-seconds", env = "MIGRATE_BLOCKING_SECONDS", value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    blocking: Duration,
 }
 
-/// Why the schema is not at this release.
-#[derive(Debug, thiserror::Error)]
-pub enum MigrationError {
-    /// The database URL is missing or malformed.
-    #[error("could not tell where the database is")]
-    Url(#[source] MissingDatabaseUrl),
-    /// No connection, or it was lost.
-    #[error("could not reach the database to migrate it")]
-    Database(#[source] sqlx::Error),
-    /// The table of applied migrations could not be read.
-    #[error("could not read which migrations are applied")]
-    Read(#[source] MigrateError),
-    /// Another runner holds the lock.
-    #[error("another migration is still running after {} s; nothing was changed", .waited.as_secs_f64())]
-    Busy {
-        /// How long this run waited.
-        waited: Duration,
-    },
-    /// The file is not the one that was applied.
-    #[error("migration {version:04} was edited after it was applied; nothing was changed")]
-    Edited {
-        /// Its number.
-        version: i64,
-    },
-    /// The migration failed and was rolled back; those before it stay.
-    #[error("could not apply migration {version:04}")]
-    Apply {
-        /// Its number.
-        version: i64,
-        /// What PostgreSQL says.
-        #[source]
-        cause: MigrateError,
-    },
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// Sentences
+    Human,
+    /// One object a line; its fields are in docs/database.md
+    Json,
 }
 
-/// Applies what is missing, in order, and says what that was. Migrations that only a newer release knows are left alone.
-pub async fn to_latest(url: &DatabaseUrl, wait: Duration) -> Result<Vec<Applied>, MigrationError> {
-    let mut connection = connect(url).await?;
-    lock(&mut connection, wait).await?;
-    // The lock belongs to the session: closing the connection gives it back, whatever happened.
-    let outcome = apply_missing(&mut connection).await;
-    drop(connection.close().await);
-    outcome
-}
-
-async fn connect(url: &DatabaseUrl) -> Result<PgConnection, MigrationError> {
-    url.options()
-        .map_err(MigrationError::Url)?
-        .application_name("task-tracker migrate")
-        .options([("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "60s")])
-        .connect()
-        .await
-        .map_err(MigrationError::Database)
-}
-
-async fn lock(connection: &mut PgConnection, wait: Duration) -> Result<(), MigrationError> {
-    let begun = Instant::now();
-    loop {
-        let got: bool = sqlx::query_scalar("select pg_try_advisory_lock($1)")
-            .bind(LOCK)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(MigrationError::Database)?;
-        if got {
-            return Ok(());
+/// Does it, and says how it went.
+pub(crate) async fn run(options: &Options, url: &DatabaseUrl) -> Exit {
+    let output = options.output;
+    match carry_out(options, url, &mut |event| say(output, &event)).await {
+        Ok(exit) => exit,
+        Err(failure) => {
+            complain(output, &failure);
+            failure.exit()
         }
-        if begun.elapsed() >= wait {
-            return Err(MigrationError::Busy {
-                waited: begun.elapsed(),
-            });
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 
-async fn apply_missing(connection: &mut PgConnection) -> Result<Vec<Applied>, MigrationError> {
-    connection
-        .ensure_migrations_table(APPLIED)
-        .await
-        .map_err(MigrationError::Read)?;
-    let known = connection
-        .list_applied_migrations(APPLIED)
-        .await
-        .map_err(MigrationError::Read)?;
-    let migrations = migrations();
-    let missing = missing(migrations.iter(), &known)?;
-
-    let mut applied = Vec::with_capacity(missing.len());
-    for migration in missing {
-        let version = migration.version;
-        let took = connection
-            .apply(APPLIED, migration)
-            .await
-            .map_err(|cause| MigrationError::Apply { version, cause })?;
-        applied.push(Applied {
-            version,
-            name: migration.description.to_string(),
-            took,
+async fn carry_out(
+    options: &Options,
+    url: &DatabaseUrl,
+    emit: &mut (dyn FnMut(Event) + Send),
+) -> Result<Exit, Failure> {
+    let migrations = schema::migrations()?;
+    let target = url.options().map_err(|_| Failure::Url)?;
+    let limits = options.limits();
+    let job = Job {
+        target: &target,
+        migrations: &migrations,
+        limits: &limits,
+    };
+    if options.status {
+        emit(Event::Status(tt_migrate::status(job).await?));
+        return Ok(Exit::Done);
+    }
+    if options.plan || options.check {
+        let plan = tt_migrate::plan(job, &options.phase).await?;
+        let pending = !plan.steps.is_empty();
+        emit(Event::Plan(plan));
+        return Ok(if options.check && pending {
+            Exit::Pending
+        } else {
+            Exit::Done
         });
     }
-    Ok(applied)
+    let resume = if options.resume { Resume::Yes } else { Resume::No };
+    if let Some(to) = options.to {
+        let accept = options.accept_data_loss.clone();
+        tt_migrate::down(job, &Down { to, accept, resume }, emit).await?;
+    } else {
+        let phases = options.phase.clone();
+        tt_migrate::up(job, &Up { phases, resume }, emit).await?;
+    }
+    Ok(Exit::Done)
 }
 
-fn missing<'m>(
-    migrations: impl Iterator<Item = &'m Migration>,
-    known: &[AppliedMigration],
-) -> Result<Vec<&'m Migration>, MigrationError> {
-    let mut missing = Vec::new();
-    for migration in migrations.filter(|migration| migration.migration_type.is_up_migration()) {
-        match known.iter().find(|applied| applied.version == migration.version) {
-            None => missing.push(migration),
-            Some(applied) if applied.checksum == migration.checksum => {}
-            Some(_) => {
-                return Err(MigrationError::Edited {
-                    version: migration.version,
-                });
-            }
+impl Options {
+    fn limits(&self) -> Limits {
+        Limits {
+            turn: self.wait,
+            patience: self.lock,
+            blocking: self.blocking,
+            ..Limits::default()
         }
     }
-    Ok(missing)
+}
+
+/// Applies what this release needs, and waits at most so long for another runner.
+pub async fn to_latest(url: &DatabaseUrl, wait: Duration) -> Result<(), Failure> {
+    let migrations: Migrations = schema::migrations()?;
+    let target = url.options().map_err(|_| Failure::Url)?;
+    let limits = Limits {
+        turn: wait,
+        ..Limits::default()
+    };
+    let job = Job {
+        target: &target,
+        migrations: &migrations,
+        limits: &limits,
+    };
+    let request = Up {
+        phases: Phase::BEFORE_A_RELEASE.to_vec(),
+        resume: Resume::No,
+    };
+    tt_migrate::up(job, &request, &mut |_| {}).await
+}
+
+#[derive(Serialize)]
+struct Line<'e> {
+    v: u32,
+    at: String,
+    #[serde(flatten)]
+    event: &'e Event,
+}
+
+/// Nothing is left to tell it to when the output is gone: the run goes on.
+fn say(output: Output, event: &Event) {
+    let mut out = io::stdout().lock();
+    drop(match output {
+        // The end of a step says all that its beginning does.
+        Output::Human if matches!(event, Event::Started { .. }) => Ok(()),
+        Output::Human => writeln!(out, "{event}"),
+        Output::Json => match serde_json::to_string(&line(event)) {
+            Ok(text) => writeln!(out, "{text}"),
+            Err(error) => Err(io::Error::other(error)),
+        },
+    });
+}
+
+fn line(event: &Event) -> Line<'_> {
+    Line {
+        v: tt_migrate::CONTRACT,
+        at: OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default(),
+        event,
+    }
+}
+
+fn complain(output: Output, failure: &Failure) {
+    let event = failure.event();
+    match output {
+        Output::Human => drop(writeln!(io::stderr(), "task-tracker: {event}")),
+        Output::Json => say(output, &event),
+    }
 }

@@ -5,13 +5,14 @@
 
 use std::time::Duration;
 
-use sqlx::{PgPool, migrate::Migrator};
+use sqlx::PgPool;
 use tokio::time::Instant;
+use tt_migrate::{File, Migrations, Unfit, Unloadable};
 
 use crate::database::Database;
 
-/// sqlx's default, named because the version is read before anything created it.
-pub(crate) const APPLIED: &str = "_sqlx_migrations";
+include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+
 const RETRY: Duration = Duration::from_millis(200);
 
 /// Why a schema will not do.
@@ -24,50 +25,40 @@ pub enum SchemaError {
         waited: Duration,
         /// What the last try said.
         #[source]
-        cause: sqlx::Error,
+        cause: Unread,
     },
-    /// The schema is older than the code.
-    #[error("the schema is at version {found} and this release needs {needed}: run `task-tracker migrate` first")]
-    Behind {
-        /// The latest version applied to the database, 0 for none.
-        found: i64,
-        /// The version this release was written for.
-        needed: i64,
-    },
+    /// The schema is older than the code, or what the code uses was taken away.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// The files in this binary are wrong.
+    #[error(transparent)]
+    Files(#[from] Unloadable),
+}
+
+/// Why the schema could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// No connection.
+    #[error("could not connect")]
+    Connect(#[source] sqlx::Error),
+    /// No answer.
+    #[error(transparent)]
+    Look(Box<tt_migrate::Failure>),
 }
 
 /// The migrations that are part of this release.
-pub(crate) fn migrations() -> Migrator {
-    sqlx::migrate!()
+pub(crate) fn migrations() -> Result<Migrations, Unloadable> {
+    tt_migrate::load(FILES.iter().map(|(name, text)| File::new(*name, *text)))
 }
 
-/// Accepts the schema this release needs and any newer one; waits a while for a database that is still starting.
+/// Accepts the schema this release needs and any newer one that left it what it uses; waits a while for a database that is
+/// still starting.
 pub(crate) async fn require(database: &Database, patience: Duration) -> Result<(), SchemaError> {
-    let needed = needed(&migrations());
-    let found = found(database.probe(), patience).await?;
-    if found < needed {
-        return Err(SchemaError::Behind { found, needed });
-    }
-    Ok(())
-}
-
-/// Code depends on what was added, not on what was cleared away after it: contract migrations come when the release
-/// before is gone, so only the expanding ones count.
-fn needed(migrations: &Migrator) -> i64 {
-    migrations
-        .iter()
-        .filter(|migration| migration.migration_type.is_up_migration())
-        .filter(|migration| migration.sql.as_str().starts_with("-- tt: phase=expand"))
-        .map(|migration| migration.version)
-        .max()
-        .unwrap_or(0)
-}
-
-async fn found(pool: &PgPool, patience: Duration) -> Result<i64, SchemaError> {
+    let migrations = migrations()?;
     let begun = Instant::now();
     loop {
-        match version(pool).await {
-            Ok(version) => return Ok(version),
+        match look(database.probe(), &migrations).await {
+            Ok(verdict) => return Ok(verdict?),
             Err(cause) if begun.elapsed() + RETRY >= patience || !passes(&cause) => {
                 return Err(SchemaError::Unreadable {
                     waited: begun.elapsed(),
@@ -82,21 +73,18 @@ async fn found(pool: &PgPool, patience: Duration) -> Result<i64, SchemaError> {
     }
 }
 
-async fn version(pool: &PgPool) -> Result<i64, sqlx::Error> {
-    let exists: bool = sqlx::query_scalar("select to_regclass($1) is not null")
-        .bind(APPLIED)
-        .fetch_one(pool)
-        .await?;
-    if !exists {
-        return Ok(0);
-    }
-    sqlx::query_scalar("select coalesce(max(version), 0) from _sqlx_migrations where success")
-        .fetch_one(pool)
+async fn look(pool: &PgPool, migrations: &Migrations) -> Result<Result<(), Unfit>, Unread> {
+    let mut connection = pool.acquire().await.map_err(Unread::Connect)?;
+    tt_migrate::fits(&mut connection, migrations)
         .await
+        .map_err(|failure| Unread::Look(Box::new(failure)))
 }
 
 /// A wrong password stays wrong; a server that starts, or a socket that is not there yet, may come.
-fn passes(cause: &sqlx::Error) -> bool {
+fn passes(cause: &Unread) -> bool {
+    let Unread::Connect(cause) = cause else {
+        return true;
+    };
     match cause.as_database_error() {
         // PostgreSQL manual, appendix A: 57P03 cannot_connect_now, 53300 too_many_connections.
         Some(refusal) => matches!(refusal.code().as_deref(), Some("57P03" | "53300")),
@@ -106,47 +94,12 @@ fn passes(cause: &sqlx::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::SqlSafeStr;
-    use sqlx::migrate::{Migration, MigrationType, Migrator};
-
     use super::*;
 
-    fn up(version: i64, sql: &'static str) -> Migration {
-        Migration::new(
-            version,
-            "m".into(),
-            MigrationType::ReversibleUp,
-            sql.into_sql_str(),
-            false,
-        )
-    }
-
     #[test]
-    fn only_expanding_migrations_are_needed() {
-        let migrations = Migrator::with_migrations(vec![
-            up(1, "-- tt: phase=expand\nselect 1"),
-            up(2, "-- tt: phase=expand\nselect 2"),
-            up(3, "-- tt: phase=contract\nselect 3"),
-        ]);
-        assert_eq!(needed(&migrations), 2);
-    }
-
-    #[test]
-    fn every_migration_of_this_release_names_its_phase_and_has_a_way_back() {
-        let migrations = migrations();
-        for migration in migrations.iter() {
-            assert!(
-                migration.sql.as_str().starts_with("-- tt: phase="),
-                "{}",
-                migration.version
-            );
-        }
-        let count = |up| {
-            migrations
-                .iter()
-                .filter(|migration| migration.migration_type.is_up_migration() == up)
-                .count()
-        };
-        assert_eq!(count(true), count(false));
+    fn the_migrations_of_this_release_can_be_used() {
+        let migrations = migrations().unwrap();
+        assert!(migrations.iter().count() > 0);
+        assert!(migrations.schema().needs <= migrations.schema().knows);
     }
 }

@@ -100,6 +100,16 @@ Examples:
   tt-ops diff production --image 1.4.0
   tt-ops diff production --image 1.4.0 --check")]
     Diff(Diff),
+    /// Check a folder of migrations without a database
+    #[command(after_help = "\
+Examples:
+  tt-ops db-lint
+  tt-ops db-lint crates/task-tracker/migrations --output json
+
+Refuses (exit code 4) what would stop users or what nobody could take back;
+docs/database.md has the rules. A file is let off a rule by a line
+`-- tt-waive: RULE` with the reason.")]
+    DbLint(DbLint),
     /// Check environment files, or print their JSON schema
     Env(Env),
     /// A local AWS with real tasks, a real proxy and a real PostgreSQL
@@ -205,6 +215,13 @@ pub(crate) struct Diff {
     /// Exit with 3 when something differs
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DbLint {
+    /// Folder with the migrations
+    #[arg(value_name = "DIR", default_value = "crates/task-tracker/migrations")]
+    pub(crate) folder: PathBuf,
 }
 
 #[derive(Debug, Args)]

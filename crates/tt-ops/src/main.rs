@@ -41,6 +41,7 @@ fn run(cli: &Cli, reporter: &Reporter) -> Result<Exit, Failure> {
         Command::History(args) => wait_for(commands::history::run(global, args, reporter)),
         Command::Verify(args) => wait_for(commands::verify::run(global, args, reporter)),
         Command::Diff(args) => wait_for(commands::diff::run(global, args, reporter)),
+        Command::DbLint(args) => commands::db::lint::run(args, reporter),
         Command::Env(args) => commands::env::run(global, args, reporter),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => wait_for(commands::sandbox::run(global, args, reporter)),

@@ -4,6 +4,7 @@
 //! as programs only, by their command lines and by the files they write.
 
 mod bench;
+mod bench_db;
 mod build_step;
 mod child;
 mod containers;
@@ -65,6 +66,8 @@ enum Chore {
     Fetch(containers::Fetch),
     /// Measure deploys, and compare them with the script that teams write
     BenchDeploy(bench::Options),
+    /// Measure how long users wait for changes of the schema, and compare with the forms that people write
+    BenchDb(bench_db::Options),
 }
 
 fn main() -> ExitCode {
@@ -90,6 +93,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Chore::CheckManifests => manifests::run(&place, &interrupt).map(|()| ExitCode::SUCCESS),
         Chore::VerifyContainers(options) => containers::verify(&place, &interrupt, options).map(|()| ExitCode::SUCCESS),
         Chore::Fetch(question) => containers::fetch(question).map(|()| ExitCode::SUCCESS),
+        Chore::BenchDb(options) => bench_db::run(&place, &interrupt, options).map(|()| ExitCode::SUCCESS),
         Chore::BenchDeploy(options) => bench::run(&place, &interrupt, options).map(|()| ExitCode::SUCCESS),
     }
 }

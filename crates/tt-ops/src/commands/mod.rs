@@ -1,6 +1,7 @@
 //! One file per command; each is the story of the command and little else.
 
 pub(crate) mod completions;
+pub(crate) mod db;
 pub(crate) mod deploy;
 pub(crate) mod diff;
 pub(crate) mod env;

@@ -122,6 +122,13 @@ pub(super) fn checked(environment: &Environment) {
     );
 }
 
+pub(super) fn linted(folder: &std::path::Path, migrations: usize, findings: &[tt_migrate::Finding]) {
+    line(
+        "lint",
+        json!({ "folder": folder, "migrations": migrations, "ok": findings.is_empty(), "findings": findings }),
+    );
+}
+
 pub(super) fn failure(failure: &Failure) {
     line(
         "failed",

@@ -160,6 +160,30 @@ impl Reporter {
         }
     }
 
+    /// What the checks of migrations found.
+    pub(crate) fn linted(&self, folder: &std::path::Path, migrations: usize, findings: &[tt_migrate::Finding]) {
+        match &self.sink {
+            Sink::Json => json::linted(folder, migrations, findings),
+            Sink::Bars(_) | Sink::Lines(_) => {
+                for finding in findings {
+                    let help = finding
+                        .help
+                        .as_ref()
+                        .map_or_else(String::new, |help| format!("\n  {help}"));
+                    print_line(&format!("{} {finding}{help}", style("refused").red()));
+                }
+                self.say(&match findings.len() {
+                    0 => format!(
+                        "{} {migrations} migrations in {}",
+                        style("ok").green(),
+                        folder.display()
+                    ),
+                    count => format!("{count} findings in {migrations} migrations in {}", folder.display()),
+                });
+            }
+        }
+    }
+
     /// Text that is the result itself.
     pub(crate) fn text(text: &str) {
         print_line(text);

@@ -14,6 +14,7 @@ mod bad_input;
 mod bad_releases;
 mod harness;
 mod interruption;
+mod migrations;
 mod output;
 mod rollback;
 mod sandbox;

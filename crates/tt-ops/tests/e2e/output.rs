@@ -7,7 +7,7 @@ use expect_test::expect_file;
 use crate::harness::{Program, Rehearsal};
 
 /// Every command that a person can ask for help with.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "",
     "deploy",
     "rollback",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 16] = [
     "history",
     "verify",
     "diff",
+    "db-lint",
     "env",
     "env check",
     "env schema",

@@ -92,7 +92,7 @@ variable "backup_retention_days" {
 
   validation {
     condition     = var.backup_retention_days >= 1 && var.backup_retention_days <= 35
-    error_message = "`backup_retention_days` is 1 to 35, and not ${var.backup_retention_days}: RDS keeps automated backups for 35 days at most (Amazon RDS User Guide, \"Backup retention period\"). Take manual snapshots for longer, with `tt-ops backup`."
+    error_message = "`backup_retention_days` is 1 to 35, and not ${var.backup_retention_days}: RDS keeps automated backups for 35 days at most (Amazon RDS User Guide, \"Backup retention period\"). Take manual snapshots to keep one for longer."
   }
 
   validation {

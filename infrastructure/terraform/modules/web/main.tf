@@ -12,7 +12,7 @@ locals {
 
 resource "aws_cloudfront_distribution" "this" {
   #checkov:skip=CKV_AWS_86:The access log goes through CloudWatch (logs.tf); the older kind that is looked for needs a bucket with ACLs
-  #checkov:skip=CKV_AWS_310:There is one Region to fail over to: docs/disaster-recovery.md says how
+  #checkov:skip=CKV_AWS_310:There is no second Region that serves; a lost one is restored from its backups
   #checkov:skip=CKV_AWS_374:Users may be anywhere
   #checkov:skip=CKV2_AWS_47:The rules against Log4j are there (AWSManagedRulesKnownBadInputsRuleSet); the list of anonymous addresses that is also looked for refuses users of VPNs and scripts in data centres
   comment             = var.name

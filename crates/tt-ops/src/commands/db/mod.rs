@@ -1,0 +1,3 @@
+//! What a DBA does: one file per command.
+
+pub(crate) mod lint;
