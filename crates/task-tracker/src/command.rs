@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     config::{DatabaseUrl, Settings},
-    health,
+    examine, health,
     lifecycle::Lifecycle,
     migrate, personal,
     seed::{self, Amounts},
@@ -67,6 +67,8 @@ enum Command {
     Erase,
     /// Make users, projects and tasks to try things on, the same for the same seed; never where others can log in
     Seed(Amounts),
+    /// Look into the database and print what is there as JSON lines, for `tt-ops restore --drill`; changes no data
+    Examine(examine::Options),
     /// Ask the service of this container whether it lives, for health checks where there is no shell; needs no database
     Health(health::Question),
 }
@@ -97,6 +99,9 @@ fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<ExitCode, Fai
         Command::Export { user } => runtime()?.block_on(export(&DatabaseUrl::from_environment()?, user))?,
         Command::Erase => runtime()?.block_on(erase(&DatabaseUrl::from_environment()?))?,
         Command::Seed(amounts) => runtime()?.block_on(fill(&DatabaseUrl::from_environment()?, &amounts))?,
+        Command::Examine(options) => {
+            runtime()?.block_on(examine::run(&options, &DatabaseUrl::from_environment()?))?;
+        }
         Command::Health(question) => health::ask(&question)?,
     }
     Ok(ExitCode::SUCCESS)

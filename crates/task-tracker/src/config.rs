@@ -101,7 +101,11 @@ impl FromStr for ReleaseName {
 
 /// Where the database is and how to log in there.
 #[derive(Clone)]
-pub struct DatabaseUrl(SecretString);
+pub struct DatabaseUrl {
+    url: SecretString,
+    /// Takes the place of the URL's host and port: a restored copy has another address, and the same logins.
+    endpoint: Option<(String, u16)>,
+}
 
 /// `DATABASE_URL` is absent or no PostgreSQL URL; the text never repeats the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -112,13 +116,30 @@ pub enum MissingDatabaseUrl {
     /// The variable is set to something else.
     #[error("DATABASE_URL is not a PostgreSQL URL; give it as postgres://user:password@host:5432/database")]
     Malformed,
+    /// The other variable is set to something that is no address.
+    #[error("DATABASE_ENDPOINT is not an address; give it as host:port, or leave it out")]
+    Endpoint,
 }
 
 impl DatabaseUrl {
-    /// Reads `DATABASE_URL`.
+    /// Reads `DATABASE_URL`, and `DATABASE_ENDPOINT` where a one-off task is to look at a restored copy.
     pub fn from_environment() -> Result<Self, MissingDatabaseUrl> {
-        let url = env::var("DATABASE_URL").unwrap_or_default();
-        Self::parse(&url)
+        let url = Self::parse(&env::var("DATABASE_URL").unwrap_or_default())?;
+        match env::var("DATABASE_ENDPOINT") {
+            Ok(endpoint) if !endpoint.is_empty() => url.at(&endpoint),
+            Ok(_) | Err(_) => Ok(url),
+        }
+    }
+
+    /// The same database on another server.
+    fn at(self, endpoint: &str) -> Result<Self, MissingDatabaseUrl> {
+        let (host, port) = endpoint.rsplit_once(':').ok_or(MissingDatabaseUrl::Endpoint)?;
+        let port = port.parse().map_err(|_| MissingDatabaseUrl::Endpoint)?;
+        if host.is_empty() {
+            return Err(MissingDatabaseUrl::Endpoint);
+        }
+        let endpoint = Some((host.to_owned(), port));
+        Ok(Self { endpoint, ..self })
     }
 
     /// Takes a URL as it would stand in `DATABASE_URL`.
@@ -130,11 +151,19 @@ impl DatabaseUrl {
         if !scheme_fits || PgConnectOptions::from_str(url).is_err() {
             return Err(MissingDatabaseUrl::Malformed);
         }
-        Ok(Self(SecretString::from(url)))
+        Ok(Self {
+            url: SecretString::from(url),
+            endpoint: None,
+        })
     }
 
     pub(crate) fn options(&self) -> Result<PgConnectOptions, MissingDatabaseUrl> {
-        PgConnectOptions::from_str(self.0.expose_secret()).map_err(|_| MissingDatabaseUrl::Malformed)
+        let options =
+            PgConnectOptions::from_str(self.url.expose_secret()).map_err(|_| MissingDatabaseUrl::Malformed)?;
+        Ok(match &self.endpoint {
+            Some((host, port)) => options.host(host).port(*port),
+            None => options,
+        })
     }
 }
 
@@ -162,6 +191,17 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_copy_has_another_address_and_the_same_login() {
+        let url = || DatabaseUrl::parse("postgres://app:hunter2@db:5432/tasks").unwrap();
+        let copy = url().at("db-drill.example.com:6543").unwrap().options().unwrap();
+        assert_eq!((copy.get_host(), copy.get_port()), ("db-drill.example.com", 6543));
+        assert_eq!((copy.get_username(), copy.get_database()), ("app", Some("tasks")));
+        for bad in ["db", ":5432", "db:http", "db:"] {
+            assert!(url().at(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_database_url_never_shows_itself() {

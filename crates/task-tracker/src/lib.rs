@@ -18,6 +18,7 @@ mod comment;
 mod config;
 mod connection;
 mod database;
+mod examine;
 mod extract;
 mod health;
 mod invitation;

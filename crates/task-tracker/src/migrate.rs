@@ -123,6 +123,12 @@ async fn carry_out(
         let phases = options.phase.clone();
         tt_migrate::up(job, &Up { phases, resume }, emit).await?;
     }
+    // A program that brings releases into use remembers which schemas this one works on; people ask with `--status`.
+    if options.output == Output::Json
+        && let Ok(status) = tt_migrate::status(job).await
+    {
+        emit(Event::Status(status));
+    }
     Ok(Exit::Done)
 }
 

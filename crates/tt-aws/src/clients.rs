@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::Credentials as Keys;
-use tt_environment::{Credentials, Environment};
+use tt_environment::{Credentials, Environment, Region};
 
 /// The clients of one environment.
 #[derive(Debug, Clone)]
@@ -18,6 +18,7 @@ pub struct Clients {
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) secrets: aws_sdk_secretsmanager::Client,
     pub(crate) sts: aws_sdk_sts::Client,
+    configuration: aws_config::SdkConfig,
 }
 
 impl Clients {
@@ -39,7 +40,21 @@ impl Clients {
             s3: aws_sdk_s3::Client::from_conf(s3),
             secrets: aws_sdk_secretsmanager::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
+            configuration: config,
         }
+    }
+
+    /// What calls are signed with.
+    pub(crate) fn credentials(&self) -> Option<aws_credential_types::provider::SharedCredentialsProvider> {
+        self.configuration.credentials_provider()
+    }
+
+    /// RDS in another Region: whatever arrives there is asked for there.
+    pub(crate) fn rds_in(&self, region: &Region) -> aws_sdk_rds::Client {
+        let elsewhere = aws_sdk_rds::config::Builder::from(&self.configuration)
+            .region(aws_config::Region::new(region.to_string()))
+            .build();
+        aws_sdk_rds::Client::from_conf(elsewhere)
     }
 }
 

@@ -3,18 +3,22 @@
 use std::time::Duration;
 
 use tt_environment::{ContainerName, Environment};
-use tt_execute::{Answer, Cloud, Evidence, OneOff, PortError, Progress, Registration, Start, TaskArn};
-use tt_plan::{Arn, Observed, Revision, Sample, Share};
+use tt_execute::{
+    Answer, Cloud, Evidence, OneOff, OneOffTask, PortError, Progress, Registration, Start, TaskArn, TaskLines,
+};
+use tt_plan::{Arn, Observed, Revision, RunningTasks, Sample, Share};
 
 use crate::{
     clients::Clients,
     ecs::{
         deployment::{Cache, describe, to_deployment},
-        one_off, register, service, start,
+        one_off, register, service, start, tasks,
     },
     elb,
     error::{absent, not_found},
-    evidence, metrics, observe,
+    evidence,
+    logs::{self, Streams},
+    metrics, observe,
     records::S3Journal,
 };
 
@@ -25,6 +29,7 @@ pub struct AwsCloud<'a> {
     environment: &'a Environment,
     journal: &'a S3Journal,
     revisions: Cache,
+    streams: Streams,
     routes: tokio::sync::OnceCell<Routes>,
 }
 
@@ -43,6 +48,7 @@ impl<'a> AwsCloud<'a> {
             environment,
             journal,
             revisions: Cache::default(),
+            streams: Streams::default(),
             routes: tokio::sync::OnceCell::new(),
         }
     }
@@ -80,13 +86,20 @@ impl Cloud for AwsCloud<'_> {
         register::register(self.clients, self.environment, registration).await
     }
 
-    async fn run_task(
-        &self,
-        task_definition: &Arn,
-        container: &ContainerName,
-        command: &[String],
-    ) -> Result<TaskArn, PortError> {
-        one_off::run(self.clients, self.environment, task_definition, container, command).await
+    async fn run_task(&self, task: &OneOffTask) -> Result<TaskArn, PortError> {
+        one_off::run(self.clients, self.environment, task).await
+    }
+
+    async fn output(&self, task: &TaskArn, order: &OneOffTask, after: Option<&str>) -> Result<TaskLines, PortError> {
+        let stream = self
+            .streams
+            .get_or_find(self.clients, &order.task_definition, &order.container, task)
+            .await?;
+        logs::read(self.clients, stream.as_ref(), after).await
+    }
+
+    async fn running_tasks(&self) -> Result<Vec<RunningTasks>, PortError> {
+        tasks::running(self.clients, self.environment).await
     }
 
     async fn one_off(&self, task: &TaskArn, container: &ContainerName) -> Result<OneOff, PortError> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::{net::TcpStream, time::timeout};
+use tt_environment::InstanceName;
 use tt_execute::PortError;
 
 use crate::{
@@ -37,12 +38,12 @@ pub enum Reachability {
 
 impl Clients {
     /// Describes the instance and tries to open a connection.
-    pub async fn database(&self, instance: &str) -> Result<DatabaseState, PortError> {
+    pub async fn database(&self, instance: &InstanceName) -> Result<DatabaseState, PortError> {
         let action = format!("describe database instance `{instance}`");
         let answer = self
             .rds
             .describe_db_instances()
-            .db_instance_identifier(instance)
+            .db_instance_identifier(instance.as_str())
             .send()
             .await
             .map_err(failed(action.clone()))?;

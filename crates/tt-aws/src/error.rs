@@ -139,7 +139,20 @@ fn kind_of_code(code: &str, status: u16) -> PortErrorKind {
         | "MissingAuthenticationToken"
         | "MissingAuthenticationTokenException"
         | "IncompleteSignature" => PortErrorKind::Credentials,
-        "PreconditionFailed" | "ConditionalRequestConflict" | "ConflictException" => PortErrorKind::Conflict,
+        "PreconditionFailed"
+        | "ConditionalRequestConflict"
+        | "ConflictException"
+        // Amazon RDS API Reference: the instance, or the snapshot, is not in the state that the operation needs.
+        | "InvalidDBInstanceState"
+        | "InvalidDBSnapshotState"
+        | "DBInstanceAlreadyExists"
+        | "DBSnapshotAlreadyExists"
+        | "InvalidRestoreFault"
+        | "PointInTimeRestoreNotEnabled"
+        | "SnapshotQuotaExceeded"
+        | "InstanceQuotaExceeded"
+        | "StorageQuotaExceeded"
+        | "InsufficientDBInstanceCapacity" => PortErrorKind::Conflict,
         _ if code.contains("AccessDenied") || code.contains("NotAuthorized") || code == "UnauthorizedOperation" => {
             PortErrorKind::Denied
         }
@@ -194,6 +207,9 @@ mod tests {
             ("SlowDown", 503, PortErrorKind::Throttled),
             ("PreconditionFailed", 412, PortErrorKind::Conflict),
             ("ConflictException", 400, PortErrorKind::Conflict),
+            ("InvalidDBInstanceState", 400, PortErrorKind::Conflict),
+            ("SnapshotQuotaExceeded", 400, PortErrorKind::Conflict),
+            ("DBSnapshotNotFound", 404, PortErrorKind::NotFound),
             ("InvalidParameterException", 400, PortErrorKind::Unexpected),
             ("ServerException", 500, PortErrorKind::Other),
         ];

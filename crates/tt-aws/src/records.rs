@@ -9,9 +9,13 @@ use aws_sdk_s3::{
 };
 use futures_util::future::try_join_all;
 use serde::{Serialize, de::DeserializeOwned};
+use time::OffsetDateTime;
 use tt_environment::{Environment, Records};
 use tt_execute::{Journal, PortError, PortErrorKind, Version};
-use tt_plan::{Lease, RECORD_VERSION, Record};
+use tt_plan::{
+    Lease, RECORD_VERSION, Record,
+    database::{DRILL_VERSION, DrillRecord},
+};
 
 use crate::{
     clients::Clients,
@@ -59,6 +63,52 @@ impl S3Journal {
             .collect()
     }
 
+    /// The newest drills, newest first; those of a newer tt-ops are passed over.
+    pub async fn drills(&self) -> Result<Vec<DrillRecord>, PortError> {
+        let action = format!("list the records of drills in bucket `{}`", self.place.bucket);
+        let listed = self
+            .s3
+            .list_objects_v2()
+            .bucket(self.place.bucket.as_str())
+            .prefix(format!("{}drills/", self.place.prefix))
+            .max_keys(NEWEST)
+            .send()
+            .await
+            .map_err(failed(action))
+            .map_err(|error| self.placed(error))?;
+        let keys = listed.contents().iter().filter_map(|object| object.key());
+        let drills = try_join_all(keys.map(|key| self.get::<DrillRecord>(key))).await?;
+        let readable = |drill: &DrillRecord| drill.version <= DRILL_VERSION;
+        Ok(drills
+            .into_iter()
+            .flatten()
+            .map(|(drill, _)| drill)
+            .filter(readable)
+            .collect())
+    }
+
+    /// Writes down how a drill went.
+    pub(crate) async fn put_drill(&self, drill: &DrillRecord) -> Result<(), PortError> {
+        let key = format!(
+            "{}drills/{:013}-{}.json",
+            self.place.prefix,
+            inverted(drill.started_at),
+            drill.copy
+        );
+        let action = format!("write s3://{}/{key}", self.place.bucket);
+        let body = body(&action, drill)?;
+        self.s3
+            .put_object()
+            .bucket(self.place.bucket.as_str())
+            .key(key)
+            .content_type("application/json")
+            .body(body)
+            .send()
+            .await
+            .map_err(failed(action))?;
+        Ok(())
+    }
+
     async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<(T, Version)>, PortError> {
         let action = format!("read s3://{}/{key}", self.place.bucket);
         let object = match self
@@ -94,8 +144,12 @@ impl S3Journal {
     }
 
     fn record_key(&self, record: &Record) -> String {
-        let inverted = LATEST_MILLIS - record.started_at.unix_timestamp_nanos() / 1_000_000;
-        format!("{}records/{inverted:013}-{}.json", self.place.prefix, record.id)
+        format!(
+            "{}records/{:013}-{}.json",
+            self.place.prefix,
+            inverted(record.started_at),
+            record.id
+        )
     }
 
     fn lock_key(&self) -> String {
@@ -146,6 +200,11 @@ impl Journal for S3Journal {
             Err(error) => Err(failed(action)(error)),
         }
     }
+}
+
+/// So that an ascending listing gives the newest first.
+fn inverted(at: OffsetDateTime) -> i128 {
+    LATEST_MILLIS - at.unix_timestamp_nanos() / 1_000_000
 }
 
 /// 412: the object is not what we saw; 409: somebody writes it at this moment; 404 on If-Match: somebody deleted it.

@@ -163,7 +163,10 @@ fn said(environment: &Environment) -> BTreeMap<String, String> {
         ),
         (
             "database.instance",
-            environment.database.as_ref().map(|database| database.instance.clone()),
+            environment
+                .database
+                .as_ref()
+                .map(|database| database.instance.to_string()),
         ),
     ];
     let secrets = environment

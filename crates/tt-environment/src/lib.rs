@@ -13,6 +13,7 @@
 //! This crate never looks at AWS, at the clock or at the process's environment: variables are handed in, and whether a
 //! named thing exists is for others to observe.
 
+mod database;
 mod error;
 mod handover;
 mod image;
@@ -39,12 +40,13 @@ pub use invalid::InvalidValue;
 pub use load::{known, load};
 pub use minutes::Minutes;
 pub use model::{
-    AfterInconclusive, Analysis, Aws, Credentials, Database, Environment, Freeze, Image, Inconclusive, Lock,
-    Migrations, Pinning, Records, Rollout, Sandbox, Service, SmokeRequest, SmokeTest, Strategy,
+    AfterInconclusive, Analysis, Aws, BackupCopy, BackupPolicy, Credentials, Database, Environment, Freeze, Image,
+    Inconclusive, Lock, Migrations, Pinning, Records, Rehearsal, Rollout, Sandbox, Service, SmokeRequest, SmokeTest,
+    Strategy,
 };
 pub use names::{
-    AccountId, AlarmName, BucketName, ClusterName, ContainerName, EnvironmentName, Region, ReleaseName, SecretName,
-    ServiceName,
+    AccountId, AlarmName, BucketName, ClusterName, ContainerName, EnvironmentName, InstanceName, KmsKey, Region,
+    ReleaseName, SecretName, ServiceName, SnapshotName,
 };
 pub use percent::Percent;
 pub use schema::schema;

@@ -12,8 +12,8 @@ use time::OffsetDateTime;
 use url::Url;
 
 use crate::{
-    AccountId, AlarmName, BucketName, ClusterName, ContainerName, EnvironmentName, Minutes, Percent, Region,
-    Repository, SecretName, ServiceName,
+    AccountId, AlarmName, BucketName, ClusterName, ContainerName, EnvironmentName, InstanceName, KmsKey, Minutes,
+    Percent, Region, Repository, SecretName, ServiceName,
 };
 
 /// Everything `tt-ops` needs to know about one environment before it looks at the account itself.
@@ -43,7 +43,7 @@ pub struct Environment {
     pub records: Records,
     /// The lock that keeps two deploys apart.
     pub lock: Lock,
-    /// The database that `verify` looks at.
+    /// The database that the service stands on.
     pub database: Option<Database>,
     /// When nothing is deployed.
     pub freeze: Vec<Freeze>,
@@ -212,6 +212,17 @@ pub struct Migrations {
     pub command: Vec<String>,
     /// How long it may take.
     pub timeout: Duration,
+    /// Whether they have to have run on a restored copy first.
+    pub rehearsal: Rehearsal,
+}
+
+/// Whether migrations have to have run on a restored copy before a deploy runs them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rehearsal {
+    /// A deploy is refused without.
+    Required,
+    /// It is left to people.
+    Optional,
 }
 
 /// Where deploy records and the lock are kept.
@@ -230,11 +241,41 @@ pub struct Lock {
     pub ttl: Duration,
 }
 
-/// The database that `verify` looks at.
+/// The database that the service stands on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Database {
-    /// The identifier of the RDS instance.
-    pub instance: String,
+    /// The RDS instance.
+    pub instance: InstanceName,
+    /// How it is backed up.
+    pub backup: Option<BackupPolicy>,
+}
+
+/// How the database is backed up, and what that promises.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupPolicy {
+    /// Days that automated backups and own snapshots are kept: 1 to 35.
+    pub retention_days: u32,
+    /// How many snapshots that passed a drill are kept whatever their age.
+    pub keep_tested: u32,
+    /// The number of manual snapshots from which on a warning is due.
+    pub quota_warning: u32,
+    /// How much time a failure may cost.
+    pub rpo: Duration,
+    /// How long a restore may take, until it is verified.
+    pub rto: Duration,
+    /// A second Region.
+    pub copy: Option<BackupCopy>,
+}
+
+/// The Region that backups are copied to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupCopy {
+    /// Its code; never the environment's own.
+    pub region: Region,
+    /// The key that encrypts the copies.
+    pub kms_key: Option<KmsKey>,
+    /// How much time the loss of the first Region may cost.
+    pub rpo: Duration,
 }
 
 /// A time in which nothing is deployed. A rollback is always allowed.

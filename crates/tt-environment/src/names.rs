@@ -87,6 +87,32 @@ text_type!(
 );
 
 text_type!(
+    /// The identifier of a database instance (Amazon RDS API Reference, `CreateDBInstance`).
+    pub InstanceName,
+    |text| is_rds_name(text, 63),
+    "an RDS instance's identifier: up to 63 lower-case letters, digits and single hyphens, a letter first"
+);
+
+text_type!(
+    /// The identifier of a snapshot (Amazon RDS API Reference, `CreateDBSnapshot`). RDS keeps it in lower case, so no other
+    /// is accepted; those of automated snapshots begin with `rds:`.
+    pub SnapshotName,
+    |text| is_rds_name(text.strip_prefix("rds:").unwrap_or(text), 255),
+    "an RDS snapshot's identifier: up to 255 lower-case letters, digits and single hyphens, a letter first"
+);
+
+text_type!(
+    /// A key of AWS KMS: its ARN, its id or its alias (Amazon RDS API Reference, `CopyDBSnapshot`, `KmsKeyId`).
+    pub KmsKey,
+    |text| {
+        (1..=2048).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b":/_-".contains(&b))
+            && (text.starts_with("arn:") || text.starts_with("alias/") || text.len() == 36 || text.starts_with("mrk-"))
+    },
+    "a KMS key: its ARN, its id or `alias/NAME`"
+);
+
+text_type!(
     /// The name of a CloudWatch alarm (Amazon CloudWatch API Reference, `PutMetricAlarm`).
     pub AlarmName,
     |text| (1..=255).contains(&text.chars().count()) && !text.chars().any(char::is_control),
@@ -113,6 +139,14 @@ fn is_ecs_name(text: &str) -> bool {
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+fn is_rds_name(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(is_lower_digit_hyphen)
+        && !text.ends_with('-')
+        && !text.contains("--")
 }
 
 fn is_lower_digit_hyphen(byte: u8) -> bool {

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::written::{HttpUrl, InstanceIdentifier, KeyPrefix, RequestPath, Span, Timestamp, WholeMinutes};
+use crate::written::{HttpUrl, KeyPrefix, RequestPath, Span, Timestamp, WholeMinutes};
 use crate::{
-    AccountId, AlarmName, BucketName, ClusterName, ContainerName, Percent, Region, Repository, SecretName, ServiceName,
+    AccountId, AlarmName, BucketName, ClusterName, ContainerName, InstanceName, KmsKey, Percent, Region, Repository,
+    SecretName, ServiceName,
 };
 
 /// One environment of tt-ops. Every text may refer to environment variables: `${NAME}`, or `${NAME:-DEFAULT}` for one
@@ -45,7 +46,7 @@ pub(crate) struct Environment {
     pub(crate) records: Records,
     /// The lock that keeps two deploys apart.
     pub(crate) lock: Lock,
-    /// The database that `tt-ops verify` looks at.
+    /// The database that the service stands on, and how it is backed up.
     pub(crate) database: Option<Database>,
     /// Times in which nothing is deployed. A rollback is always allowed.
     #[serde(default)]
@@ -235,6 +236,10 @@ pub(crate) struct Migrations {
     pub(crate) command: Vec<String>,
     /// How long it may take before the deploy gives up, with the traffic where it was.
     pub(crate) timeout: Span,
+    /// Refuse a deploy whose image has not run its migrations on a restored copy first: `tt-ops db-migrate ENV --image REF
+    /// --rehearse latest`.
+    #[serde(default)]
+    pub(crate) require_rehearsal: bool,
 }
 
 /// Where deploy records and the lock are kept.
@@ -255,12 +260,48 @@ pub(crate) struct Lock {
     pub(crate) ttl: Span,
 }
 
-/// The database that `tt-ops verify` looks at.
+/// The database that the service stands on.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Database {
     /// The identifier of the RDS instance.
-    pub(crate) instance: InstanceIdentifier,
+    pub(crate) instance: InstanceName,
+    /// How it is backed up. Without it, `tt-ops backup` has nothing to go by and refuses.
+    pub(crate) backup: Option<Backup>,
+}
+
+/// How the database is backed up.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Backup {
+    /// How long automated backups and our own snapshots are kept: whole days, up to 35d.
+    pub(crate) retention: Span,
+    /// How many snapshots that passed a drill are kept whatever their age.
+    #[serde(default = "two")]
+    #[schemars(range(min = 1, max = 50))]
+    pub(crate) keep_tested: u32,
+    /// With so many manual snapshots in the account, `tt-ops backup` warns. AWS's quota is 100 a Region.
+    #[serde(default = "eighty")]
+    #[schemars(range(min = 1, max = 10000))]
+    pub(crate) quota_warning: u32,
+    /// How much time a failure may cost at most, measured back from it.
+    pub(crate) rpo: Span,
+    /// How long a restore may take at most, until it is verified.
+    pub(crate) rto: Span,
+    /// A second Region: our snapshots are copied there, and the automated backups replicated.
+    pub(crate) copy: Option<BackupCopy>,
+}
+
+/// The second Region.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BackupCopy {
+    /// Its code.
+    pub(crate) region: Region,
+    /// The key there that encrypts the copies. An encrypted database needs one: keys do not leave their Region.
+    pub(crate) kms_key: Option<KmsKey>,
+    /// How much time the loss of the first Region may cost at most.
+    pub(crate) rpo: Span,
 }
 
 /// A time in which nothing is deployed.
@@ -287,4 +328,12 @@ pub(crate) struct Sandbox {
 
 fn yes() -> bool {
     true
+}
+
+fn two() -> u32 {
+    2
+}
+
+fn eighty() -> u32 {
+    80
 }

@@ -10,9 +10,10 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::InvalidValue;
-use crate::written::{HttpUrl, InstanceIdentifier, KeyPrefix, RequestPath, Span, Timestamp, WholeMinutes};
+use crate::written::{HttpUrl, KeyPrefix, RequestPath, Span, Timestamp, WholeMinutes};
 use crate::{
-    AccountId, AlarmName, BucketName, ClusterName, ContainerName, Percent, Region, Repository, SecretName, ServiceName,
+    AccountId, AlarmName, BucketName, ClusterName, ContainerName, InstanceName, KmsKey, Percent, Region, Repository,
+    SecretName, ServiceName, SnapshotName,
 };
 
 /// A value that is written as one YAML scalar.
@@ -125,11 +126,13 @@ scalars! {
     "bucket-name" => BucketName,
     "cluster-name" => ClusterName,
     "container-name" => ContainerName,
-    "database-instance" => InstanceIdentifier,
+    "database-instance" => InstanceName,
+    "database-snapshot" => SnapshotName,
     "time-span" => Span,
     "http-url" => HttpUrl,
     "image-repository" => Repository,
     "key-prefix" => KeyPrefix,
+    "kms-key" => KmsKey,
     "percentage" => Percent,
     "region" => Region,
     "request-path" => RequestPath,

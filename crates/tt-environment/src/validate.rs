@@ -12,8 +12,8 @@ use crate::node::Node;
 use crate::shape::Finding;
 use crate::written::{HttpUrl, is_loopback};
 use crate::{
-    AfterInconclusive, Analysis, Aws, Credentials, Database, Environment, EnvironmentName, Freeze, Image, Inconclusive,
-    Lock, Migrations, Minutes, Pinning, Records, Rollout, Sandbox, SecretName, Service, SmokeRequest, SmokeTest,
+    AfterInconclusive, Analysis, Aws, Credentials, Environment, EnvironmentName, Freeze, Image, Inconclusive, Lock,
+    Migrations, Minutes, Pinning, Records, Rehearsal, Rollout, Sandbox, SecretName, Service, SmokeRequest, SmokeTest,
     Strategy, raw,
 };
 
@@ -46,6 +46,7 @@ pub(crate) fn validate(
     let migrations = raw.migrations.map(|migrations| check.migrations(migrations));
     let secrets = check.secrets(raw.secrets);
     let lock = check.lock(&raw.lock);
+    let database = check.database(raw.database, &aws.region);
     let freeze = check.freeze(raw.freeze);
     let (Some(rollout), true) = (rollout, check.findings.is_empty()) else {
         return Err(check.findings);
@@ -79,9 +80,7 @@ pub(crate) fn validate(
             prefix: raw.records.prefix.as_str().to_owned(),
         },
         lock,
-        database: raw.database.map(|database| Database {
-            instance: database.instance.as_str().to_owned(),
-        }),
+        database,
         freeze,
         sandbox: raw.sandbox.map(|sandbox| Sandbox {
             stack: beside(file, &sandbox.stack),
@@ -94,7 +93,7 @@ pub(crate) fn validate(
 const NEEDS_LOOPBACK: &str = "is for a sandbox only: it needs an `aws.endpoint_url` at a loopback address";
 
 /// What was found so far, and the tree that says where.
-struct Check<'c> {
+pub(crate) struct Check<'c> {
     tree: &'c Node,
     findings: Vec<Finding>,
 }
@@ -259,6 +258,11 @@ impl Check<'_> {
         Migrations {
             command: migrations.command,
             timeout: migrations.timeout.0,
+            rehearsal: if migrations.require_rehearsal {
+                Rehearsal::Required
+            } else {
+                Rehearsal::Optional
+            },
         }
     }
 
@@ -302,19 +306,19 @@ impl Check<'_> {
         freezes.into_iter().map(freeze).collect()
     }
 
-    fn positive(&mut self, key: &str, duration: Duration) {
+    pub(crate) fn positive(&mut self, key: &str, duration: Duration) {
         if duration.is_zero() {
             self.refuse(key, "must be longer than nothing");
         }
     }
 
-    fn within<T: PartialOrd + Copy>(&mut self, key: &str, value: T, minimum: T, maximum: T, limits: &str) {
+    pub(crate) fn within<T: PartialOrd + Copy>(&mut self, key: &str, value: T, minimum: T, maximum: T, limits: &str) {
         if value < minimum || value > maximum {
             self.refuse(key, &format!("must be {limits}"));
         }
     }
 
-    fn refuse(&mut self, key: &str, why: &str) {
+    pub(crate) fn refuse(&mut self, key: &str, why: &str) {
         self.findings.push(Finding {
             indices: self.tree.indices(key),
             part: Part::Value,

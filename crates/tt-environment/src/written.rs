@@ -159,19 +159,6 @@ text_type!(
     "a prefix of keys: empty, or ending in a slash and not starting with one"
 );
 
-text_type!(
-    /// The identifier of a database instance (Amazon RDS API Reference, `CreateDBInstance`).
-    pub(crate) InstanceIdentifier,
-    |text| {
-        (1..=63).contains(&text.len())
-            && text.starts_with(|c: char| c.is_ascii_lowercase())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !text.ends_with('-')
-            && !text.contains("--")
-    },
-    "an RDS instance's identifier: up to 63 lower-case letters, digits and single hyphens, a letter first"
-);
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -187,7 +187,7 @@ fn wrong_types() {
               give it a value, or leave the key out where it is optional"#]],
     );
     check(
-        "command: [migrate]",
+        "command: [migrate, --output, json]",
         "command: []",
         &expect!["production.yaml:61:23: `migrations.command` must not be empty"],
     );
@@ -282,7 +282,7 @@ fn bad_names() {
         "2026-12-20T00:00:00Z",
         "2026-12-20",
         &expect![
-            "production.yaml:77:12: `freeze.0.from`: `2026-12-20` is not a moment as RFC 3339 writes it, such as 2026-12-20T00:00:00Z"
+            "production.yaml:90:12: `freeze.0.from`: `2026-12-20` is not a moment as RFC 3339 writes it, such as 2026-12-20T00:00:00Z"
         ],
     );
     check(
@@ -344,7 +344,7 @@ fn values_that_contradict_each_other() {
     check(
         "until: 2027-01-02",
         "until: 2026-01-02",
-        &expect!["production.yaml:77:41: `freeze.0.until` must be later than `from`"],
+        &expect!["production.yaml:90:41: `freeze.0.until` must be later than `from`"],
     );
     check(
         "  DATABASE_URL:",
@@ -373,7 +373,7 @@ fn what_only_a_sandbox_may_have() {
         "freeze:",
         "sandbox: {stack: stack.yaml, state: .sandbox}\nfreeze:",
         &expect![
-            "production.yaml:76:10: `sandbox` is for a sandbox only: it needs an `aws.endpoint_url` at a loopback address"
+            "production.yaml:89:10: `sandbox` is for a sandbox only: it needs an `aws.endpoint_url` at a loopback address"
         ],
     );
     check(
@@ -514,4 +514,42 @@ fn an_unknown_environment_names_the_known_ones() {
     .assert_eq(&message(dir.path(), "prodcution"));
     expect!["there is no environment `qa` in DIR; known: production, staging"].assert_eq(&message(dir.path(), "qa"));
     expect!["could not list the environments in DIR"].assert_eq(&message(&dir.path().join("nowhere"), "production"));
+}
+
+#[test]
+fn how_the_database_is_backed_up() {
+    check(
+        "retention: 35d",
+        "retention: 36d",
+        &expect!["production.yaml:78:16: `database.backup.retention` must be 1d to 35d, as RDS has it"],
+    );
+    check(
+        "retention: 35d",
+        "retention: 36h",
+        &expect!["production.yaml:78:16: `database.backup.retention` must be whole days"],
+    );
+    check(
+        "rpo: 10m",
+        "rpo: 0s",
+        &expect!["production.yaml:84:10: `database.backup.rpo` must be longer than nothing"],
+    );
+    check(
+        "keep_tested: 2",
+        "keep_tested: 0",
+        &expect!["production.yaml:80:18: `database.backup.keep_tested` must be from 1 to 50, and this is 0"],
+    );
+    check(
+        "copy: {region: eu-west-1",
+        "copy: {region: eu-central-1",
+        &expect![
+            "production.yaml:87:20: `database.backup.copy.region` is the Region that the database is in: a copy there is lost with it"
+        ],
+    );
+    check(
+        "kms_key: alias/task-tracker-backup",
+        "kms_key: backup",
+        &expect![
+            "production.yaml:87:40: `database.backup.copy.kms_key`: `backup` is not a KMS key: its ARN, its id or `alias/NAME`"
+        ],
+    );
 }

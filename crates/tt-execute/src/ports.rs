@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, error::Error, fmt, future::Future, time::Durati
 use time::OffsetDateTime;
 use tt_environment::{ContainerName, Minutes, SecretName, Strategy};
 use tt_plan::{
-    Arn, Deployment, Desired, Lease, LifecycleStage, Observed, Record, Release, Revision, Sample, TargetGroup,
+    Arn, Deployment, Desired, Lease, LifecycleStage, Observed, Record, Release, Revision, RunningTasks, Sample,
+    TargetGroup,
 };
 
 /// The AWS account, in our words. Every call is safe to repeat.
@@ -15,12 +16,16 @@ pub trait Cloud: Sync {
     /// Registers a task definition; one that is registered already for this release and base is returned instead.
     fn register(&self, registration: &Registration) -> impl Future<Output = Result<Revision, PortError>> + Send;
     /// Starts a one-off task.
-    fn run_task(
+    fn run_task(&self, task: &OneOffTask) -> impl Future<Output = Result<TaskArn, PortError>> + Send;
+    /// What a one-off task has printed since an earlier look (`after` is that look's [`TaskLines::next`]).
+    fn output(
         &self,
-        task_definition: &Arn,
-        container: &ContainerName,
-        command: &[String],
-    ) -> impl Future<Output = Result<TaskArn, PortError>> + Send;
+        task: &TaskArn,
+        order: &OneOffTask,
+        after: Option<&str>,
+    ) -> impl Future<Output = Result<TaskLines, PortError>> + Send;
+    /// The service's and all other tasks of its family that run at this moment, by task definition.
+    fn running_tasks(&self) -> impl Future<Output = Result<Vec<RunningTasks>, PortError>> + Send;
     /// How a one-off task is doing.
     fn one_off(
         &self,
@@ -84,6 +89,28 @@ pub trait Clock: Sync {
 /// The version of an S3 object that a conditional write compares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version(pub String);
+
+/// A command to be run as a one-off task, where the service's own tasks run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OneOffTask {
+    /// The task definition, and with it the image.
+    pub task_definition: Arn,
+    /// The container that the command is for, and whose exit code and lines count.
+    pub container: ContainerName,
+    /// Arguments to the image's entry point.
+    pub command: Vec<String>,
+    /// Variables beside those of the task definition. Never a secret: AWS shows them to whoever may describe tasks.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// Lines that a task has printed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TaskLines {
+    /// Oldest first.
+    pub lines: Vec<String>,
+    /// Where to read on; the same again at the end of what there is.
+    pub next: Option<String>,
+}
 
 /// A one-off task's ARN.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -54,6 +54,8 @@ impl<'a> Run<'a> {
             deployment: plan.resumes.clone(),
             plan: plan.steps.clone(),
             timings: Vec::new(),
+            schema: None,
+            schema_changes: Vec::new(),
             outcome: Outcome::Running,
             stopped_at: None,
             token,
@@ -71,6 +73,11 @@ impl<'a> Run<'a> {
 
     pub(crate) fn emit(&self, event: Event) {
         (self.emit)(event);
+    }
+
+    /// Where events go.
+    pub(crate) fn listener(&self) -> &'a (dyn Fn(Event) + Sync) {
+        self.emit
     }
 
     /// Says what has changed since the last look.

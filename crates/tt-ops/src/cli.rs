@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::database::{Backup, BackupCommand, DbMigrate, DbRollback, DbStatus, Phase, Restore};
 use crate::exit::TABLE;
+
+mod database;
 
 /// Blue-green deploys and rollbacks on Amazon ECS that a cancelled CI job cannot strand.
 #[derive(Debug, Parser)]
@@ -100,6 +103,46 @@ Examples:
   tt-ops diff production --image 1.4.0
   tt-ops diff production --image 1.4.0 --check")]
     Diff(Diff),
+    /// Say which migrations are applied and which are pending
+    #[command(after_help = "\
+Examples:
+  tt-ops db-status production
+  tt-ops db-status production --image 1.4.0")]
+    DbStatus(DbStatus),
+    /// Run migrations apart from a deploy, without stopping users
+    #[command(after_help = "\
+Examples:
+  tt-ops db-migrate production --plan --image 1.4.0
+  tt-ops db-migrate production --rehearse latest --image 1.4.0
+  tt-ops db-migrate production --phase contract
+  tt-ops db-migrate production --check
+  tt-ops db-migrate production --resume
+
+A deploy runs expand and backfill by itself. Contract is refused while a task of
+an older release runs or a deployment could still return to one.")]
+    DbMigrate(DbMigrate),
+    /// Take migrations back, and say beforehand what that would lose
+    #[command(after_help = "\
+Examples:
+  tt-ops db-rollback production --to 6
+  tt-ops db-rollback production --to 6 --accept-data-loss tasks.note:12
+
+What would be lost is counted first, and refused (exit code 4) until each count
+is accepted; before accepted rows go, a snapshot is taken. Usually the expanded
+schema may simply stay: roll back the release instead.")]
+    DbRollback(DbRollback),
+    /// Snapshots and what they promise: create, list, verify, prune, report
+    Backup(Backup),
+    /// Restore the database beside itself, to keep or as a drill
+    #[command(after_help = "\
+Examples:
+  tt-ops restore production --to latest --as task-tracker-drill --drill
+  tt-ops restore production --to 2026-03-01T02:55:00Z --as task-tracker-before
+  tt-ops restore production --to before-the-move --as task-tracker-copy
+
+Never in place and never over an instance that exists. With --drill the copy is
+looked into, the times are measured and kept, and the copy is deleted.")]
+    Restore(Restore),
     /// Check a folder of migrations without a database
     #[command(after_help = "\
 Examples:

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use tt_aws::{AwsCloud, Clients, S3Journal};
+use tt_aws::{AwsBackups, AwsCloud, Clients, S3Journal};
 use tt_environment::{Environment, EnvironmentName};
 use tt_execute::{Clock, PortError, PortErrorKind, Probe};
 use tt_plan::Holder;
@@ -32,6 +32,10 @@ impl Context {
 
     pub(crate) fn cloud(&self) -> AwsCloud<'_> {
         AwsCloud::new(&self.clients, &self.environment, &self.journal)
+    }
+
+    pub(crate) fn backups(&self) -> AwsBackups<'_> {
+        AwsBackups::new(&self.clients, &self.environment, &self.journal)
     }
 
     /// A failed call, with the one hint that only the environment can give.

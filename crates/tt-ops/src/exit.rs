@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use tt_execute::{Halt, Halted, LockError, PortErrorKind, Whereabouts};
+use tt_execute::{
+    Halt, Halted, LockError, PortErrorKind, Whereabouts,
+    database::{DatabaseHalt, DatabaseHalted},
+};
 use tt_plan::Outcome;
 
 /// How a command ends.
@@ -14,16 +17,20 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line or an environment file is wrong.
     Usage = 2,
-    /// `diff --check`, `env check --terraform`: something differs.
+    /// `--check`, `env check --terraform`: something differs or is pending.
     Differs = 3,
     /// Refused by policy.
     Refused = 4,
-    /// The lock could not be read or written.
+    /// A lock was not obtained: the deploy lock could not be read or written, or a table's was never free.
     Lock = 5,
-    /// The release failed, and users are back on the previous one.
+    /// The release or the migration failed and was taken back.
     RolledBack = 6,
-    /// Stopped half-way: ECS holds the state, `status` explains it, `deploy` resumes it.
+    /// Stopped half-way: `status` explains it, `deploy` or `db-migrate --resume` goes on.
     Partial = 7,
+    /// Migrations are not those that were applied, or not in order.
+    Drift = 8,
+    /// A backup is missing or bad, or a restore did not come to what it should.
+    Backup = 9,
     /// Another run holds the lock.
     Busy = 10,
     /// Something took longer than it may.
@@ -40,12 +47,14 @@ Exit codes:
    0  done
    1  failed before anything was changed
    2  the command line or an environment file is wrong
-   3  something differs (diff --check, env check --terraform)
+   3  something differs or is pending (--check, env check --terraform)
    4  refused by policy
-   5  the deploy lock could not be read or written
-   6  the release failed; users are back on the previous one
-   7  stopped half-way; `status` explains, `deploy` resumes
-  10  another run holds the deploy lock
+   5  a lock was not obtained: the deploy lock's storage failed, or a table was never free
+   6  the release or the migration failed and was taken back
+   7  stopped half-way; `status` explains, `deploy` or `db-migrate --resume` goes on
+   8  migrations are not those that were applied, or not in order
+   9  a backup or a restore is not what it should be
+  10  another run holds the lock
   11  something took longer than it may
   12  waits for a person
   70  a defect of tt-ops, or an answer that AWS's documents do not allow";
@@ -58,6 +67,59 @@ impl From<Exit> for ExitCode {
 }
 
 impl Exit {
+    const ALL: [Self; 14] = [
+        Self::Done,
+        Self::Failed,
+        Self::Usage,
+        Self::Differs,
+        Self::Refused,
+        Self::Lock,
+        Self::RolledBack,
+        Self::Partial,
+        Self::Drift,
+        Self::Backup,
+        Self::Busy,
+        Self::TimedOut,
+        Self::Paused,
+        Self::Internal,
+    ];
+
+    /// The service's `migrate` and this tool share their exit codes; one that is not among them says only that it failed.
+    pub(crate) fn of_code(code: u8) -> Self {
+        Self::ALL
+            .into_iter()
+            .find(|exit| *exit as u8 == code)
+            .unwrap_or(Self::Failed)
+    }
+
+    /// Of a run of migrations that ended before the migrations themselves could.
+    pub(crate) fn of_migration(halt: &Halt) -> Self {
+        match halt {
+            Halt::Interrupted | Halt::Overruled { .. } => Self::Partial,
+            Halt::Port(error) if error.kind == PortErrorKind::Unexpected => Self::Internal,
+            Halt::Lock(LockError::Held { .. } | LockError::Contended) => Self::Busy,
+            Halt::Lock(LockError::Storage(_)) => Self::Lock,
+            Halt::WorldMoved => Self::Refused,
+            Halt::TimedOut { .. } => Self::TimedOut,
+            Halt::Port(_)
+            | Halt::Migration { .. }
+            | Halt::Paused { .. }
+            | Halt::RolledBack { .. }
+            | Halt::RollbackFailed { .. } => Self::Failed,
+        }
+    }
+
+    pub(crate) fn of_database(halted: &DatabaseHalted) -> Self {
+        match &halted.why {
+            _ if halted.left.is_some() => Self::Partial,
+            DatabaseHalt::NotOurs { .. } => Self::Refused,
+            DatabaseHalt::TimedOut { .. } => Self::TimedOut,
+            DatabaseHalt::Port(error) if error.kind == PortErrorKind::Unexpected => Self::Internal,
+            DatabaseHalt::Broken { .. } | DatabaseHalt::Gone { .. } | DatabaseHalt::Port(_) => Self::Backup,
+            DatabaseHalt::Interrupted => Self::Partial,
+        }
+    }
+
     pub(crate) fn of_outcome(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Done | Outcome::Shifted => Self::Done,
@@ -131,21 +193,7 @@ mod tests {
 
     #[test]
     fn every_code_stands_in_the_table() {
-        let codes = [
-            Exit::Done,
-            Exit::Failed,
-            Exit::Usage,
-            Exit::Differs,
-            Exit::Refused,
-            Exit::Lock,
-            Exit::RolledBack,
-            Exit::Partial,
-            Exit::Busy,
-            Exit::TimedOut,
-            Exit::Paused,
-            Exit::Internal,
-        ];
-        for code in codes {
+        for code in Exit::ALL {
             let number = format!("{:>4}  ", code as u8);
             assert!(
                 TABLE.lines().any(|line| line.starts_with(&number)),

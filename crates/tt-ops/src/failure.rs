@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use tt_environment::LoadError;
-use tt_execute::{PortError, PortErrorKind};
+use tt_execute::{Halt, PortError, PortErrorKind};
 use tt_plan::Refusals;
 
 use crate::exit::Exit;
@@ -75,6 +75,15 @@ impl From<PortError> for Failure {
             what: vec![chain(&error)],
             hints,
         }
+    }
+}
+
+impl From<Halt> for Failure {
+    fn from(halt: Halt) -> Self {
+        if let Halt::Port(error) = halt {
+            return Self::from(error);
+        }
+        Self::new(Exit::of_migration(&halt), chain(&halt))
     }
 }
 

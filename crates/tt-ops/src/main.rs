@@ -41,6 +41,11 @@ fn run(cli: &Cli, reporter: &Reporter) -> Result<Exit, Failure> {
         Command::History(args) => wait_for(commands::history::run(global, args, reporter)),
         Command::Verify(args) => wait_for(commands::verify::run(global, args, reporter)),
         Command::Diff(args) => wait_for(commands::diff::run(global, args, reporter)),
+        Command::DbStatus(args) => wait_for(commands::db::schema::status(global, args, reporter)),
+        Command::DbMigrate(args) => wait_for(commands::db::schema::migrate(global, args, reporter)),
+        Command::DbRollback(args) => wait_for(commands::db::schema::rollback(global, args, reporter)),
+        Command::Backup(args) => wait_for(commands::backup::run(global, args, reporter)),
+        Command::Restore(args) => wait_for(commands::restore::run(global, args, reporter)),
         Command::DbLint(args) => commands::db::lint::run(args, reporter),
         Command::Env(args) => commands::env::run(global, args, reporter),
         #[cfg(feature = "sandbox")]

@@ -1,12 +1,12 @@
 //! The way of a release forward.
 
-use tt_environment::{Environment, Minutes, Pinning, Strategy};
+use tt_environment::{Environment, Minutes, Pinning, Rehearsal, Strategy};
 
 use crate::{
     fingerprint::Fingerprint,
     observed::{Deployment, DeploymentStatus, LifecycleStage, LiveStrategy, Observed},
     preflight::{Check, preflight},
-    record::Command,
+    record::{Command, Outcome},
     refusal::{Refusal, Refusals},
     release::{GivenBy, Release},
     share::Share,
@@ -86,10 +86,31 @@ fn refusals(
             image: format!("{}:{tag}", release.image.repository),
         });
     }
-    if let Some(deployment) = in_flight {
-        refusals.extend(stands_in_the_way(release, deployment));
+    match in_flight {
+        Some(deployment) => refusals.extend(stands_in_the_way(release, deployment)),
+        None => refusals.extend(unrehearsed(environment, release, observed)),
     }
     refusals
+}
+
+/// Where nobody is served there is nobody to stall.
+fn unrehearsed(environment: &Environment, release: &Release, observed: &Observed) -> Option<Refusal> {
+    let required = environment
+        .migrations
+        .as_ref()
+        .is_some_and(|migrations| migrations.rehearsal == Rehearsal::Required);
+    let rehearsed = observed.history.iter().any(|record| {
+        record.command == Command::Rehearse
+            && record.outcome == Outcome::Done
+            && record
+                .image
+                .as_ref()
+                .is_some_and(|image| image.digest == release.image.digest)
+    });
+    let lives = observed.service.live.digest.as_ref() == Some(&release.image.digest);
+    (required && !rehearsed && !lives && observed.service.running > 0).then(|| Refusal::NotRehearsed {
+        image: release.image.to_string(),
+    })
 }
 
 fn stands_in_the_way(release: &Release, deployment: &Deployment) -> Option<Refusal> {

@@ -339,6 +339,11 @@ pub enum AlarmState {
 }
 
 impl Observed {
+    /// The records of runs that gave users another release, newest first.
+    pub fn deploys(&self) -> impl Iterator<Item = &Record> {
+        self.history.iter().filter(|record| record.command.moves_users())
+    }
+
     /// The revision that users get now, or will get when a deployment under way has been taken back.
     pub fn users_are_on(&self) -> &Revision {
         match &self.service.deployment {

@@ -3,7 +3,7 @@
 use tt_environment::Environment;
 
 use crate::{
-    observed::{AlarmState, Observed},
+    observed::{AlarmState, Caller, Observed},
     record::{Outcome, Record},
     refusal::Refusal,
 };
@@ -86,7 +86,12 @@ pub fn preflight(environment: &Environment, observed: &Observed) -> Vec<Finding>
 }
 
 pub(crate) fn identity(environment: &Environment, observed: &Observed) -> Vec<Refusal> {
-    let (expected, actual) = (&environment.aws.account, &observed.caller.account);
+    account(environment, &observed.caller)
+}
+
+/// Whether the credentials are those of the account that the environment names.
+pub(crate) fn account(environment: &Environment, caller: &Caller) -> Vec<Refusal> {
+    let (expected, actual) = (&environment.aws.account, &caller.account);
     if expected == actual {
         Vec::new()
     } else {
@@ -157,7 +162,7 @@ fn drift(observed: &Observed) -> Vec<Refusal> {
     if observed.service.deployment.is_some() {
         return Vec::new();
     }
-    let Some(last) = observed.history.iter().find_map(left_behind) else {
+    let Some(last) = observed.deploys().find_map(left_behind) else {
         return Vec::new();
     };
     let live = &observed.service.live;

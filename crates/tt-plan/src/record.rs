@@ -11,7 +11,7 @@ use crate::{observed::Arn, release::PinnedImage, step::Step};
 /// The version written into records; a reader refuses a higher one.
 pub const RECORD_VERSION: u32 = 1;
 
-/// One run of `deploy` or `rollback`.
+/// One run that changes what users have, or the schema below it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// Of this shape.
@@ -40,6 +40,12 @@ pub struct Record {
     pub plan: Vec<Step>,
     /// How long each finished step took.
     pub timings: Vec<StepTiming>,
+    /// The schemas that the release works with, once its migrations have said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<SchemaRange>,
+    /// What the run did to the schema that not every release survives.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schema_changes: Vec<SchemaChange>,
     /// How it ended, or that it has not.
     pub outcome: Outcome,
     /// The step at which it ended early.
@@ -94,6 +100,51 @@ pub enum Command {
     Deploy,
     /// A release back.
     Rollback,
+    /// Migrations forward, apart from a deploy.
+    DbMigrate,
+    /// Migrations back.
+    DbRollback,
+    /// Migrations on a restored copy.
+    Rehearse,
+}
+
+impl Command {
+    /// Whether users have another release after it.
+    pub fn moves_users(self) -> bool {
+        match self {
+            Self::Deploy | Self::Rollback => true,
+            Self::DbMigrate | Self::DbRollback | Self::Rehearse => false,
+        }
+    }
+}
+
+/// The schemas that a release works with, by the numbers of migrations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaRange {
+    /// The oldest it starts on.
+    pub needs: i64,
+    /// The newest it was built with.
+    pub knows: i64,
+}
+
+/// A change of the schema that has to be remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "kebab-case")]
+pub enum SchemaChange {
+    /// A contract migration removed something.
+    Removed {
+        /// Its number.
+        version: i64,
+        /// Its name.
+        name: String,
+        /// Releases that know no schema as new as this one no longer work.
+        breaks_below: i64,
+    },
+    /// Migrations above this number were taken back.
+    TakenBackTo {
+        /// The newest that is left.
+        version: i64,
+    },
 }
 
 /// How a run ended.

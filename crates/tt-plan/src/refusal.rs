@@ -6,7 +6,10 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use tt_environment::{AccountId, AlarmName, SecretName};
 
-use crate::observed::{Arn, LifecycleStage};
+use crate::{
+    database::DatabaseRefusal,
+    observed::{Arn, LifecycleStage},
+};
 
 /// One reason not to act.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -122,6 +125,39 @@ pub enum Refusal {
         /// As given.
         wanted: String,
     },
+    /// Rollback: a contract migration has removed what the release needs.
+    #[error("the schema has moved on since release {release}: {} removed what it needs", migrations.join(", "))]
+    SchemaMovedOn {
+        /// What was to be returned to.
+        release: String,
+        /// The migrations that stand in the way, oldest first.
+        migrations: Vec<String>,
+    },
+    /// Contract migrations while somebody may still need what they remove.
+    #[error("releases that may need what a contract migration removes are still in service: {}", in_service.join(", "))]
+    StillInService {
+        /// What runs, in words.
+        in_service: Vec<String>,
+    },
+    /// A migration downwards, below what the release in use needs.
+    #[error("release {release} needs schema {needs}, so the schema cannot go back to {to}")]
+    SchemaStillNeeded {
+        /// The release in use.
+        release: String,
+        /// What it needs.
+        needs: i64,
+        /// As asked.
+        to: i64,
+    },
+    /// The environment wants migrations rehearsed, and these were not.
+    #[error("the migrations of {image} have not run on a restored copy, and this environment wants that first")]
+    NotRehearsed {
+        /// The image.
+        image: String,
+    },
+    /// About the database's backups.
+    #[error(transparent)]
+    Database(#[from] DatabaseRefusal),
 }
 
 impl Refusal {
@@ -167,6 +203,21 @@ impl Refusal {
             Self::NeverDeployed { known, .. } => format!("on record: {}", known.join(", ")),
             Self::AlreadyThere { .. } => "see `status`".to_owned(),
             Self::TakeBackFirst { .. } => "run `rollback` without --to first".to_owned(),
+            Self::SchemaMovedOn { .. } => {
+                "deploy a release that works with the schema as it is, or take those migrations back with `db-rollback` first"
+                    .to_owned()
+            }
+            Self::StillInService { .. } => {
+                "wait until `status` says that nothing is in flight and only the live release runs, then run it again"
+                    .to_owned()
+            }
+            Self::SchemaStillNeeded { .. } => {
+                "roll the release back first; usually the expanded schema may simply stay".to_owned()
+            }
+            Self::NotRehearsed { .. } => {
+                "run `db-migrate ENV --image REF --rehearse latest` with the same image, then deploy".to_owned()
+            }
+            Self::Database(refusal) => refusal.hint(),
         }
     }
 }
@@ -194,6 +245,12 @@ impl Refusals {
 impl From<Refusal> for Refusals {
     fn from(refusal: Refusal) -> Self {
         Self(vec![refusal])
+    }
+}
+
+impl From<DatabaseRefusal> for Refusals {
+    fn from(refusal: DatabaseRefusal) -> Self {
+        Self(vec![refusal.into()])
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     preflight,
     record::{Command, Outcome, Record},
     refusal::{Refusal, Refusals},
+    schema,
     step::{Desired, Plan, Step},
 };
 
@@ -55,7 +56,19 @@ pub fn rollback(environment: &Environment, observed: &Observed, target: &Target)
         Some(deployment) if can_flip(deployment) => take_back(observed, deployment, target)?,
         Some(_) | None => relaunch(environment, observed, in_flight, target)?,
     };
+    Refusals::none_or(schema_moved_on(observed, &plan.plan))?;
     Ok(plan)
+}
+
+fn schema_moved_on(observed: &Observed, plan: &Plan) -> Vec<Refusal> {
+    let migrations = schema::in_the_way_of(&observed.history, plan.task_definition.as_ref());
+    if migrations.is_empty() {
+        return Vec::new();
+    }
+    vec![Refusal::SchemaMovedOn {
+        release: plan.brings.clone(),
+        migrations,
+    }]
 }
 
 /// Until `CLEAN_UP` the old tasks run, so ECS only has to change weights.
@@ -100,8 +113,7 @@ fn take_back(observed: &Observed, deployment: &Deployment, target: &Target) -> R
         ),
     };
     let known = observed
-        .history
-        .iter()
+        .deploys()
         .find(|record| record.task_definition.as_ref() == Some(&from.task_definition));
     Ok(RollbackPlan {
         plan: Plan {
@@ -130,19 +142,18 @@ fn relaunch(
     // In CLEAN_UP the new revision has all users, so it is what is taken back.
     let live = in_flight.map_or(&observed.service.live, |deployment| &deployment.to);
     let record = match target {
-        Target::Previous => before(&observed.history, &live.task_definition).ok_or(Refusal::NothingToReturnTo)?,
+        Target::Previous => before(observed, &live.task_definition).ok_or(Refusal::NothingToReturnTo)?,
         Target::Release(wanted) if *wanted == live.label() => {
             return Err(Refusal::AlreadyThere {
                 release: wanted.clone(),
             });
         }
         Target::Release(wanted) => observed
-            .history
-            .iter()
+            .deploys()
             .find(|record| served(record) && record.release == *wanted)
             .ok_or_else(|| Refusal::NeverDeployed {
                 release: wanted.clone(),
-                known: releases(&observed.history),
+                known: releases(observed),
             })?,
     };
     let task_definition = record.task_definition.clone().ok_or(Refusal::NothingToReturnTo)?;
@@ -153,8 +164,7 @@ fn relaunch(
         Desired::Unchanged
     };
     let serving_since = observed
-        .history
-        .iter()
+        .deploys()
         .find(|past| past.task_definition.as_ref() == Some(&live.task_definition))
         .and_then(|past| past.ended_at);
     Ok(RollbackPlan {
@@ -186,11 +196,11 @@ fn relaunch(
 ///
 /// Counting from the deploy and not from a later rollback to it keeps a second rollback from going forward to the release that was just
 /// taken back.
-fn before<'a>(history: &'a [Record], live: &crate::Arn) -> Option<&'a Record> {
+fn before<'a>(observed: &'a Observed, live: &crate::Arn) -> Option<&'a Record> {
     let brought_live =
-        |record: &Record| record.command == Command::Deploy && record.task_definition.as_ref() == Some(live);
-    let position = history.iter().position(brought_live)?;
-    history[position + 1..].iter().find(|record| {
+        |record: &&Record| record.command == Command::Deploy && record.task_definition.as_ref() == Some(live);
+    let mut older = observed.deploys().skip_while(|record| !brought_live(record)).skip(1);
+    older.find(|record| {
         served(record) && record.task_definition.is_some() && record.task_definition.as_ref() != Some(live)
     })
 }
@@ -207,9 +217,9 @@ fn served(record: &Record) -> bool {
     }
 }
 
-fn releases(history: &[Record]) -> Vec<String> {
+fn releases(observed: &Observed) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for record in history.iter().filter(|record| served(record)) {
+    for record in observed.deploys().filter(|record| served(record)) {
         if !names.contains(&record.release) {
             names.push(record.release.clone());
         }

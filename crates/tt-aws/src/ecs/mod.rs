@@ -6,3 +6,4 @@ pub(crate) mod register;
 pub(crate) mod revision;
 pub(crate) mod service;
 pub(crate) mod start;
+pub(crate) mod tasks;

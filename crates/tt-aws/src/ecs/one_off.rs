@@ -1,8 +1,8 @@
 //! One-off tasks with the service's network and a release's image.
 
-use aws_sdk_ecs::types::{ContainerOverride, Task, TaskOverride};
+use aws_sdk_ecs::types::{ContainerOverride, KeyValuePair, Task, TaskOverride};
 use tt_environment::{ContainerName, Environment};
-use tt_execute::{OneOff, PortError, PortErrorKind, StoppedTask, TaskArn};
+use tt_execute::{OneOff, OneOffTask, PortError, PortErrorKind, StoppedTask, TaskArn};
 use tt_plan::Arn;
 
 use crate::{
@@ -13,18 +13,14 @@ use crate::{
 };
 
 /// Starts a task where the service's own tasks run.
-pub(crate) async fn run(
-    clients: &Clients,
-    environment: &Environment,
-    task_definition: &Arn,
-    container: &ContainerName,
-    command: &[String],
-) -> Result<TaskArn, PortError> {
-    let action = format!("start a one-off task of {}", task_definition.short());
+pub(crate) async fn run(clients: &Clients, environment: &Environment, task: &OneOffTask) -> Result<TaskArn, PortError> {
+    let action = format!("start a one-off task of {}", task.task_definition.short());
     let service = describe_service(clients, environment).await?;
+    let variable = |(name, value): (&String, &String)| KeyValuePair::builder().name(name).value(value).build();
     let overrides = ContainerOverride::builder()
-        .name(container.as_str())
-        .set_command(Some(command.to_vec()))
+        .name(task.container.as_str())
+        .set_command(Some(task.command.clone()))
+        .set_environment((!task.variables.is_empty()).then(|| task.variables.iter().map(variable).collect()))
         .build();
     let strategy = service.capacity_provider_strategy().to_vec();
     // A launch type and a capacity provider strategy exclude each other (Amazon ECS API Reference, `RunTask`).
@@ -37,7 +33,7 @@ pub(crate) async fn run(
         .ecs
         .run_task()
         .cluster(environment.service.cluster.as_str())
-        .task_definition(task_definition.as_str())
+        .task_definition(task.task_definition.as_str())
         .set_launch_type(launch_type)
         .set_capacity_provider_strategy((!strategy.is_empty()).then_some(strategy))
         .set_network_configuration(service.network_configuration().cloned())

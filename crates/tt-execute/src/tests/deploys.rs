@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tt_environment::AfterInconclusive;
-use tt_plan::{Outcome, Sample, Share};
+use tt_plan::{Outcome, Sample, SchemaRange, Share};
 
 use super::world::{Script, World, bad, environment, good, intent};
 use crate::{Event, Halt, Takeover, Until, Whereabouts};
@@ -103,6 +103,34 @@ async fn failing_migrations_start_nothing() {
         assert!(!world.started());
         assert!(matches!(world.record().outcome, Outcome::Failed { .. }));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_migrations_say_comes_as_they_say_it_and_is_kept() {
+    let world = World::new(Script {
+        says: vec![
+            "starting",
+            r#"{"event":"finished","version":2,"name":"add_note"}"#,
+            r#"{"event":"status","release":{"needs":2,"knows":3}}"#,
+        ],
+        ..Script::default()
+    });
+    let plan = world.plan_deploy(&environment());
+    let (ended, events) = world.run(&environment(), &plan, Until::Done).await;
+    assert_eq!(ended.unwrap(), Outcome::Done);
+    let said: Vec<usize> = events
+        .iter()
+        .filter_map(|event| {
+            if let Event::TaskOutput { lines } = event {
+                Some(lines.len())
+            } else {
+                None
+            }
+        })
+        .collect();
+    assert_eq!(said, [2, 1]);
+    assert_eq!(world.record().schema, Some(SchemaRange { needs: 2, knows: 3 }));
+    assert_eq!(world.ran()[0].command, ["migrate"]);
 }
 
 #[tokio::test(start_paused = true)]

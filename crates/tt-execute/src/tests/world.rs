@@ -12,17 +12,17 @@ use time::{OffsetDateTime, macros::datetime};
 use tt_environment::{
     AccountId, AfterInconclusive, Analysis, Aws, BucketName, ClusterName, ContainerName, Credentials, Environment,
     EnvironmentName, Image, ImageDigest, Inconclusive, Lock, Migrations, Minutes, Percent, Pinning, Records, Region,
-    ReleaseName, Repository, Rollout, Service, ServiceName, SmokeRequest, SmokeTest, Strategy,
+    Rehearsal, ReleaseName, Repository, Rollout, Service, ServiceName, SmokeRequest, SmokeTest, Strategy,
 };
 use tt_plan::{
     Arn, Caller, Deployment, DeploymentStatus, GivenBy, Holder, Lease, LifecycleStage as Stage, LiveRollout,
-    LiveStrategy, Observed, Pause, PinnedImage, Plan, Record, Release, Revision, Route, Sample, ServiceState, Share,
-    TargetGroup, TrafficSplit,
+    LiveStrategy, Observed, Pause, PinnedImage, Plan, Record, Release, Revision, Route, RunningTasks, Sample,
+    ServiceState, Share, TargetGroup, TrafficSplit,
 };
 
 use crate::{
-    Answer, Clock, Cloud, Event, Evidence, Executor, Halted, Intent, Journal, OneOff, PortError, PortErrorKind, Probe,
-    Progress, Registration, Start, StoppedTask, Takeover, TaskArn, Until, Version,
+    Answer, Clock, Cloud, Event, Evidence, Executor, Halted, Intent, Journal, OneOff, OneOffTask, PortError,
+    PortErrorKind, Probe, Progress, Registration, Start, StoppedTask, Takeover, TaskArn, TaskLines, Until, Version,
 };
 
 pub(super) const BEGIN: OffsetDateTime = datetime!(2026-03-01 03:00 UTC);
@@ -36,6 +36,8 @@ pub(super) struct Script {
     pub(super) smoke_status: u16,
     /// What the migration task ends with.
     pub(super) migration: Option<i32>,
+    /// What it prints.
+    pub(super) says: Vec<&'static str>,
     /// Whether its tasks ever get healthy.
     pub(super) healthy: bool,
     /// Every so many reads of the deployment, one fails in a way that passes.
@@ -52,6 +54,7 @@ impl Default for Script {
             sample: good,
             smoke_status: 200,
             migration: Some(0),
+            says: Vec::new(),
             healthy: true,
             flaky_every: None,
             loses_lock_answer: false,
@@ -95,6 +98,7 @@ struct State {
     lease: Option<(Lease, u64)>,
     reads: u32,
     answers: u32,
+    ran: Vec<OneOffTask>,
 }
 
 /// A deployment of the simulated ECS.
@@ -125,6 +129,7 @@ impl World {
             lease: None,
             reads: 0,
             answers: 0,
+            ran: Vec::new(),
         })))
     }
 
@@ -146,6 +151,11 @@ impl World {
 
     pub(super) fn started(&self) -> bool {
         self.state().deployment.is_some()
+    }
+
+    /// The one-off tasks that were started.
+    pub(super) fn ran(&self) -> Vec<OneOffTask> {
+        self.state().ran.clone()
     }
 
     pub(super) fn answers(&self) -> u32 {
@@ -314,6 +324,7 @@ pub(super) fn environment() -> Environment {
         migrations: Some(Migrations {
             command: vec!["migrate".to_owned()],
             timeout: Duration::from_mins(10),
+            rehearsal: Rehearsal::Optional,
         }),
         secrets: BTreeMap::new(),
         records: Records {
@@ -518,13 +529,24 @@ impl Cloud for World {
         Ok(revision(2))
     }
 
-    async fn run_task(
-        &self,
-        task_definition: &Arn,
-        _container: &ContainerName,
-        _command: &[String],
-    ) -> Result<TaskArn, PortError> {
-        Ok(TaskArn(task_definition.clone()))
+    async fn run_task(&self, task: &OneOffTask) -> Result<TaskArn, PortError> {
+        self.state().ran.push(task.clone());
+        Ok(TaskArn(task.task_definition.clone()))
+    }
+
+    /// Two lines at the first look, and the rest at the next: as a log arrives.
+    async fn output(&self, _task: &TaskArn, _order: &OneOffTask, after: Option<&str>) -> Result<TaskLines, PortError> {
+        let read: usize = after.map_or(0, |after| after.parse().unwrap());
+        let lines = &self.state().script.says;
+        let until = if read == 0 { lines.len().min(2) } else { lines.len() };
+        Ok(TaskLines {
+            lines: lines[read..until].iter().map(|line| (*line).to_owned()).collect(),
+            next: Some(until.to_string()),
+        })
+    }
+
+    async fn running_tasks(&self) -> Result<Vec<RunningTasks>, PortError> {
+        Ok(Vec::new())
     }
 
     async fn one_off(&self, task: &TaskArn, _container: &ContainerName) -> Result<OneOff, PortError> {

@@ -211,7 +211,7 @@ fn group(group: &TargetGroup) -> Value {
     json!({ "target_group": group.arn, "healthy": group.healthy, "total": group.total })
 }
 
-fn line(event: &str, body: Value) {
+pub(super) fn line(event: &str, body: Value) {
     let mut object = json!({ "v": VERSION, "at": stamp(OffsetDateTime::now_utc()), "event": event });
     if let (Value::Object(object), Value::Object(body)) = (&mut object, body) {
         object.extend(body);
@@ -219,6 +219,6 @@ fn line(event: &str, body: Value) {
     print_line(&object.to_string());
 }
 
-fn stamp(at: OffsetDateTime) -> String {
+pub(super) fn stamp(at: OffsetDateTime) -> String {
     at.format(&Rfc3339).unwrap_or_default()
 }

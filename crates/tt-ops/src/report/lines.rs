@@ -5,9 +5,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use tt_execute::Event;
+use tt_execute::{Event, database::DatabaseEvent};
 
-use super::{Loudness, print_line, words};
+use super::{Loudness, database, print_line, words};
 
 /// Waiting is said again after so long, so that a log shows that the job is alive and does not drown in it.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -41,37 +41,13 @@ impl Lines {
 
     pub(super) fn event(&mut self, event: &Event, loudness: Loudness) {
         match event {
-            Event::StepStarted { number, of, step } => {
-                self.waited = Duration::ZERO;
-                self.measured = None;
-                self.open(
-                    &format!("step_{number}_{}", step.name().replace('-', "_")),
-                    &format!("[{number}/{of}] {}", words::step(step)),
-                );
-            }
-            Event::StepFinished { number, of, step, took } => {
-                print_line(&format!(
-                    "[{number}/{of}] {}: done in {}",
-                    step.name(),
-                    words::span(*took)
-                ));
-                self.close();
-            }
+            Event::StepStarted { number, of, step } => self.begin(*number, *of, step.name(), &words::step(step)),
+            Event::StepFinished { number, of, step, took } => self.end(*number, *of, step.name(), *took),
             Event::Waiting {
                 holdup,
                 waited,
                 at_most,
-            } => {
-                if *waited >= self.waited + AGAIN {
-                    self.waited = *waited;
-                    print_line(&format!(
-                        "      {} for {}, at most {}",
-                        words::holdup(holdup),
-                        words::span(*waited),
-                        words::span(*at_most)
-                    ));
-                }
-            }
+            } => self.wait(&words::holdup(holdup), *waited, *at_most),
             Event::Measured { sample, verdict } => {
                 // The same kind of verdict again is news only to the curious.
                 let kind = format!("{:?}", std::mem::discriminant(verdict));
@@ -97,8 +73,59 @@ impl Lines {
         }
     }
 
+    /// One fact of a run about backups.
+    pub(super) fn database(&mut self, event: &DatabaseEvent, loudness: Loudness) {
+        match event {
+            DatabaseEvent::StepStarted { number, of, step } => {
+                self.begin(*number, *of, step.name(), &database::step(step));
+            }
+            DatabaseEvent::StepFinished { number, of, step, took } => self.end(*number, *of, step.name(), *took),
+            DatabaseEvent::Working {
+                what,
+                status,
+                percent,
+                waited,
+                at_most,
+            } => self.wait(&database::working(what, status, *percent), *waited, *at_most),
+            DatabaseEvent::Task(event) => self.event(event, loudness),
+            DatabaseEvent::Found { .. }
+            | DatabaseEvent::Retrying { .. }
+            | DatabaseEvent::CleaningUp { .. }
+            | DatabaseEvent::RecordLost { .. } => {
+                for line in database::facts(event) {
+                    print_line(&format!("      {line}"));
+                }
+            }
+        }
+    }
+
     pub(super) fn finish(&mut self) {
         self.close();
+    }
+
+    fn begin(&mut self, number: usize, of: usize, name: &str, words: &str) {
+        self.waited = Duration::ZERO;
+        self.measured = None;
+        self.open(
+            &format!("step_{number}_{}", name.replace('-', "_")),
+            &format!("[{number}/{of}] {words}"),
+        );
+    }
+
+    fn end(&mut self, number: usize, of: usize, name: &str, took: Duration) {
+        print_line(&format!("[{number}/{of}] {name}: done in {}", words::span(took)));
+        self.close();
+    }
+
+    fn wait(&mut self, what: &str, waited: Duration, at_most: Duration) {
+        if waited >= self.waited + AGAIN {
+            self.waited = waited;
+            print_line(&format!(
+                "      {what} for {}, at most {}",
+                words::span(waited),
+                words::span(at_most)
+            ));
+        }
     }
 
     fn open(&mut self, name: &str, title: &str) {
@@ -146,7 +173,7 @@ pub(super) fn facts(event: &Event) -> Vec<String> {
             attempt,
             ..
         } => vec![format!("{reason} (try {attempt})")],
-        Event::TaskOutput { lines } => lines.iter().map(|line| format!("| {line}")).collect(),
+        Event::TaskOutput { lines } => lines.iter().flat_map(|line| spoken(line)).collect(),
         Event::Retrying { what } => vec![format!("{what}; trying again")],
         Event::RollingBack { reason } => vec![format!("rolling back: {reason}")],
         Event::Evidence { evidence } => words::evidence(evidence),
@@ -157,6 +184,13 @@ pub(super) fn facts(event: &Event) -> Vec<String> {
         | Event::Waiting { .. }
         | Event::Measured { .. } => Vec::new(),
     }
+}
+
+/// What a task printed, for people: a fact of a migration in its own words, anything else as it is.
+fn spoken(line: &str) -> Vec<String> {
+    let words =
+        serde_json::from_str::<tt_migrate::Event>(line).map_or_else(|_| line.to_owned(), |event| event.to_string());
+    words.lines().map(|line| format!("| {line}")).collect()
 }
 
 /// GitLab reads a mark followed by a carriage return and "erase line" (GitLab documentation, "Custom collapsible sections").

@@ -1,5 +1,6 @@
 //! The only place that writes words: for a terminal, for a log, for GitLab, or as JSON lines.
 
+mod database;
 mod json;
 mod lines;
 mod progress;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use tt_execute::Event;
+use tt_execute::{Event, database::DatabaseEvent};
 use tt_plan::Share;
 
-use super::{Loudness, lines::facts, words};
+use super::{Loudness, database, lines::facts, words};
 
 #[derive(Debug)]
 pub(super) struct Bars {
@@ -38,20 +38,8 @@ impl Bars {
 
     pub(super) fn event(&mut self, event: &Event, loudness: Loudness) {
         match event {
-            Event::StepStarted { number, of, step } => {
-                self.title = format!("{number}/{of} {}", words::step(step));
-                self.measured.clear();
-                let title = self.title.clone();
-                self.spinner().set_message(title);
-            }
-            Event::StepFinished { took, .. } => {
-                self.end_detail();
-                if let Some(bar) = self.step.take() {
-                    let done = format!("  ✓ {}  {}", self.title, console::style(words::span(*took)).dim());
-                    bar.finish_and_clear();
-                    self.say(&done);
-                }
-            }
+            Event::StepStarted { number, of, step } => self.begin(format!("{number}/{of} {}", words::step(step))),
+            Event::StepFinished { took, .. } => self.end(*took),
             Event::Waiting {
                 holdup,
                 waited,
@@ -99,6 +87,36 @@ impl Bars {
         }
     }
 
+    /// One fact of a run about backups.
+    pub(super) fn database(&mut self, event: &DatabaseEvent, loudness: Loudness) {
+        match event {
+            DatabaseEvent::StepStarted { number, of, step } => {
+                self.begin(format!("{number}/{of} {}", database::step(step)));
+            }
+            DatabaseEvent::StepFinished { took, .. } => self.end(*took),
+            DatabaseEvent::Working {
+                what,
+                status,
+                percent,
+                waited,
+                at_most,
+            } => {
+                let working = database::working(what, status, *percent);
+                let limit = format!("{} of at most {}", words::span(*waited), words::span(*at_most));
+                self.detail().set_message(format!("{working}, {limit}"));
+            }
+            DatabaseEvent::Task(event) => self.event(event, loudness),
+            DatabaseEvent::Found { .. }
+            | DatabaseEvent::Retrying { .. }
+            | DatabaseEvent::CleaningUp { .. }
+            | DatabaseEvent::RecordLost { .. } => {
+                for line in database::facts(event) {
+                    self.say(&format!("      {line}"));
+                }
+            }
+        }
+    }
+
     pub(super) fn finish(&mut self) {
         self.end_detail();
         if let Some(bar) = self.step.take() {
@@ -107,6 +125,21 @@ impl Bars {
         }
         if let Some(bar) = self.traffic.take() {
             bar.finish_and_clear();
+        }
+    }
+
+    fn begin(&mut self, title: String) {
+        self.title.clone_from(&title);
+        self.measured.clear();
+        self.spinner().set_message(title);
+    }
+
+    fn end(&mut self, took: Duration) {
+        self.end_detail();
+        if let Some(bar) = self.step.take() {
+            let done = format!("  ✓ {}  {}", self.title, console::style(words::span(took)).dim());
+            bar.finish_and_clear();
+            self.say(&done);
         }
     }
 

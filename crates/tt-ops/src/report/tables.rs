@@ -120,7 +120,7 @@ pub(super) fn history(environment: &Environment, records: &[Record]) -> String {
         return format!("{}: no deploy is on record.", environment.name);
     }
     let mut text = vec![format!(
-        "{:<20} {:<9} {:<14} {:<8} {}",
+        "{:<20} {:<11} {:<14} {:<8} {}",
         "when (UTC)", "command", "release", "took", "outcome"
     )];
     for record in records {
@@ -136,7 +136,7 @@ pub(super) fn history(environment: &Environment, records: &[Record]) -> String {
             .ended_at
             .map_or_else(|| "-".to_owned(), |ended| words::age(record.started_at, ended));
         text.push(format!(
-            "{when:<20} {:<9} {:<14} {took:<8} {}",
+            "{when:<20} {:<11} {:<14} {took:<8} {}",
             command(record.command),
             record.release,
             outcome(&record.outcome)
@@ -150,6 +150,9 @@ pub(super) fn command(command: Command) -> &'static str {
     match command {
         Command::Deploy => "deploy",
         Command::Rollback => "rollback",
+        Command::DbMigrate => "db-migrate",
+        Command::DbRollback => "db-rollback",
+        Command::Rehearse => "rehearse",
     }
 }
 

@@ -118,6 +118,12 @@ pub(super) fn outcome(environment: &Environment, plan: &Plan, outcome: &Outcome)
                 "{} {release} serves all users of {name}.",
                 style("done:").green().bold()
             ),
+            Command::DbMigrate | Command::DbRollback | Command::Rehearse => {
+                format!(
+                    "{} the schema of {name} is where it should be.",
+                    style("done:").green().bold()
+                )
+            }
             Command::Rollback => format!(
                 "{} users of {name} are on {release}; none reaches {}.",
                 style("done:").green().bold(),

@@ -10,6 +10,7 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod backups;
 mod bad_input;
 mod bad_releases;
 mod harness;

@@ -7,7 +7,7 @@ use expect_test::expect_file;
 use crate::harness::{Program, Rehearsal};
 
 /// Every command that a person can ask for help with.
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 27] = [
     "",
     "deploy",
     "rollback",
@@ -16,6 +16,16 @@ const COMMANDS: [&str; 17] = [
     "verify",
     "diff",
     "db-lint",
+    "db-status",
+    "db-migrate",
+    "db-rollback",
+    "backup",
+    "backup local create",
+    "backup local list",
+    "backup local verify",
+    "backup local prune",
+    "backup local report",
+    "restore",
     "env",
     "env check",
     "env schema",

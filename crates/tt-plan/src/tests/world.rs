@@ -6,8 +6,8 @@ use time::{OffsetDateTime, macros::datetime};
 use tt_environment::{
     AccountId, AfterInconclusive, AlarmName, Analysis, Aws, BucketName, ClusterName, ContainerName, Credentials,
     Environment, EnvironmentName, Image, ImageDigest, Inconclusive, Lock, Migrations, Minutes, Percent, Pinning,
-    Records, Region, ReleaseName, Repository, Rollout, SecretName, Service, ServiceName, SmokeRequest, SmokeTest,
-    Strategy,
+    Records, Region, Rehearsal, ReleaseName, Repository, Rollout, SecretName, Service, ServiceName, SmokeRequest,
+    SmokeTest, Strategy,
 };
 
 use crate::{
@@ -73,6 +73,7 @@ pub(super) fn environment() -> Environment {
         migrations: Some(Migrations {
             command: vec!["migrate".to_owned()],
             timeout: Duration::from_mins(10),
+            rehearsal: Rehearsal::Optional,
         }),
         secrets: BTreeMap::from([("DATABASE_URL".to_owned(), secret)]),
         records: Records {
@@ -229,6 +230,8 @@ pub(super) fn record(hours: u64, command: Command, n: u8, outcome: Outcome) -> R
         deployment: None,
         plan: Vec::new(),
         timings: Vec::new(),
+        schema: None,
+        schema_changes: Vec::new(),
         outcome,
         stopped_at: None,
         token: hours,

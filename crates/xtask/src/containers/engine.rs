@@ -123,7 +123,45 @@ impl Drop for Engine {
         }
         drop(self.daemon.take());
         for folder in &self.folders {
+            unmount_below(folder, &never);
             let _left = fs::remove_dir_all(folder);
         }
+    }
+}
+
+/// dockerd leaves the name of the machine's own network mounted, which keeps its folder from being removed.
+fn unmount_below(folder: &Path, interrupt: &Interrupt) {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    for point in mounts_below(&mounts, folder) {
+        let _left = ask("umount", Command::new("umount").arg(point), interrupt);
+    }
+}
+
+/// The mount points below a folder, the innermost first: the fifth field of `proc_pid_mountinfo(5)`.
+fn mounts_below<'a>(mounts: &'a str, folder: &Path) -> Vec<&'a str> {
+    let mut points: Vec<&str> = mounts
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        .filter(|point| Path::new(point).starts_with(folder))
+        .collect();
+    points.reverse();
+    points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_mounts_below_the_folder_are_taken_and_the_innermost_first() {
+        let mounts = "21 1 8:1 / / rw - ext4 /dev/vda rw\n\
+                      90 21 0:4 net:[1] /tmp/engine-1/exec/netns/default rw - nsfs nsfs rw\n\
+                      91 90 0:5 / /tmp/engine-1/exec/netns/default/x rw - tmpfs tmpfs rw\n\
+                      92 21 0:6 / /tmp/engine-12/exec rw - tmpfs tmpfs rw\n";
+        assert_eq!(
+            mounts_below(mounts, Path::new("/tmp/engine-1")),
+            ["/tmp/engine-1/exec/netns/default/x", "/tmp/engine-1/exec/netns/default"]
+        );
+        assert!(mounts_below("rubbish", Path::new("/")).is_empty());
     }
 }

@@ -99,6 +99,49 @@ locals {
         Resource = "arn:aws:rds:${var.region}:${var.account_id}:db:*"
       },
       {
+        # Both Regions are looked into.
+        Sid      = "BackupsSeen"
+        Effect   = "Allow"
+        Action   = ["rds:DescribeDBInstanceAutomatedBackups", "rds:DescribeDBSnapshots"]
+        Resource = "*"
+      },
+      {
+        # Snapshots, copies of them in the other Region, and instances restored from them: their names are made when they are.
+        Sid    = "BackupsMade"
+        Effect = "Allow"
+        Action = [
+          "rds:AddTagsToResource",
+          "rds:CopyDBSnapshot",
+          "rds:CreateDBSnapshot",
+          "rds:RestoreDBInstanceFromDBSnapshot",
+          "rds:RestoreDBInstanceToPointInTime",
+          "rds:StartDBInstanceAutomatedBackupsReplication",
+        ]
+        Resource = [for kind in ["auto-backup", "db", "og", "pg", "snapshot", "subgrp"] : "arn:aws:rds:*:${var.account_id}:${kind}:*"]
+      },
+      {
+        # What tt-ops made itself, which its tag says; never the database.
+        Sid       = "BackupsTidied"
+        Effect    = "Allow"
+        Action    = ["rds:DeleteDBInstance", "rds:DeleteDBSnapshot"]
+        Resource  = ["arn:aws:rds:*:${var.account_id}:db:*", "arn:aws:rds:*:${var.account_id}:snapshot:*"]
+        Condition = { Null = { "aws:ResourceTag/tt-ops:purpose" = "false" } }
+      },
+      {
+        Sid      = "BackupKeysSeen"
+        Effect   = "Allow"
+        Action   = "kms:DescribeKey"
+        Resource = var.backup_key_arns
+      },
+      {
+        # RDS keeps using the key of a copy, which is what a grant is for.
+        Sid       = "BackupKeys"
+        Effect    = "Allow"
+        Action    = "kms:CreateGrant"
+        Resource  = var.backup_key_arns
+        Condition = { Bool = { "kms:GrantIsForAWSResource" = "true" } }
+      },
+      {
         Sid      = "Secrets"
         Effect   = "Allow"
         Action   = "secretsmanager:DescribeSecret"

@@ -78,3 +78,8 @@ variable "key_arns" {
   description = "The keys of the records and of the secrets."
   type        = list(string)
 }
+
+variable "backup_key_arns" {
+  description = "The keys of the database and of its backups in the other Region."
+  type        = list(string)
+}

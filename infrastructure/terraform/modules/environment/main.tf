@@ -149,6 +149,7 @@ module "ci_access" {
   registry_secret_arn = module.secrets.arns[local.registry_secret]
   records_arn         = module.state.arn
   key_arns            = [module.state.key_arn, module.secrets.key_arn]
+  backup_key_arns     = compact([module.database.key_arn, module.database.backup_key_arn])
 }
 
 module "audit" {

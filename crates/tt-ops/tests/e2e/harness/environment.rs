@@ -42,7 +42,7 @@ smoke_test:
     - {get: /readyz, expect: 200}
     - {get: /api/openapi.json, expect: 200}
 alarms: [task-tracker-errors]
-migrations: {command: [migrate], timeout: 2m}
+migrations: {command: [migrate, --output, json], timeout: 2m}
 secrets:
   DATABASE_URL: {secret: task-tracker/database-url}
 records: {bucket: tt-ops-local, prefix: task-tracker/}

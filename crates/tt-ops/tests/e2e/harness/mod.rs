@@ -158,6 +158,13 @@ impl Rehearsal {
         );
     }
 
+    /// How many manual snapshots AWS allows from now on.
+    #[track_caller]
+    pub(crate) fn quota(&self, snapshots: u32) {
+        let body = format!("{{\"manualSnapshots\": {snapshots}}}");
+        wire::admin(self.address.ip(), "PUT", "quotas", &body);
+    }
+
     #[track_caller]
     pub(crate) fn no_faults(&self) {
         wire::admin(self.address.ip(), "DELETE", "faults", "");

@@ -14,6 +14,7 @@ variables {
   registry_secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:gitlab/registry"
   records_arn         = "arn:aws:s3:::acme-tt-ops-production"
   key_arns            = ["arn:aws:kms:eu-central-1:123456789012:key/1"]
+  backup_key_arns     = ["arn:aws:kms:eu-central-1:123456789012:key/2", "arn:aws:kms:eu-west-1:123456789012:key/3"]
 }
 
 run "only_the_named_branch_may_deploy" {

@@ -1,0 +1,38 @@
+//! `restore`: beside, to keep or as a drill.
+
+use tt_plan::database::{DatabaseCommand, restore};
+
+use crate::{
+    cli::{self, Global},
+    commands::copies::carry_out,
+    context::Context,
+    exit::Exit,
+    failure::Failure,
+    report::Reporter,
+};
+
+pub(crate) async fn run(global: &Global, args: &cli::Restore, reporter: &Reporter) -> Result<Exit, Failure> {
+    let context = Context::open(global, &args.environment).await?;
+    let environment = &context.environment;
+    let observed = context
+        .backups()
+        .observe()
+        .await
+        .map_err(|error| context.failure(error))?;
+    let command = if args.drill {
+        DatabaseCommand::Drill
+    } else {
+        DatabaseCommand::Restore
+    };
+    let plan = restore(environment, &observed, &args.to, &args.copy, command)?;
+
+    reporter.database_plan(environment, &plan);
+    if args.plan {
+        return Ok(Exit::Done);
+    }
+    if !args.yes && !reporter.confirm(&format!("Restore as {}?", args.copy)) {
+        return Ok(Exit::Refused);
+    }
+    let ended = carry_out(&context, &context.cloud(), &plan, None, &observed.caller, reporter).await;
+    Ok(reporter.database_ended(environment, &plan, &ended))
+}
