@@ -1,4 +1,4 @@
-//! The command line: `serve`, `migrate` and `health`, the tracing they print, and the exit code they end with.
+//! The command line: `serve`, `migrate`, `export`, `erase`, `seed` and `health`, the tracing they print, and the exit code they end with.
 
 use std::{
     error::Error,
@@ -13,12 +13,14 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 use tracing_subscriber::EnvFilter;
+use uuid::Uuid;
 
 use crate::{
     config::{DatabaseUrl, Settings},
     examine, health,
     lifecycle::Lifecycle,
-    migrate, schema,
+    migrate, personal, schema,
+    seed::{self, Amounts},
     service::Service,
 };
 
@@ -56,6 +58,15 @@ enum Command {
     Serve(Settings),
     /// Bring the schema to this release and end; safe to run twice, and while an older release serves
     Migrate(migrate::Options),
+    /// Print everything that is kept about one user, as JSON (GDPR, articles 15 and 20)
+    Export {
+        /// The user's id, as the account and the audit trail have it
+        user: Uuid,
+    },
+    /// Erase the users who asked for it thirty days ago or longer (GDPR, article 17); to be run every day, safe to run twice
+    Erase,
+    /// Make users, projects and tasks to try things on, the same for the same seed; never where others can log in
+    Seed(Amounts),
     /// Look into the database and print what is there as JSON lines, for `tt-ops restore --drill`; changes no data
     Examine(examine::Options),
     /// Ask the service of this container whether it lives, for health checks where there is no shell; needs no database
@@ -92,6 +103,9 @@ fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<ExitCode, Fai
             let exit = runtime()?.block_on(migrate::run(&options, &DatabaseUrl::from_environment()?));
             return Ok(exit.into());
         }
+        Command::Export { user } => runtime()?.block_on(export(&DatabaseUrl::from_environment()?, user))?,
+        Command::Erase => runtime()?.block_on(erase(&DatabaseUrl::from_environment()?))?,
+        Command::Seed(amounts) => runtime()?.block_on(fill(&DatabaseUrl::from_environment()?, &amounts))?,
         Command::Examine(options) => {
             runtime()?.block_on(examine::run(&options, &DatabaseUrl::from_environment()?))?;
         }
@@ -122,6 +136,29 @@ async fn obey((mut terminate, mut interrupt): (Signal, Signal), lifecycle: Lifec
         }
         lifecycle.interrupt();
     }
+}
+
+async fn export(url: &DatabaseUrl, user: Uuid) -> Result<(), Failure> {
+    let kept = personal::export_user(url, user).await?;
+    writeln!(io::stdout().lock(), "{kept:#}")?;
+    Ok(())
+}
+
+async fn erase(url: &DatabaseUrl) -> Result<(), Failure> {
+    let erased = personal::erase_due(url).await?;
+    writeln!(io::stdout().lock(), "erased {erased} users")?;
+    Ok(())
+}
+
+async fn fill(url: &DatabaseUrl, amounts: &Amounts) -> Result<(), Failure> {
+    let made = seed::seed(url, amounts).await?;
+    writeln!(
+        io::stdout().lock(),
+        "made {made} rows; log in as user0.{}@example.com with the password `{}`",
+        amounts.seed,
+        seed::PASSWORD
+    )?;
+    Ok(())
 }
 
 fn log(cli: &Cli) -> Result<(), Failure> {

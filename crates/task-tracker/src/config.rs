@@ -70,6 +70,10 @@ pub struct Settings {
     #[arg(long, env = "TRUSTED_PROXIES", default_value_t = 1)]
     pub trusted_proxies: u8,
 
+    /// How long the audit trail is kept
+    #[arg(long = "keep-events-days", env = "KEEP_EVENTS_DAYS", value_name = "DAYS", default_value = "400", value_parser = days)]
+    pub keep_events: Duration,
+
     /// Connections served at a time; further ones wait in the kernel's queue
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 10_000)]
     pub max_connections: usize,
@@ -167,6 +171,14 @@ impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("DatabaseUrl(secret)")
     }
+}
+
+fn days(text: &str) -> Result<Duration, String> {
+    text.parse::<u64>()
+        .ok()
+        .filter(|days| (1..=36_500).contains(days))
+        .map(|days| Duration::from_hours(days * 24))
+        .ok_or_else(|| "expected a number of days, 1 to 36500".to_owned())
 }
 
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {

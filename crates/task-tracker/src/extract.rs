@@ -72,6 +72,32 @@ impl TryFrom<Uuid> for ChosenId {
     }
 }
 
+/// A number of days, 1 to `MOST`. JSON has no integers of its own: 7.0 is as good as 7 (JSON Schema, 6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "f64")]
+pub(crate) struct Days<const MOST: u16>(u16);
+
+impl<const MOST: u16> Days<MOST> {
+    pub(crate) fn new(days: u16) -> Self {
+        Self(days.clamp(1, MOST))
+    }
+
+    pub(crate) fn count(self) -> i32 {
+        self.0.into()
+    }
+}
+
+impl<const MOST: u16> TryFrom<f64> for Days<MOST> {
+    type Error = String;
+
+    fn try_from(days: f64) -> Result<Self, Self::Error> {
+        (1..=MOST)
+            .find(|whole| f64::from(*whole).total_cmp(&days).is_eq())
+            .map(Self)
+            .ok_or_else(|| format!("expected a whole number of days, 1 to {MOST}"))
+    }
+}
+
 /// For the fields of a change: absent means "leave it", and `null` is no value.
 pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)

@@ -1,7 +1,7 @@
 //! Pages by keyset: a cursor names the last id seen and the list it was seen in.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -52,25 +52,28 @@ pub(crate) struct Which {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Cursor {
-    after: Uuid,
+struct Cursor<K> {
+    after: K,
     list: String,
 }
 
 /// Where a page begins: behind this id, or at the start (nil). A cursor of another list or filter is refused.
 pub(crate) fn start(cursor: Option<&str>, list: &str) -> Result<Uuid, Problem> {
+    Ok(behind(cursor, list)?.unwrap_or_default())
+}
+
+/// As `start`, for lists in another order than that of ids.
+pub(crate) fn behind<K: DeserializeOwned>(cursor: Option<&str>, list: &str) -> Result<Option<K>, Problem> {
     let Some(cursor) = cursor else {
-        return Ok(Uuid::nil());
+        return Ok(None);
     };
     BASE64_URL_SAFE_NO_PAD
         .decode(cursor)
         .ok()
-        .and_then(|bytes| serde_json::from_slice::<Cursor>(&bytes).ok())
+        .and_then(|bytes| serde_json::from_slice::<Cursor<K>>(&bytes).ok())
         .filter(|cursor| cursor.list == list)
-        .map(|cursor| cursor.after)
-        .ok_or_else(|| Problem::Malformed {
-            detail: "this cursor is not of this list".into(),
-        })
+        .map(|cursor| Some(cursor.after))
+        .ok_or(Problem::ForeignCursor)
 }
 
 /// A page of rows and the way to the next one.
@@ -82,8 +85,12 @@ pub(crate) struct Page<T> {
 }
 
 impl<T> Page<T> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// Makes a page out of up to `limit + 1` rows.
-    pub(crate) fn cut(mut rows: Vec<T>, limit: Limit, list: &str, id: impl Fn(&T) -> Uuid) -> Self {
+    pub(crate) fn cut<K: Serialize>(mut rows: Vec<T>, limit: Limit, list: &str, key: impl Fn(&T) -> K) -> Self {
         let size = usize::try_from(limit.0).unwrap_or(usize::MAX);
         let more = rows.len() > size;
         rows.truncate(size);
@@ -92,7 +99,7 @@ impl<T> Page<T> {
             .filter(|_| more)
             .and_then(|last| {
                 serde_json::to_vec(&Cursor {
-                    after: id(last),
+                    after: key(last),
                     list: list.to_owned(),
                 })
                 .ok()

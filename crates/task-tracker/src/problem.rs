@@ -33,6 +33,10 @@ pub(crate) enum Problem {
     Invalid {
         detail: String,
     },
+    /// The request fits its description and breaks a rule that needs more than the request to know.
+    Rule(&'static str),
+    /// The cursor is of another list, or none that was ever given out.
+    ForeignCursor,
     TooLarge,
     UnsupportedMediaType,
     BodyTooSlow,
@@ -116,8 +120,8 @@ impl Problem {
         match self {
             Self::NoSuchRoute | Self::NoSuch(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Malformed { .. } => StatusCode::BAD_REQUEST,
-            Self::Invalid { .. } | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Malformed { .. } | Self::ForeignCursor => StatusCode::BAD_REQUEST,
+            Self::Invalid { .. } | Self::Rule(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -142,6 +146,8 @@ impl Problem {
             Self::NoSuch(_) => "not-found",
             Self::Malformed { .. } => "malformed",
             Self::Invalid { .. } => "invalid",
+            Self::Rule(_) => "rule",
+            Self::ForeignCursor => "foreign-cursor",
             Self::TooLarge => "too-large",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::BodyTooSlow => "body-too-slow",
@@ -174,6 +180,7 @@ impl Problem {
             }
             Self::NoSuch(what) => format!("there is no {what} with this id"),
             Self::Malformed { detail } | Self::Invalid { detail } => detail.clone(),
+            Self::ForeignCursor => "this cursor is not of this list".into(),
             Self::TooLarge => "the request body is larger than 64 KiB".into(),
             Self::UnsupportedMediaType => "send the body as application/json".into(),
             Self::BodyTooSlow => "the request body did not arrive in time".into(),
@@ -181,7 +188,7 @@ impl Problem {
             Self::WrongCredentials => "there is no account with this e-mail address and password".into(),
             Self::SessionRequired => "this takes a session; API tokens cannot do it".into(),
             Self::ScopeMissing(scope) => format!("this takes an API token with the scope `{}`", scope.as_str()),
-            Self::Forbidden(detail) | Self::Conflict(detail) => (*detail).into(),
+            Self::Forbidden(detail) | Self::Conflict(detail) | Self::Rule(detail) => (*detail).into(),
             Self::CrossOrigin => "a page of another site may not change anything here".into(),
             Self::Throttled { allowance } => {
                 format!(

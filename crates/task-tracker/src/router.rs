@@ -14,6 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     access::{self, password::Passwords, policy::Policy, throttle::Limit},
+    activity::Feed,
     config::Settings,
     database::Database,
     extract::LARGEST_BODY,
@@ -31,6 +32,7 @@ pub(crate) struct Context {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) release: HeaderValue,
     pub(crate) passwords: Passwords,
+    pub(crate) feed: Feed,
     pub(crate) policy: Arc<Policy>,
     pub(crate) limits: Limits,
     /// Proxies of ours in front.
@@ -55,6 +57,7 @@ impl Context {
             lifecycle,
             release,
             passwords: Passwords::new(),
+            feed: Feed::default(),
             policy: Arc::default(),
             limits: Limits {
                 writes: Limit {

@@ -7,6 +7,8 @@ use metrics_exporter_prometheus::BuildError;
 use tokio::net::TcpListener;
 
 use crate::{
+    activity::Feed,
+    census,
     config::{DatabaseUrl, MissingDatabaseUrl, Settings},
     connection::Limits,
     database::Database,
@@ -15,6 +17,7 @@ use crate::{
     schema::{self, SchemaError},
     server,
     telemetry::Metrics,
+    upkeep,
 };
 
 /// How long the pool may take to say goodbye to PostgreSQL; the server cleans up after one that does not.
@@ -30,6 +33,7 @@ pub struct Service {
     settings: Settings,
     database: Database,
     meters: Metrics,
+    feed: Feed,
     lifecycle: Lifecycle,
 }
 
@@ -79,11 +83,10 @@ impl Service {
         schema::require(&database, settings.database_start)
             .await
             .map_err(StartError::Schema)?;
-        // Somebody has to wait for the first connection, and it need not be a user. A failure will be theirs to see, though.
-        drop(database.connection().await);
 
         let lifecycle = Lifecycle::new();
         let context = Context::new(&settings, database.clone(), meters.clone(), lifecycle.clone());
+        let feed = context.feed.clone();
         let api = listen(&settings, settings.port, router::api(context, dress)).await?;
         let metrics = listen(
             &settings,
@@ -105,6 +108,7 @@ impl Service {
             settings,
             database,
             meters,
+            feed,
             lifecycle,
         })
     }
@@ -133,6 +137,7 @@ impl Service {
             settings,
             database,
             meters,
+            feed,
             lifecycle,
         } = self;
         // Metrics outlive the API, so that the last requests are counted where a scraper can still see them.
@@ -145,7 +150,10 @@ impl Service {
                 limits,
                 scrape,
             )),
+            tokio::spawn(census::run(database.clone(), meters.clone())),
             tokio::spawn(meters.upkeep()),
+            tokio::spawn(feed.run(database.clone())),
+            tokio::spawn(upkeep::run(database.clone(), settings.keep_events)),
         ];
         let serving = tokio::spawn(server::serve(
             api.listener,

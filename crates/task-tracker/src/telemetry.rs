@@ -21,7 +21,7 @@ use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusRecor
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::{database::PoolLevel, router::Context};
+use crate::{census::Census, database::PoolLevel, router::Context};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RELEASE: HeaderName = HeaderName::from_static("x-release");
@@ -116,6 +116,24 @@ impl Metrics {
     pub(crate) fn pool_wait(&self, took: Duration) {
         with_local_recorder(&*self.0, || {
             histogram!("database_pool_wait_seconds").record(took.as_secs_f64());
+        });
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "counts of people and tasks are far below 2^53"
+    )]
+    pub(crate) fn census(&self, census: &Census) {
+        with_local_recorder(&*self.0, || {
+            gauge!("user_sessions").set(census.sessions as f64);
+            gauge!("active_users").set(census.active_users as f64);
+            for (status, count) in [
+                ("open", census.open),
+                ("in_progress", census.in_progress),
+                ("done", census.done),
+            ] {
+                gauge!("tasks", "status" => status).set(count as f64);
+            }
         });
     }
 

@@ -19,6 +19,30 @@ pub(crate) struct Name(String);
 #[schema(max_length = 10_000, pattern = r"^[^\x00]*$")]
 pub(crate) struct Prose(String);
 
+/// Prose that says something.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(try_from = "Prose", into = "String")]
+#[schema(value_type = String, min_length = 1, max_length = 10_000, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
+pub(crate) struct Words(Prose);
+
+impl TryFrom<Prose> for Words {
+    type Error = &'static str;
+
+    fn try_from(prose: Prose) -> Result<Self, Self::Error> {
+        if prose.0.trim().is_empty() {
+            Err("a comment must not be blank")
+        } else {
+            Ok(Self(prose))
+        }
+    }
+}
+
+impl From<Words> for String {
+    fn from(words: Words) -> Self {
+        words.0.0
+    }
+}
+
 /// An e-mail address, kept in lower case: one account per address however it is typed.
 #[derive(Clone, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]

@@ -57,33 +57,61 @@ impl IfMatch {
 
     fn read(headers: &HeaderMap) -> Result<Self, Problem> {
         let mut versions = Vec::new();
-        let mut present = false;
+        let (mut present, mut tags) = (false, 0);
         for line in headers.get_all(header::IF_MATCH) {
             present = true;
-            let text = line.to_str().map_err(|_| not_an_etag())?;
-            for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
-                if tag == "*" {
-                    return Ok(Self::Whatever);
+            let mut rest = line.to_str().map_err(|_| not_an_etag())?;
+            while let Some((tag, behind)) = next(rest)? {
+                rest = behind;
+                tags += 1;
+                match tag {
+                    Tag::Any => return Ok(Self::Whatever),
+                    Tag::Strong(opaque) => versions.extend(opaque.parse::<i64>()),
+                    // Never matches in a strong comparison.
+                    Tag::Weak => {}
                 }
-                versions.extend(strong(tag)?);
             }
         }
-        if present {
-            Ok(Self::OneOf(versions))
-        } else {
-            Err(Problem::PreconditionRequired)
+        match (present, tags) {
+            (false, _) => Err(Problem::PreconditionRequired),
+            (true, 0) => Err(not_an_etag()),
+            (true, _) => Ok(Self::OneOf(versions)),
         }
     }
 }
 
-/// A weak tag never matches a strong comparison, and neither does one that we never gave out.
-fn strong(tag: &str) -> Result<Option<i64>, Problem> {
-    let (weak, quoted) = tag.strip_prefix("W/").map_or((false, tag), |rest| (true, rest));
-    let opaque = quoted
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .ok_or_else(not_an_etag)?;
-    Ok(if weak { None } else { opaque.parse().ok() })
+/// One member of the list.
+#[derive(Debug, PartialEq, Eq)]
+enum Tag<'t> {
+    Any,
+    Strong(&'t str),
+    Weak,
+}
+
+/// The next tag and what comes behind it; a comma may be part of a tag, so the list is not simply split. None at its end.
+fn next(list: &str) -> Result<Option<(Tag<'_>, &str)>, Problem> {
+    let list = list.trim_start_matches([' ', '\t', ',']);
+    if list.is_empty() {
+        return Ok(None);
+    }
+    let (tag, behind) = if let Some(behind) = list.strip_prefix('*') {
+        (Tag::Any, behind)
+    } else {
+        let quoted = list.strip_prefix("W/").unwrap_or(list);
+        let (opaque, behind) = quoted
+            .strip_prefix('"')
+            .and_then(|rest| rest.split_once('"'))
+            .filter(|(opaque, _)| opaque.bytes().all(|byte| byte == b'!' || (b'#'..=b'~').contains(&byte)))
+            .ok_or_else(not_an_etag)?;
+        let is_weak = quoted.len() < list.len();
+        (if is_weak { Tag::Weak } else { Tag::Strong(opaque) }, behind)
+    };
+    let behind = behind.trim_start_matches([' ', '\t']);
+    if behind.is_empty() || behind.starts_with(',') {
+        Ok(Some((tag, behind)))
+    } else {
+        Err(not_an_etag())
+    }
 }
 
 fn not_an_etag() -> Problem {
@@ -122,16 +150,26 @@ mod tests {
             (&["*"], IfMatch::Whatever),
             (&["W/\"3\""], IfMatch::OneOf(vec![])),
             (&["\"abc\""], IfMatch::OneOf(vec![])),
+            (&["\"a,b\" , W/\",\",\"3\""], IfMatch::OneOf(vec![3])),
         ] {
             assert_eq!(read(values), Ok(expected), "{values:?}");
         }
-        for values in [&["3"][..], &["\"3"], &["\""]] {
+        for values in [
+            &["3"][..],
+            &["\"3"],
+            &["\""],
+            &[""],
+            &[","],
+            &["\"a\"b\""],
+            &["\"a b\""],
+        ] {
             assert!(matches!(read(values), Err(Problem::Malformed { .. })), "{values:?}");
         }
     }
 
     #[test]
     fn an_etag_comes_back_as_the_version_it_was() {
-        assert_eq!(strong(Version(7).etag().to_str().unwrap()), Ok(Some(7)));
+        let etag = Version(7).etag();
+        assert_eq!(next(etag.to_str().unwrap()), Ok(Some((Tag::Strong("7"), ""))));
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     access::{
         Caller, cookie,
-        password::{Password, Verdict},
+        password::{NewPassword, Password, Verdict},
         throttle::Limit,
     },
     account::{Beginning, limits},
@@ -25,7 +25,7 @@ use crate::{
 pub(crate) struct PasswordChange {
     current: Password,
     /// At least 10 characters, and not among the first that anybody would try.
-    new: Password,
+    new: NewPassword,
 }
 
 /// Change one's password

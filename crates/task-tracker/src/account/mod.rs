@@ -4,6 +4,8 @@
 //! log line or another user's answer, so that forgetting a user is forgetting one row.
 
 mod change_password;
+mod export;
+mod leave;
 mod limits;
 mod login;
 mod logout;
@@ -36,6 +38,8 @@ pub(crate) fn routes() -> OpenApiRouter<Context> {
         .routes(routes!(login::login, logout::logout))
         .routes(routes!(me::get, me::update))
         .routes(routes!(change_password::change_password))
+        .routes(routes!(export::export))
+        .routes(routes!(leave::leave))
 }
 
 /// A user as this user sees it.

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    access::{cookie, password::Password, throttle::Limit},
+    access::{cookie, password::NewPassword, throttle::Limit},
     account::{Beginning, User, json, limits},
     extract::{Body, Client},
     problem::Problem,
@@ -25,7 +25,7 @@ pub(crate) struct NewAccount {
     email: Email,
     name: Name,
     /// At least 10 characters, and not among the first that anybody would try.
-    password: Password,
+    password: NewPassword,
 }
 
 /// Register

@@ -11,7 +11,7 @@ use crate::{
         secret::{API_TOKEN, Secret},
     },
     api_token::{ApiToken, json},
-    extract::Body,
+    extract::{Body, Days},
     problem::Problem,
     router::Context,
     text::Name,
@@ -27,27 +27,11 @@ const MOST: i64 = 100;
 pub(crate) struct NewApiToken {
     /// What it is for.
     name: Name,
-    #[schema(min_items = 1, max_items = 4)]
+    #[schema(value_type = Vec<Scope>, min_items = 1)]
     scopes: BTreeSet<Scope>,
-    expires_in_days: Days,
-}
-
-/// Days until it ends.
-#[derive(Deserialize, ToSchema)]
-#[serde(try_from = "i32")]
-#[schema(minimum = 1, maximum = 365)]
-struct Days(i32);
-
-impl TryFrom<i32> for Days {
-    type Error = &'static str;
-
-    fn try_from(days: i32) -> Result<Self, Self::Error> {
-        if (1..=365).contains(&days) {
-            Ok(Self(days))
-        } else {
-            Err("expires_in_days is 1 to 365")
-        }
-    }
+    /// Days until it ends.
+    #[schema(value_type = u16, minimum = 1, maximum = 365)]
+    expires_in_days: Days<365>,
 }
 
 /// A token that was just made.
@@ -102,7 +86,7 @@ pub(crate) async fn create(
     .bind(String::from(new.name))
     .bind(new.scopes.into_iter().map(Scope::as_str).collect::<Vec<_>>())
     .bind(secret.fingerprint().as_bytes().to_vec())
-    .bind(new.expires_in_days.0)
+    .bind(new.expires_in_days.count())
     .bind(MOST)
     .run(&mut connection)
     .await?

@@ -8,7 +8,7 @@ use crate::{
         Caller, Role,
         secret::{INVITATION, Secret},
     },
-    extract::{Body, Id},
+    extract::{Body, Days, Id},
     invitation::{Invitation, json},
     problem::Problem,
     project,
@@ -24,32 +24,14 @@ const MOST: i64 = 200;
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewInvitation {
     role: Role,
-    #[serde(default)]
-    expires_in_days: Days,
+    /// Days until it ends.
+    #[serde(default = "a_week")]
+    #[schema(value_type = u16, minimum = 1, maximum = 30, default = 7)]
+    expires_in_days: Days<30>,
 }
 
-/// Days until it ends; a week unless said otherwise.
-#[derive(Deserialize, ToSchema)]
-#[serde(try_from = "i32")]
-#[schema(minimum = 1, maximum = 30)]
-struct Days(i32);
-
-impl Default for Days {
-    fn default() -> Self {
-        Self(7)
-    }
-}
-
-impl TryFrom<i32> for Days {
-    type Error = &'static str;
-
-    fn try_from(days: i32) -> Result<Self, Self::Error> {
-        if (1..=30).contains(&days) {
-            Ok(Self(days))
-        } else {
-            Err("expires_in_days is 1 to 30")
-        }
-    }
+fn a_week() -> Days<30> {
+    Days::new(7)
 }
 
 /// An invitation that was just made.
@@ -104,7 +86,7 @@ pub(crate) async fn create(
     .bind(project_id)
     .bind(new.role.as_str())
     .bind(secret.fingerprint().as_bytes().to_vec())
-    .bind(new.expires_in_days.0)
+    .bind(new.expires_in_days.count())
     .bind(MOST)
     .run(&mut connection)
     .await;

@@ -9,6 +9,8 @@ use crate::access::{
 };
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+/// RFC 9110, 13.1.1, for tags of visible ASCII.
+const ETAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$"#;
 const ABOUT: &str = "Projects and tasks of several people.\n\n\
     Errors are problem documents (RFC 9457). Changes of what has a version need its `ETag` in `If-Match`. Any change may \
     carry an `Idempotency-Key`: sent again within a day it happens once, and the first answer is given again. Lists come \
@@ -124,7 +126,7 @@ fn needs_precondition(parameters: &mut [Value]) -> bool {
     let Some(parameter) = found else {
         return false;
     };
-    parameter["schema"] = json!({ "type": "string", "pattern": "^(\\*|\"[0-9]{1,18}\")$" });
+    parameter["schema"] = json!({ "type": "string", "pattern": ETAGS });
     parameter["example"] = json!("\"1\"");
     true
 }

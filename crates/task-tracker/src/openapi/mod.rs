@@ -5,7 +5,10 @@
 //! takes its policy from the same document.
 
 mod complete;
+mod markdown;
 mod page;
+
+pub use markdown::markdown;
 
 use axum::{
     Router,
@@ -18,7 +21,9 @@ use serde_json::Value;
 use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{account, api_token, invitation, member, problem, project, router::Context, session, task};
+use crate::{
+    account, activity, api_token, comment, invitation, label, member, problem, project, router::Context, session, task,
+};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(components(schemas(problem::Details)))]
@@ -34,6 +39,9 @@ pub(crate) fn operations() -> (Router<Context>, OpenApi) {
         .merge(member::routes())
         .merge(invitation::routes())
         .merge(task::routes())
+        .merge(label::routes())
+        .merge(comment::routes())
+        .merge(activity::routes())
         .split_for_parts()
 }
 

@@ -5,6 +5,7 @@ use axum::{
 };
 use serde::Deserialize;
 use sqlx::{PgConnection, types::Json};
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -14,7 +15,11 @@ use crate::{
     problem::Problem,
     project,
     router::Context,
-    task::{Status, Task, VIEWERS_LOOK, WORD, json, place},
+    task::{
+        Task, VIEWERS_LOOK, WORD,
+        fields::{Few, Moment, Priority, Status, of_elsewhere, of_the_project},
+        json, place, rank,
+    },
     text::{Name, Prose},
     write::{Done, Failed, Write, change},
 };
@@ -29,6 +34,13 @@ pub(crate) struct NewTask {
     description: Prose,
     #[serde(default)]
     status: Status,
+    #[serde(default)]
+    priority: Priority,
+    due_at: Option<Moment>,
+    #[serde(default)]
+    assignee_ids: Few,
+    #[serde(default)]
+    label_ids: Few,
 }
 
 /// Make a task
@@ -60,15 +72,22 @@ pub(crate) async fn create(
         let place = [(header::LOCATION, place(&task))];
         return Ok((place, task.version.respond(StatusCode::OK, task)).into_response());
     }
-    let role = project::role(&mut connection, &caller, project_id).await?;
-    Err(if role.edits() {
+    if !project::role(&mut connection, &caller, project_id).await?.edits() {
+        return Err(Problem::Forbidden(VIEWERS_LOOK));
+    }
+    let is_taken: bool = sqlx::query_scalar("select exists (select from tasks where id = $1)")
+        .bind(id)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|cause| Problem::of_database(&cause))?;
+    Err(if is_taken {
         Problem::IdTaken(WORD)
     } else {
-        Problem::Forbidden(VIEWERS_LOOK)
+        of_elsewhere()
     })
 }
 
-/// Nothing comes back when the id is taken, or the project is not the caller's to change.
+/// Nothing comes back when the id is taken, the project is not the caller's to change, or a label or an assignee is not of it.
 async fn insert(
     connection: &mut PgConnection,
     caller: &Caller,
@@ -82,10 +101,12 @@ async fn insert(
         StatusCode::CREATED,
         change!(
             "made as (
-                insert into tasks (id, project_id, title, description, status)
-                select $9, memberships.project_id, $11, $12, $13 from memberships
+                insert into tasks (id, project_id, title, description, status, priority, due_at, rank, assignee_ids, label_ids)
+                select $9, memberships.project_id, $11, $12, $13, $14, $15, $16, $17, $18 from memberships
                 where memberships.project_id = $10 and memberships.user_id = $1
-                  and memberships.role in ('owner', 'editor')
+                  and memberships.role in ('owner', 'editor') and ",
+            of_the_project!("$10", "$17", "$18"),
+            "
                 on conflict (id) do nothing
                 returning *
              ), effect as (
@@ -100,6 +121,11 @@ async fn insert(
     .bind(String::from(new.title.clone()))
     .bind(String::from(new.description.clone()))
     .bind(new.status.as_str())
+    .bind(new.priority.as_str())
+    .bind(new.due_at.map(OffsetDateTime::from))
+    .bind(rank::at_end(OffsetDateTime::now_utc()))
+    .bind(Vec::from(new.assignee_ids.clone()))
+    .bind(Vec::from(new.label_ids.clone()))
     .run(connection)
     .await;
     match inserted {
@@ -121,7 +147,8 @@ async fn same(
         json!("tasks"),
         " from tasks join memberships on memberships.project_id = tasks.project_id
          where tasks.id = $1 and tasks.project_id = $2 and title = $3 and description = $4 and status = $5
-           and memberships.user_id = $6"
+           and memberships.user_id = $6 and priority = $7 and due_at is not distinct from $8
+           and assignee_ids = $9 and label_ids = $10"
     ))
     .bind(id)
     .bind(project_id)
@@ -129,6 +156,10 @@ async fn same(
     .bind(new.description.as_str())
     .bind(new.status.as_str())
     .bind(caller.user)
+    .bind(new.priority.as_str())
+    .bind(new.due_at.map(OffsetDateTime::from))
+    .bind(Vec::from(new.assignee_ids.clone()))
+    .bind(Vec::from(new.label_ids.clone()))
     .fetch_optional(connection)
     .await
     .map_err(|cause| Problem::of_database(&cause))

@@ -25,6 +25,7 @@ pub(crate) async fn delete(
     Id(id): Id,
     if_match: IfMatch,
 ) -> Result<Response, Problem> {
+    let versions = if_match.versions();
     let mut connection = context.database.connection().await?;
     let deleted = Write::<Task>::new(
         &caller,
@@ -44,11 +45,11 @@ pub(crate) async fn delete(
         ),
     )
     .bind(id)
-    .bind(if_match.versions())
+    .bind(versions.clone())
     .run(&mut connection)
     .await?;
     match deleted {
         Some(done) => Ok(done.respond()),
-        None => Err(refusal(&mut connection, &caller, id).await),
+        None => Err(refusal(&mut connection, &caller, id, versions).await),
     }
 }

@@ -1,35 +1,74 @@
 use axum::{Json, extract::State};
-use serde::Deserialize;
-use sqlx::types::Json as Row;
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, types::Json as Row};
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::{
-    access::Caller,
+    access::{Caller, secret::Fingerprint},
     extract::{Id, Params},
     page::{self, Limit, Page},
     problem::Problem,
     project,
     router::Context,
-    task::{Status, Task, json},
+    task::{Task, fields::Status, json, rank},
 };
 
-#[derive(Deserialize, utoipa::IntoParams)]
+/// In what order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Sort {
+    /// By id: those that the service chose sort by the time they were made.
+    #[default]
+    Id,
+    /// As they were placed among each other.
+    Rank,
+}
+
+#[derive(Deserialize, Serialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Which {
     /// How many at most.
-    #[serde(default)]
+    #[serde(default, skip_serializing)]
     #[param(value_type = u32, minimum = 1, maximum = 100, default = 50)]
     limit: Limit,
     /// From the page before.
+    #[serde(skip_serializing)]
     cursor: Option<String>,
+    #[serde(default)]
+    #[param(inline)]
+    sort: Sort,
     /// Only those of this status.
     #[param(inline)]
     status: Option<Status>,
+    /// Only those of this assignee.
+    assignee: Option<Uuid>,
+    /// Only those with this label.
+    label: Option<Uuid>,
+    /// Only those whose title or description has these words; quotes keep words together, a minus excludes one.
+    #[param(value_type = Option<String>, max_length = 200)]
+    q: Option<Words>,
+}
+
+/// What to search for.
+#[derive(Deserialize, Serialize)]
+#[serde(try_from = "String")]
+struct Words(String);
+
+impl TryFrom<String> for Words {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.chars().count() > 200 || text.contains('\0') {
+            Err("a search has at most 200 characters, and no NUL")
+        } else {
+            Ok(Self(text))
+        }
+    }
 }
 
 /// List the tasks of a project
-///
-/// In the order of their ids; those that the service chose sort by time.
 #[utoipa::path(
     get, path = "/api/v1/projects/{id}/tasks", operation_id = "list_tasks", tag = "tasks",
     params(("id" = Uuid, Path, description = "The project"), Which),
@@ -42,30 +81,101 @@ pub(crate) async fn list(
     Id(project_id): Id,
     Params(which): Params<Which>,
 ) -> Result<Json<Page<Task>>, Problem> {
-    let status = which.status.map(Status::as_str);
-    let list = format!("tasks/{project_id}/{}", status.unwrap_or("any"));
-    let after = page::start(which.cursor.as_deref(), &list)?;
+    // A cursor holds for the order and the filters it was given out with.
+    let filters = Fingerprint::of(&serde_json::to_string(&which).map_err(|_| Problem::Internal)?);
+    let list = format!("tasks/{project_id}/{}", hex::encode(&filters.as_bytes()[..8]));
     let mut connection = context.database.connection().await?;
-    let rows: Vec<Row<Task>> = sqlx::query_scalar(concat!(
-        "select ",
-        json!("tasks"),
-        " from tasks
-         where project_id = $1 and id > $2 and ($3::text is null or status = $3)
-           and exists (select from memberships where memberships.project_id = $1 and memberships.user_id = $5)
-         order by id limit $4"
-    ))
-    .bind(project_id)
-    .bind(after)
-    .bind(status)
-    .bind(which.limit.and_one())
-    .bind(caller.user)
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(|cause| Problem::of_database(&cause))?;
-    if rows.is_empty() {
+    let asked = Asked {
+        caller: &caller,
+        project_id,
+        which: &which,
+        list: &list,
+    };
+    let page = match which.sort {
+        Sort::Id => by_id(&mut connection, asked).await?,
+        Sort::Rank => by_rank(&mut connection, asked).await?,
+    };
+    if page.is_empty() {
         // An empty page of a project is not the same as no project.
         project::role(&mut connection, &caller, project_id).await?;
     }
+    Ok(Json(page))
+}
+
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    caller: &'a Caller,
+    project_id: Uuid,
+    which: &'a Which,
+    list: &'a str,
+}
+
+/// The tasks that are asked for, wherever the page begins.
+macro_rules! asked {
+    () => {
+        concat!(
+            "select ",
+            json!("tasks"),
+            " from tasks
+             where project_id = $1
+               and exists (select from memberships where memberships.project_id = $1 and memberships.user_id = $2)
+               and ($4::text is null or status = $4)
+               and ($5::uuid is null or $5 = any(assignee_ids))
+               and ($6::uuid is null or $6 = any(label_ids))
+               and ($7::text is null
+                    or to_tsvector('simple', title || ' ' || description) @@ websearch_to_tsquery('simple', $7))"
+        )
+    };
+}
+
+async fn by_id(connection: &mut PgConnection, asked: Asked<'_>) -> Result<Page<Task>, Problem> {
+    let after = page::start(asked.which.cursor.as_deref(), asked.list)?;
+    let sql = concat!(asked!(), " and id > $8 order by id limit $3");
+    let rows = sqlx::query_scalar(sql)
+        .bind(asked.project_id)
+        .bind(asked.caller.user)
+        .bind(asked.which.limit.and_one())
+        .bind(asked.which.status.map(Status::as_str))
+        .bind(asked.which.assignee)
+        .bind(asked.which.label)
+        .bind(asked.which.q.as_ref().map(|words| &words.0))
+        .bind(after)
+        .fetch_all(connection)
+        .await;
+    cut(rows, asked, |task| task.id)
+}
+
+async fn by_rank(connection: &mut PgConnection, asked: Asked<'_>) -> Result<Page<Task>, Problem> {
+    let after: (String, Uuid) = page::behind(asked.which.cursor.as_deref(), asked.list)?.unwrap_or_default();
+    let sql = concat!(
+        asked!(),
+        " and (",
+        rank::of!("tasks"),
+        ", id) > ($8 collate \"C\", $9) order by ",
+        rank::of!("tasks"),
+        ", id limit $3"
+    );
+    let rows = sqlx::query_scalar(sql)
+        .bind(asked.project_id)
+        .bind(asked.caller.user)
+        .bind(asked.which.limit.and_one())
+        .bind(asked.which.status.map(Status::as_str))
+        .bind(asked.which.assignee)
+        .bind(asked.which.label)
+        .bind(asked.which.q.as_ref().map(|words| &words.0))
+        .bind(after.0.replace('\0', ""))
+        .bind(after.1)
+        .fetch_all(connection)
+        .await;
+    cut(rows, asked, |task| (task.rank.clone(), task.id))
+}
+
+fn cut<K: Serialize>(
+    rows: Result<Vec<Row<Task>>, sqlx::Error>,
+    asked: Asked<'_>,
+    key: impl Fn(&Task) -> K,
+) -> Result<Page<Task>, Problem> {
+    let rows = rows.map_err(|cause| Problem::of_database(&cause))?;
     let rows = rows.into_iter().map(|row| row.0).collect();
-    Ok(Json(Page::cut(rows, which.limit, &list, |task: &Task| task.id)))
+    Ok(Page::cut(rows, asked.which.limit, asked.list, key))
 }

@@ -2,8 +2,11 @@
 
 mod create;
 mod delete;
+mod fields;
 mod get;
 mod list;
+mod move_to;
+mod rank;
 mod update;
 
 use serde::{Deserialize, Serialize};
@@ -20,15 +23,17 @@ use crate::{
     version::Version,
     write::Versioned,
 };
+use fields::{Priority, Status};
 
 /// What clients call this in problems.
-const WORD: &str = "task";
-const VIEWERS_LOOK: &str = "viewers of the project may look and not change";
+pub(crate) const WORD: &str = "task";
+pub(crate) const VIEWERS_LOOK: &str = "viewers of the project may look and not change";
 
 pub(crate) fn routes() -> OpenApiRouter<Context> {
     OpenApiRouter::new()
         .routes(routes!(list::list, create::create))
         .routes(routes!(get::get, update::update, delete::delete))
+        .routes(routes!(move_to::move_to))
 }
 
 /// A task as clients see it.
@@ -40,31 +45,20 @@ pub(crate) struct Task {
     /// Markdown.
     description: String,
     status: Status,
+    priority: Priority,
+    #[serde(with = "time::serde::rfc3339::option")]
+    due_at: Option<OffsetDateTime>,
+    /// Where it stands among the tasks of its project: sort by it, as text.
+    rank: String,
+    /// Members of the project.
+    assignee_ids: Vec<Uuid>,
+    /// Labels of the project.
+    label_ids: Vec<Uuid>,
     version: Version,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     updated_at: OffsetDateTime,
-}
-
-/// How far a task is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum Status {
-    #[default]
-    Open,
-    InProgress,
-    Done,
-}
-
-impl Status {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::InProgress => "in_progress",
-            Self::Done => "done",
-        }
-    }
 }
 
 impl Versioned for Task {
@@ -87,7 +81,17 @@ macro_rules! json {
             $task,
             ".description, 'status', ",
             $task,
-            ".status, 'version', ",
+            ".status, 'priority', ",
+            $task,
+            ".priority, 'due_at', ",
+            $task,
+            ".due_at, 'rank', ",
+            crate::task::rank::of!($task),
+            ", 'assignee_ids', ",
+            $task,
+            ".assignee_ids, 'label_ids', ",
+            $task,
+            ".label_ids, 'version', ",
             $task,
             ".version, 'created_at', ",
             $task,
@@ -103,24 +107,46 @@ fn place(task: &Task) -> String {
     format!("/api/v1/tasks/{}", task.id)
 }
 
-/// Why a change of this id and these versions touched nothing: it is gone, not the caller's to change, or has another
-/// version by now.
-async fn refusal(connection: &mut PgConnection, caller: &Caller, id: Uuid) -> Problem {
-    let found: Result<Option<(i64, String)>, sqlx::Error> = sqlx::query_as(
-        "select tasks.version, memberships.role from tasks
-         join memberships on memberships.project_id = tasks.project_id
+/// What the caller is in the project of this task; a task that is not the caller's to see is not there.
+pub(crate) async fn role(connection: &mut PgConnection, caller: &Caller, id: Uuid) -> Result<Role, Problem> {
+    let role: Option<String> = sqlx::query_scalar(
+        "select memberships.role from tasks join memberships on memberships.project_id = tasks.project_id
          where tasks.id = $1 and memberships.user_id = $2",
     )
     .bind(id)
     .bind(caller.user)
     .fetch_optional(connection)
-    .await;
+    .await
+    .map_err(|cause| Problem::of_database(&cause))?;
+    role.and_then(|role| Role::try_from(role).ok())
+        .ok_or(Problem::NoSuch(WORD))
+}
+
+/// As `role`, for what changes things.
+pub(crate) async fn require_editor(connection: &mut PgConnection, caller: &Caller, id: Uuid) -> Result<(), Problem> {
+    if role(connection, caller, id).await?.edits() {
+        Ok(())
+    } else {
+        Err(Problem::Forbidden(VIEWERS_LOOK))
+    }
+}
+
+/// Why a change of this id and these versions touched nothing: it is gone, not the caller's to change, has another
+/// version by now, or named somebody or something that is not of its project.
+async fn refusal(connection: &mut PgConnection, caller: &Caller, id: Uuid, versions: Option<Vec<i64>>) -> Problem {
+    if let Err(problem) = require_editor(connection, caller, id).await {
+        return problem;
+    }
+    let found: Result<Option<(i64, bool)>, sqlx::Error> =
+        sqlx::query_as("select version, $2::bigint[] is null or version = any($2) from tasks where id = $1")
+            .bind(id)
+            .bind(versions)
+            .fetch_optional(connection)
+            .await;
     match found {
-        Ok(Some((current, role))) => match Role::try_from(role) {
-            Ok(role) if role.edits() => Problem::Stale {
-                current: Version::from(current),
-            },
-            _ => Problem::Forbidden(VIEWERS_LOOK),
+        Ok(Some((_, true))) => fields::of_elsewhere(),
+        Ok(Some((current, false))) => Problem::Stale {
+            current: Version::from(current),
         },
         Ok(None) => Problem::NoSuch(WORD),
         Err(cause) => Problem::of_database(&cause),

@@ -1,5 +1,6 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::{
@@ -7,7 +8,11 @@ use crate::{
     extract::{Body, Id, present},
     problem::Problem,
     router::Context,
-    task::{Status, Task, json, refusal},
+    task::{
+        Task,
+        fields::{Few, Moment, Priority, Status, of_the_project},
+        json, refusal,
+    },
     text::{Name, Prose},
     version::IfMatch,
     write::{Write, change},
@@ -27,6 +32,42 @@ pub(crate) struct Change {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     status: Option<Status>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    priority: Option<Priority>,
+    /// Null takes the due date away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Moment>)]
+    #[expect(
+        clippy::option_option,
+        reason = "absent, null and a value are three things in a change"
+    )]
+    due_at: Option<Option<Moment>>,
+    /// All of them.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    assignee_ids: Option<Few>,
+    /// All of them.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    label_ids: Option<Few>,
+}
+
+impl Change {
+    fn is_empty(&self) -> bool {
+        let Self {
+            title,
+            description,
+            status,
+            priority,
+            due_at,
+            assignee_ids,
+            label_ids,
+        } = self;
+        let texts = title.is_none() && description.is_none();
+        let states = status.is_none() && priority.is_none() && due_at.is_none();
+        texts && states && assignee_ids.is_none() && label_ids.is_none()
+    }
 }
 
 /// Change a task
@@ -46,11 +87,12 @@ pub(crate) async fn update(
     if_match: IfMatch,
     Body(change): Body<Change>,
 ) -> Result<Response, Problem> {
-    if change.title.is_none() && change.description.is_none() && change.status.is_none() {
+    if change.is_empty() {
         return Err(Problem::Invalid {
             detail: "name at least one field to change".into(),
         });
     }
+    let versions = if_match.versions();
     let mut connection = context.database.connection().await?;
     let changed = Write::<Task>::new(
         &caller,
@@ -61,11 +103,17 @@ pub(crate) async fn update(
                 select tasks.* from tasks join memberships on memberships.project_id = tasks.project_id
                 where tasks.id = $9 and memberships.user_id = $1 and memberships.role in ('owner', 'editor')
                   and ($10::bigint[] is null or tasks.version = any($10))
+                  and ",
+            of_the_project!("tasks.project_id", "$17", "$18"),
+            "
                 for update of tasks
              ), new as (
                 update tasks
                 set title = coalesce($11, tasks.title), description = coalesce($12, tasks.description),
-                    status = coalesce($13, tasks.status), version = tasks.version + 1, updated_at = now()
+                    status = coalesce($13, tasks.status), priority = coalesce($14, tasks.priority),
+                    due_at = case when $15 then $16 else tasks.due_at end,
+                    assignee_ids = coalesce($17, tasks.assignee_ids), label_ids = coalesce($18, tasks.label_ids),
+                    version = tasks.version + 1, updated_at = now()
                 from old where tasks.id = old.id
                 returning tasks.*
              ), effect as (
@@ -78,14 +126,19 @@ pub(crate) async fn update(
         ),
     )
     .bind(id)
-    .bind(if_match.versions())
+    .bind(versions.clone())
     .bind(change.title.map(String::from))
     .bind(change.description.map(String::from))
     .bind(change.status.map(Status::as_str))
+    .bind(change.priority.map(Priority::as_str))
+    .bind(change.due_at.is_some())
+    .bind(change.due_at.flatten().map(OffsetDateTime::from))
+    .bind(change.assignee_ids.map(Vec::from))
+    .bind(change.label_ids.map(Vec::from))
     .run(&mut connection)
     .await?;
     match changed {
         Some(done) => Ok(done.respond()),
-        None => Err(refusal(&mut connection, &caller, id).await),
+        None => Err(refusal(&mut connection, &caller, id, versions).await),
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use axum::body::Body;
 use http_body_util::BodyExt;
-use hyper::{HeaderMap, Method, Request, StatusCode};
+use hyper::{HeaderMap, Method, Request, StatusCode, body::Incoming};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
@@ -165,6 +165,23 @@ impl Api {
             })
         };
         within(exchange).await
+    }
+
+    /// A response whose body does not end by itself.
+    pub(crate) async fn open(&self, request: hyper::http::request::Builder) -> hyper::Response<Incoming> {
+        self.client.request(request.body(Body::empty()).unwrap()).await.unwrap()
+    }
+
+    /// As `send`, without waiting for the end of a body that has none.
+    pub(crate) async fn head_of(&self, request: hyper::http::request::Builder) -> (StatusCode, HeaderMap, Value) {
+        let (parts, body) = within(self.open(request)).await.into_parts();
+        let is_stream = parts.headers["content-type"] == "text/event-stream";
+        let value = if is_stream {
+            Value::Null
+        } else {
+            serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap()
+        };
+        (parts.status, parts.headers, value)
     }
 
     /// Makes a project and gives its id.

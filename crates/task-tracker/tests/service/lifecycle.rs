@@ -94,13 +94,16 @@ async fn blocked_change(service: &Instance) -> (sqlx::PgConnection, tokio::task:
             .unwrap();
         api.try_send(request).await.map(|reply| reply.status.as_u16())
     });
+    // Not by the connection that holds the lock: within a transaction the list of sessions stays what it was at first, and
+    // the session that waits may be a new one.
+    let mut onlooker = service.database.connect().await;
     let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
     loop {
         let waiting: bool = sqlx::query_scalar(
             "select exists (select from pg_stat_activity
                             where datname = current_database() and wait_event_type = 'Lock')",
         )
-        .fetch_one(&mut other)
+        .fetch_one(&mut onlooker)
         .await
         .unwrap();
         if waiting {

@@ -8,8 +8,12 @@
 
 mod accounts;
 mod api;
+mod board;
 mod cluster;
 mod command;
+mod conformance;
+mod documented;
+mod following;
 mod instance;
 mod lifecycle;
 mod line;
@@ -17,8 +21,10 @@ mod matrix;
 mod members;
 mod metrics;
 mod outage;
+mod personal;
 mod problems;
 mod projects;
+mod releases;
 mod retries;
 mod tasks;
 mod traps;

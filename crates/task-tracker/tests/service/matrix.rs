@@ -158,6 +158,79 @@ const ROWS: &[Row] = &[
         Scope("tasks:write"),
         [204, 204, 403, 404],
     ),
+    (
+        "POST /api/v1/tasks/{task}/move",
+        "{}",
+        Scope("tasks:write"),
+        [200, 200, 403, 404],
+    ),
+    (
+        "GET /api/v1/projects/{project}/labels",
+        "",
+        Scope("tasks:read"),
+        [200, 200, 200, 404],
+    ),
+    (
+        "POST /api/v1/projects/{project}/labels",
+        r##"{"name":"red","colour":"#ff0000"}"##,
+        Scope("tasks:write"),
+        [201, 201, 403, 404],
+    ),
+    (
+        "PATCH /api/v1/projects/{project}/labels/{label}",
+        r#"{"name":"later"}"#,
+        Scope("tasks:write"),
+        [200, 200, 403, 404],
+    ),
+    (
+        "DELETE /api/v1/projects/{project}/labels/{label}",
+        "",
+        Scope("tasks:write"),
+        [204, 204, 403, 404],
+    ),
+    (
+        "GET /api/v1/tasks/{task}/comments",
+        "",
+        Scope("tasks:read"),
+        [200, 200, 200, 404],
+    ),
+    (
+        "POST /api/v1/tasks/{task}/comments",
+        r#"{"body":"Where?"}"#,
+        Scope("tasks:write"),
+        [201, 201, 403, 404],
+    ),
+    (
+        "PATCH /api/v1/comments/{comment}",
+        r#"{"body":"There."}"#,
+        Scope("tasks:write"),
+        [200, 403, 403, 404],
+    ),
+    (
+        "DELETE /api/v1/comments/{comment}",
+        "",
+        Scope("tasks:write"),
+        [204, 403, 403, 404],
+    ),
+    (
+        "GET /api/v1/projects/{project}/activity",
+        "",
+        Scope("tasks:read"),
+        [200, 200, 200, 404],
+    ),
+    (
+        "GET /api/v1/projects/{project}/events",
+        "",
+        Scope("tasks:read"),
+        [200, 200, 200, 404],
+    ),
+    (
+        "POST /api/v1/me/erasure",
+        r#"{"password":"wrong horse"}"#,
+        Session,
+        [403; 4],
+    ),
+    ("GET /api/v1/me/export", "", Session, [200; 4]),
 ];
 
 /// A project with everything in it, made anew for every probe since some of them end it.
@@ -182,6 +255,7 @@ impl World {
         let (member, _) = service.database.user("member").await;
         let fresh = || Uuid::now_v7().to_string();
         let (project, task, invitation, token, secret) = (fresh(), fresh(), fresh(), fresh(), fresh());
+        let (label, comment) = (fresh(), fresh());
         let [owner, editor, viewer, stranger] = [users[0], users[1], users[2], users[3]];
         let session: Uuid = sqlx::query_scalar(
             "insert into sessions (id, user_id, token_sha256, expires_at)
@@ -199,6 +273,8 @@ impl World {
              with other as (insert into projects (id, name) values (gen_random_uuid(), 'elsewhere') returning id)
              insert into memberships (project_id, user_id, role) select id, '{stranger}', 'owner' from other;
              insert into tasks (id, project_id, title) values ('{task}', '{project}', 'dig');
+             insert into labels (id, project_id, name, colour) values ('{label}', '{project}', 'urgent', '#000000');
+             insert into comments (id, task_id, author_id, body) values ('{comment}', '{task}', '{owner}', 'Here?');
              insert into invitations (id, project_id, role, token_sha256, invited_by, expires_at) values
                 ('{invitation}', '{project}', 'editor', sha256('{secret}'), '{owner}', now() + interval '1 day');
              insert into api_tokens (id, user_id, name, token_sha256, scopes, expires_at) values
@@ -211,6 +287,8 @@ impl World {
             ("{project}", project),
             ("{task}", task),
             ("{invitation}", invitation),
+            ("{label}", label),
+            ("{comment}", comment),
             ("{member}", member.to_string()),
             ("{session}", session.to_string()),
             ("{token}", token),
@@ -235,7 +313,9 @@ impl World {
         let request = api
             .request(method.parse::<Method>().unwrap(), &self.fill(path))
             .header("if-match", "*");
-        let reply = if body.is_empty() {
+        let reply = if path.ends_with("/events") {
+            return api.head_of(request).await;
+        } else if body.is_empty() {
             api.send(request.body(Body::empty()).unwrap()).await
         } else {
             let request = request.header("content-type", "application/json");

@@ -88,7 +88,7 @@ async fn paths_queries_and_methods_that_will_not_do_are_refused_by_name() {
         (Method::GET, "/api/v1/projects?limit=-1", 400, "malformed"),
         (Method::GET, "/api/v1/projects?limit=101", 400, "malformed"),
         (Method::GET, "/api/v1/projects?offset=3", 400, "malformed"),
-        (Method::GET, "/api/v1/projects?cursor=%00", 400, "malformed"),
+        (Method::GET, "/api/v1/projects?cursor=%00", 400, "foreign-cursor"),
         (Method::PUT, "/api/v1/projects", 405, "method-not-allowed"),
         (Method::DELETE, "/livez", 405, "method-not-allowed"),
         (Method::POST, "/api/v1/projects", 415, "unsupported-media-type"),

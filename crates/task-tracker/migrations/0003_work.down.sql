@@ -1,0 +1,9 @@
+-- tt: phase=contract
+drop table comments;
+drop table labels;
+alter table tasks
+    drop column label_ids,
+    drop column assignee_ids,
+    drop column rank,
+    drop column due_at,
+    drop column priority;

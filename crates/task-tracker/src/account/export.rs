@@ -1,0 +1,18 @@
+use axum::{Json, extract::State};
+use serde_json::Value;
+
+use crate::{access::Caller, personal, problem::Problem, router::Context};
+
+/// Get everything that is kept about oneself
+#[utoipa::path(
+    get, path = "/api/v1/me/export", operation_id = "export_me", tag = "accounts",
+    responses((status = 200, description = "The account, sessions, tokens, projects, tasks, comments and activity", body = Object)),
+    security(("session" = [])),
+)]
+pub(crate) async fn export(State(context): State<Context>, caller: Caller) -> Result<Json<Value>, Problem> {
+    let mut connection = context.database.connection().await?;
+    let kept = personal::export(&mut connection, caller.user)
+        .await
+        .map_err(|cause| Problem::of_database(&cause))?;
+    kept.map(Json).ok_or(Problem::Unauthenticated)
+}

@@ -1,0 +1,189 @@
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    extract::State,
+    http::HeaderMap,
+    response::{
+        Sse,
+        sse::{Event, KeepAlive},
+    },
+};
+use futures_util::{Stream, stream};
+use tokio::{
+    sync::broadcast::{self, error::RecvError},
+    time::{Interval, MissedTickBehavior, interval},
+};
+use uuid::Uuid;
+
+use crate::{
+    access::{Caller, Via},
+    activity::{
+        Activity,
+        feed::{self, Place, Snapshot},
+    },
+    extract::Id,
+    problem::Problem,
+    project,
+    router::Context,
+};
+
+/// How long somebody who may no longer listen can go on; sooner when it is the project that says so.
+const LOOK: Duration = Duration::from_secs(10);
+/// Below the idle limits of load balancers and proxies.
+const BREATH: Duration = Duration::from_secs(20);
+
+/// Follow a project
+///
+/// Server-sent events (WHATWG HTML, 9.2), one for each thing that happens, named by its action. After an interruption,
+/// `Last-Event-ID` goes on where it was. Ends when the caller may no longer listen, or when this instance ends.
+#[utoipa::path(
+    get, path = "/api/v1/projects/{id}/events", operation_id = "follow_project", tag = "activity",
+    params(
+        ("id" = Uuid, Path, description = "The project"),
+        ("last-event-id" = Option<String>, Header, description = "The id of the last event that was received"),
+    ),
+    responses((status = 200, description = "Events, without an end", body = Activity, content_type = "text/event-stream")),
+    security(("session" = []), ("token" = ["tasks:read"])),
+)]
+pub(crate) async fn follow(
+    State(context): State<Context>,
+    caller: Caller,
+    Id(project_id): Id,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let last = last_event(&headers)?;
+    let mut connection = context.database.connection().await?;
+    project::role(&mut connection, &caller, project_id).await?;
+    // Listening begins before the look back, so that nothing falls between the two.
+    let snapshot = Snapshot::now(&mut connection).await?;
+    let live = context.feed.listen(project_id, snapshot.horizon());
+    let place = last.unwrap_or(snapshot.horizon());
+    let missed = feed::following(&mut connection, &[project_id], place).await?;
+    drop(connection);
+
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    look.reset();
+    let listener = Listener {
+        context,
+        caller,
+        project_id,
+        ends_behind_missed: missed.len() == feed::AT_ONCE,
+        missed: missed.into(),
+        live,
+        place,
+        known: last.is_none().then_some(snapshot),
+        look,
+    };
+    let events = stream::unfold(listener, async |mut listener| {
+        let activity = listener.next().await?;
+        Some((Ok(event(&activity)), listener))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(BREATH)))
+}
+
+fn last_event(headers: &HeaderMap) -> Result<Option<Place>, Problem> {
+    let Some(value) = headers.get("last-event-id") else {
+        return Ok(None);
+    };
+    let place = value.to_str().ok().and_then(Place::parse);
+    place.map(Some).ok_or_else(|| Problem::Malformed {
+        detail: "Last-Event-ID is the id of an event of this project".into(),
+    })
+}
+
+fn event(activity: &Activity) -> Event {
+    let named = Event::default().id(&activity.id).event(&activity.action);
+    // A row that was JSON a moment ago is JSON again.
+    named.json_data(activity).unwrap_or_default()
+}
+
+struct Listener {
+    context: Context,
+    caller: Caller,
+    project_id: Uuid,
+    /// What happened before the listening began.
+    missed: VecDeque<Activity>,
+    /// There is more of that than one look brings: the client comes back for it.
+    ends_behind_missed: bool,
+    live: broadcast::Receiver<Arc<Activity>>,
+    /// Of the last event that was passed on.
+    place: Place,
+    /// For who did not say where to go on: what was there before the listening began.
+    known: Option<Snapshot>,
+    look: Interval,
+}
+
+impl Listener {
+    /// None when the stream ends.
+    async fn next(&mut self) -> Option<Arc<Activity>> {
+        while let Some(activity) = self.missed.pop_front() {
+            let place = Place::parse(&activity.id)?;
+            self.place = place;
+            if !self.knows(place) {
+                return Some(Arc::new(activity));
+            }
+        }
+        if self.ends_behind_missed {
+            return None;
+        }
+        loop {
+            let received = tokio::select! {
+                biased;
+                () = self.context.lifecycle.stopping() => return None,
+                received = self.live.recv() => received,
+                _ = self.look.tick() => {
+                    if !self.may_listen().await {
+                        return None;
+                    }
+                    continue;
+                }
+            };
+            let activity = match received {
+                Ok(activity) => activity,
+                // Told to come back with Last-Event-ID by the end of the stream.
+                Err(RecvError::Lagged(_) | RecvError::Closed) => return None,
+            };
+            let place = Place::parse(&activity.id)?;
+            if place <= self.place {
+                continue;
+            }
+            self.place = place;
+            if self.knows(place) {
+                continue;
+            }
+            if activity.action.starts_with("member.") && !self.may_listen().await {
+                return None;
+            }
+            return Some(activity);
+        }
+    }
+
+    fn knows(&self, place: Place) -> bool {
+        self.known.as_ref().is_some_and(|known| known.has(place))
+    }
+
+    /// Whether the membership and what the caller came by are still good. When the database does not answer, whoever
+    /// listens goes on: nothing can be passed on meanwhile.
+    async fn may_listen(&self) -> bool {
+        let Ok(mut connection) = self.context.database.connection().await else {
+            return true;
+        };
+        let (session, token) = match self.caller.via {
+            Via::Session(id) => (Some(id), None),
+            Via::Token(id) => (None, Some(id)),
+        };
+        sqlx::query_scalar(
+            "select exists (select from memberships where project_id = $1 and user_id = $2)
+                and (exists (select from sessions where id = $3 and user_id = $2 and expires_at > now())
+                     or exists (select from api_tokens where id = $4 and user_id = $2 and expires_at > now()))",
+        )
+        .bind(self.project_id)
+        .bind(self.caller.user)
+        .bind(session)
+        .bind(token)
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap_or(true)
+    }
+}

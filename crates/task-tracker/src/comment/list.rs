@@ -1,0 +1,56 @@
+use axum::{Json, extract::State};
+use sqlx::types::Json as Row;
+
+use crate::{
+    access::Caller,
+    comment::{Comment, json},
+    extract::{Id, Params},
+    page::{self, Page, Which},
+    problem::Problem,
+    router::Context,
+    task,
+};
+
+/// List the comments on a task
+///
+/// The oldest first.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{id}/comments", operation_id = "list_comments", tag = "comments",
+    params(("id" = Uuid, Path, description = "The task"), Which),
+    responses((status = 200, description = "A page of them", body = Page<Comment>)),
+    security(("session" = []), ("token" = ["tasks:read"])),
+)]
+pub(crate) async fn list(
+    State(context): State<Context>,
+    caller: Caller,
+    Id(task_id): Id,
+    Params(which): Params<Which>,
+) -> Result<Json<Page<Comment>>, Problem> {
+    let list = format!("comments/{task_id}");
+    let after = page::start(which.cursor.as_deref(), &list)?;
+    let mut connection = context.database.connection().await?;
+    let rows: Vec<Row<Comment>> = sqlx::query_scalar(concat!(
+        "select ",
+        json!("comments"),
+        " from comments
+         where task_id = $1 and id > $2
+           and exists (select from tasks join memberships on memberships.project_id = tasks.project_id
+                       where tasks.id = $1 and memberships.user_id = $4)
+         order by id limit $3"
+    ))
+    .bind(task_id)
+    .bind(after)
+    .bind(which.limit.and_one())
+    .bind(caller.user)
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(|cause| Problem::of_database(&cause))?;
+    if rows.is_empty() {
+        // Somebody else's task is no task without comments.
+        task::role(&mut connection, &caller, task_id).await?;
+    }
+    let rows = rows.into_iter().map(|row| row.0).collect();
+    Ok(Json(Page::cut(rows, which.limit, &list, |comment: &Comment| {
+        comment.id
+    })))
+}

@@ -1,0 +1,137 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+use serde::Deserialize;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    access::Caller,
+    extract::{Body, Id, present},
+    problem::Problem,
+    router::Context,
+    task::{Task, fields::Status, json, rank, refusal},
+    version::IfMatch,
+    write::{Write, change},
+};
+
+/// Where to: right behind one task, right before another, or at the end when neither is named.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Move {
+    /// A task of the same project to stand behind.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    after: Option<Uuid>,
+    /// A task of the same project to stand before; not together with `after`.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    before: Option<Uuid>,
+    /// The column to move to.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    status: Option<Status>,
+}
+
+/// Move a task
+///
+/// For owners and editors. Changes its place, and its status if asked, and touches no other task.
+#[utoipa::path(
+    post, path = "/api/v1/tasks/{id}/move", operation_id = "move_task", tag = "tasks",
+    params(("id" = Uuid, Path, description = "The task"), ("if-match" = String, Header, description = "Its ETag")),
+    request_body = Move,
+    responses((status = 200, description = "As it is now", body = Task)),
+    security(("session" = []), ("token" = ["tasks:write"])),
+)]
+pub(crate) async fn move_to(
+    State(context): State<Context>,
+    caller: Caller,
+    Id(id): Id,
+    if_match: IfMatch,
+    Body(wanted): Body<Move>,
+) -> Result<Response, Problem> {
+    let versions = if_match.versions();
+    let mut connection = context.database.connection().await?;
+    let rank = place(&mut connection, &caller, id, &wanted).await?;
+    let moved = Write::<Task>::new(
+        &caller,
+        "task.moved",
+        StatusCode::OK,
+        change!(
+            "old as (
+                select tasks.* from tasks join memberships on memberships.project_id = tasks.project_id
+                where tasks.id = $9 and memberships.user_id = $1 and memberships.role in ('owner', 'editor')
+                  and ($10::bigint[] is null or tasks.version = any($10))
+                for update of tasks
+             ), new as (
+                update tasks
+                set rank = $11, status = coalesce($12, tasks.status), version = tasks.version + 1, updated_at = now()
+                from old where tasks.id = old.id
+                returning tasks.*
+             ), effect as (
+                select new.project_id as project, new.id as target, ",
+            json!("old"),
+            " as before, ",
+            json!("new"),
+            " as after from old join new on new.id = old.id
+             )"
+        ),
+    )
+    .bind(id)
+    .bind(versions.clone())
+    .bind(rank)
+    .bind(wanted.status.map(Status::as_str))
+    .run(&mut connection)
+    .await?;
+    match moved {
+        Some(done) => Ok(done.respond()),
+        None => Err(refusal(&mut connection, &caller, id, versions).await),
+    }
+}
+
+/// The rank for the place that is wanted, as the other tasks stand now.
+async fn place(connection: &mut PgConnection, caller: &Caller, id: Uuid, wanted: &Move) -> Result<String, Problem> {
+    let neighbour = match (wanted.after, wanted.before) {
+        (None, None) => return Ok(rank::at_end(OffsetDateTime::now_utc())),
+        (Some(_), Some(_)) => {
+            return Err(Problem::Rule(
+                "name a task to stand behind or one to stand before, not both",
+            ));
+        }
+        (Some(neighbour), None) | (None, Some(neighbour)) => neighbour,
+    };
+    // The neighbour's rank, and the next ones below and above it, leaving out the task that moves.
+    let found: Option<(String, Option<String>, Option<String>)> = sqlx::query_as(concat!(
+        "with moving as (
+            select tasks.id, tasks.project_id from tasks
+            join memberships on memberships.project_id = tasks.project_id
+            where tasks.id = $1 and memberships.user_id = $2
+         ), ranked as (
+            select others.id, ",
+        rank::of!("others"),
+        " as rank from tasks as others join moving on moving.project_id = others.project_id
+            where others.id <> moving.id
+         )
+         select near.rank, (select max(rank) from ranked where rank < near.rank),
+                (select min(rank) from ranked where rank > near.rank)
+         from ranked as near where near.id = $3"
+    ))
+    .bind(id)
+    .bind(caller.user)
+    .bind(neighbour)
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(|cause| Problem::of_database(&cause))?;
+    let Some((near, below, above)) = found else {
+        // Somebody who may not know the task itself hears nothing of its neighbours.
+        super::role(connection, caller, id).await?;
+        return Err(Problem::Rule(
+            "the task to stand next to is another task of the same project",
+        ));
+    };
+    Ok(if wanted.after.is_some() {
+        rank::between(Some(&near), above.as_deref())
+    } else {
+        rank::between(below.as_deref(), Some(&near))
+    })
+}

@@ -1,0 +1,68 @@
+//! What has to be cleared away from time to time, by whichever task gets to it first.
+//!
+//! Each statement is safe to repeat, and holds for one release as for the next: during a blue-green overlap both do it.
+
+use std::time::Duration;
+
+use crate::{database::Database, problem::Problem};
+
+const PACE: Duration = Duration::from_hours(1);
+/// After a failure, which is likely the database's, and over soon.
+const AGAIN: Duration = Duration::from_mins(5);
+
+/// Any number will do as long as every task takes the same one.
+const TURN: i64 = 0x7461_736b_5f75_706b;
+
+/// Never ends by itself. The first turn comes soon after the start: a service that is replaced every half hour must not
+/// put it off for ever.
+pub(crate) async fn run(database: Database, keep_events: Duration) {
+    let mut pause = Duration::from_mins(1);
+    loop {
+        tokio::time::sleep(pause).await;
+        pause = match clear(&database, keep_events).await {
+            Ok(()) => PACE,
+            Err(_) => AGAIN,
+        };
+    }
+}
+
+/// One turn. Whoever meets another at it leaves it to that one.
+pub(crate) async fn clear(database: &Database, keep_events: Duration) -> Result<(), Problem> {
+    let mut connection = database.connection().await?;
+    for statement in STATEMENTS {
+        let cleared = sqlx::query(statement)
+            .bind(TURN)
+            .bind(keep_events.as_secs_f64())
+            .execute(&mut *connection)
+            .await
+            .map_err(|cause| Problem::of_database(&cause))?;
+        if cleared.rows_affected() > 0 {
+            tracing::info!(rows = cleared.rows_affected(), "cleared away what had its time");
+        }
+    }
+    Ok(())
+}
+
+/// `$1` is the turn and `$2` how many seconds events are kept. So many rows at a time that no statement runs into its
+/// time limit; the rest waits for the next turn.
+const STATEMENTS: [&str; 5] = [
+    "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8),
+     old as (select user_id, operation, key from idempotency_keys, turn
+             where got and created_at < now() - interval '1 day' limit 10000)
+     delete from idempotency_keys using old
+     where idempotency_keys.user_id = old.user_id and idempotency_keys.operation = old.operation
+       and idempotency_keys.key = old.key",
+    "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8)
+     delete from throttles using turn where got and full_at < now()",
+    "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8)
+     delete from sessions using turn
+     where got and (expires_at < now() or last_used_at < now() - interval '14 days')",
+    "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8)
+     delete from invitations using turn where got and expires_at < now() - interval '30 days'",
+    // The trigger lets nobody else through; set_config lasts as long as this statement's own transaction.
+    "with turn as materialized (select pg_try_advisory_xact_lock($1) as got,
+                                       set_config('task_tracker.curating', 'on', true)),
+     old as materialized (select id from events, turn
+             where got and at < now() - make_interval(secs => $2) order by id limit 10000)
+     delete from events using old where events.id = old.id",
+];

@@ -1,0 +1,104 @@
+//! The service against a client that has read its description and tries everything in it (schemathesis, all checks).
+//!
+//! It runs where Python is; elsewhere the test says that it was left out, and why.
+
+mod venv;
+
+use std::{
+    fs,
+    io::{self, Write},
+};
+
+use serde_json::json;
+use tokio::process::Command;
+
+use crate::{
+    api::Api,
+    instance::{Instance, start},
+    line::within,
+};
+
+/// These end the session that the run goes by (`accounts` tests them), or never end (`following` does).
+const LEFT_OUT: [&str; 3] = ["logout", "revoke_session", "follow_project"];
+
+/// Which answers to good requests are as good: `rules.py` knows them by the type of the problem.
+const RULES: &str = include_str!("rules.py");
+
+/// RFC 6585, 3: 428 is for what the tester expects another status for.
+const MISSING: &str = "checks.missing_required_header.expected-statuses = [400, 401, 403, 406, 415, 422, 428]";
+
+#[tokio::test]
+async fn what_the_description_says_is_what_the_service_does() {
+    let tester = match tokio::task::spawn_blocking(venv::schemathesis).await.unwrap() {
+        Ok(tester) => tester,
+        Err(why) => {
+            // Past the capture of the test's output: that this was left out must be seen.
+            drop(writeln!(
+                io::stderr(),
+                "skipped: the description is not tried out: {why}"
+            ));
+            return;
+        }
+    };
+    // What is tried is whether the answers fit, not how many are allowed.
+    let service = start("--writes-per-minute 1000000 --trusted-proxies 0").await;
+    furnish(&service.api).await;
+    let (_, bob) = service.user("bob").await;
+    furnish(&bob).await;
+    let token = all_scopes(&bob).await;
+    let session = service.api.credentials();
+    let (_, session) = session.split_once("__Host-session=").unwrap();
+
+    let folder = venv::folder().join(uuid::Uuid::now_v7().to_string());
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("rules.py"), RULES).unwrap();
+    for credentials in [
+        format!("auth.openapi.session.api_key = \"{session}\""),
+        format!("auth.openapi.token.bearer = \"{token}\""),
+    ] {
+        let config = folder.join("schemathesis.toml");
+        fs::write(&config, format!("hooks = \"rules.py\"\n{MISSING}\n{credentials}\n")).unwrap();
+        let mut run = Command::new(&tester);
+        run.arg("--config-file")
+            .arg(&config)
+            .args(["run", &format!("http://{}/api/openapi.json", service.address)])
+            .args(LEFT_OUT.iter().flat_map(|id| ["--exclude-operation-id", id]))
+            .args(["--checks", "all", "--exclude-checks", "positive_data_acceptance"])
+            .args(["--max-examples", "15", "--seed", "1"])
+            .args(["--suppress-health-check", "all", "--no-color"])
+            .current_dir(&folder)
+            .kill_on_drop(true);
+        let output = within(run.output()).await.unwrap();
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        assert!(output.status.success(), "{}", said.join("\n"));
+    }
+    fs::remove_dir_all(folder).unwrap();
+    service.api.get("/readyz").await.expect(200);
+    nothing_unexpected(&service).await;
+}
+
+/// Something of everything, so that lists are not empty.
+async fn furnish(api: &Api) {
+    let project = api.project().await;
+    api.task(&project, "dig").await;
+    api.post(
+        &format!("/api/v1/projects/{project}/invitations"),
+        json!({ "role": "viewer" }),
+    )
+    .await
+    .expect(201);
+}
+
+async fn all_scopes(api: &Api) -> String {
+    let scopes = ["projects:read", "projects:write", "tasks:read", "tasks:write"];
+    let new = json!({ "name": "all", "scopes": scopes, "expires_in_days": 1 });
+    let made = api.post("/api/v1/tokens", new).await.expect(201);
+    made.body["token"].as_str().unwrap().to_owned()
+}
+
+/// The tester sees statuses; a fault that was answered as something else would still be counted here.
+async fn nothing_unexpected(service: &Instance) {
+    let metrics = Api::at(service.metrics).get("/metrics").await.expect(200);
+    let text = metrics.body.as_str().unwrap();
+    assert!(!text.contains("status=\"500\""), "{text}");
+}

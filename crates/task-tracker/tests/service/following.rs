@@ -1,0 +1,212 @@
+//! What happened in a project: read page by page, and followed live.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use crate::{api::Api, instance::start, line::within};
+
+/// An open stream of events.
+struct Stream {
+    body: Incoming,
+    text: String,
+}
+
+impl Stream {
+    async fn open(api: &Api, project: &str, last: Option<&str>) -> Self {
+        let request = api.request(hyper::Method::GET, &format!("/api/v1/projects/{project}/events"));
+        let request = match last {
+            Some(last) => request.header("last-event-id", last),
+            None => request,
+        };
+        let response = within(api.open(request)).await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self {
+            body: response.into_body(),
+            text: String::new(),
+        }
+    }
+
+    /// The next event's id, name and data; None when the stream has ended.
+    async fn next(&mut self) -> Option<(String, String, Value)> {
+        loop {
+            if let Some((block, rest)) = self.text.split_once("\n\n") {
+                let field = |name: &str| {
+                    let lines = block.lines();
+                    let found = lines
+                        .filter_map(|line| line.strip_prefix(name))
+                        .map(str::trim_start)
+                        .next();
+                    found.map(str::to_owned)
+                };
+                let (id, event, data) = (field("id:"), field("event:"), field("data:"));
+                self.text = rest.into();
+                if let (Some(id), Some(event), Some(data)) = (id, event, data) {
+                    return Some((id, event, serde_json::from_str(&data).unwrap()));
+                }
+                continue;
+            }
+            let frame = within(self.body.frame()).await?.ok()?;
+            if let Ok(bytes) = frame.into_data() {
+                self.text.push_str(std::str::from_utf8(&bytes).unwrap());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_listener_hears_everything_once_and_goes_on_where_it_was() {
+    let service = start("").await;
+    let (project, other) = (service.api.project().await, service.api.project().await);
+    let mut stream = Stream::open(&service.api, &project, None).await;
+    service.api.task(&other, "elsewhere").await;
+    let task = service.api.task(&project, "dig").await;
+    let (_, action, data) = stream.next().await.unwrap();
+    assert_eq!((action.as_str(), &data["target_id"]), ("task.created", &json!(task)));
+    assert_eq!(
+        (&data["before"], &data["after"]["title"]),
+        (&Value::Null, &json!("dig"))
+    );
+
+    let path = format!("/api/v1/tasks/{task}");
+    service
+        .api
+        .patch(&path, "*", json!({ "status": "done" }))
+        .await
+        .expect(200);
+    let (last, action, data) = stream.next().await.unwrap();
+    assert_eq!(
+        (action.as_str(), &data["before"]["status"]),
+        ("task.changed", &json!("open"))
+    );
+    // Only what differs is recorded.
+    assert_eq!(data["after"].get("title"), None);
+
+    drop(stream);
+    service.api.delete(&path, "*").await.expect(204);
+    let mut resumed = Stream::open(&service.api, &project, Some(&last)).await;
+    assert_eq!(resumed.next().await.unwrap().1, "task.deleted");
+    service.api.task(&project, "rake").await;
+    assert_eq!(resumed.next().await.unwrap().1, "task.created");
+    let bad = service
+        .api
+        .request(hyper::Method::GET, &format!("/api/v1/projects/{project}/events"))
+        .header("last-event-id", "yesterday");
+    service
+        .api
+        .send(bad.body(axum::body::Body::empty()).unwrap())
+        .await
+        .expect(400);
+}
+
+/// Whatever is written while somebody begins to listen is either read back or heard, and never both.
+#[tokio::test]
+async fn nothing_falls_between_the_look_back_and_the_listening() {
+    let service = start("").await;
+    let project = service.api.project().await;
+    let first = service
+        .api
+        .get(&format!("/api/v1/projects/{project}/activity"))
+        .await
+        .expect(200);
+    let first = first.body["items"][0]["id"].as_str().unwrap().to_owned();
+    let (api, into) = (service.api.clone(), project.clone());
+    let writing = tokio::spawn(async move {
+        let mut made = Vec::new();
+        for number in 0..60 {
+            made.push(api.task(&into, &format!("{number}")).await);
+        }
+        made
+    });
+    let mut listeners = Vec::new();
+    for _ in 0..5 {
+        listeners.push(Stream::open(&service.api.afresh(), &project, Some(&first)).await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let made = writing.await.unwrap();
+    for mut listener in listeners {
+        for expected in &made {
+            let (_, action, data) = listener.next().await.unwrap();
+            assert_eq!(
+                (action.as_str(), data["target_id"].as_str()),
+                ("task.created", Some(expected.as_str()))
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_removed_hears_no_more() {
+    let service = start("").await;
+    let project = service.api.project().await;
+    let (bob_id, bob) = service.user("bob").await;
+    let invited = service
+        .api
+        .post(
+            &format!("/api/v1/projects/{project}/invitations"),
+            json!({ "role": "viewer" }),
+        )
+        .await
+        .expect(201);
+    bob.post("/api/v1/invitations/accept", json!({ "token": invited.body["token"] }))
+        .await
+        .expect(200);
+    let mut stream = Stream::open(&bob, &project, None).await;
+    service
+        .api
+        .delete(&format!("/api/v1/projects/{project}/members/{bob_id}"), "*")
+        .await
+        .expect(204);
+    service.api.task(&project, "secret").await;
+    assert_eq!(stream.next().await, None);
+}
+
+#[tokio::test]
+async fn listeners_do_not_hold_up_the_end() {
+    let service = start("--finish-seconds 50").await;
+    let project = service.api.project().await;
+    let mut stream = Stream::open(&service.api, &project, None).await;
+    service.lifecycle.interrupt();
+    assert_eq!(service.ended().await, Ok(()));
+    assert_eq!(stream.next().await, None);
+}
+
+#[tokio::test]
+async fn the_activity_of_a_project_is_read_from_the_latest_back() {
+    let service = start("").await;
+    let project = service.api.project().await;
+    for title in ["a", "b", "c"] {
+        service.api.task(&project, title).await;
+    }
+    let mut seen = Vec::new();
+    let mut path = format!("/api/v1/projects/{project}/activity?limit=2");
+    loop {
+        let page = service.api.get(&path).await.expect(200).body;
+        for item in page["items"].as_array().unwrap() {
+            seen.push(item["after"]["title"].as_str().unwrap_or("project").to_owned());
+        }
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
+        path = format!("/api/v1/projects/{project}/activity?limit=2&cursor={cursor}");
+    }
+    assert_eq!(seen, ["c", "b", "a", "project"]);
+}
+
+#[tokio::test]
+async fn what_is_on_record_stays_on_record() {
+    let service = start("").await;
+    service.api.project().await;
+    let mut connection = service.database.connect().await;
+    for sql in [
+        "update events set action = 'nothing'",
+        "delete from events",
+        "truncate events",
+    ] {
+        let refused = sqlx::raw_sql(sql).execute(&mut connection).await.unwrap_err();
+        assert!(refused.to_string().contains("append-only"), "{refused}");
+    }
+}

@@ -1,0 +1,151 @@
+//! What a person can ask for: everything that is kept, and to be forgotten.
+
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+
+use crate::{
+    api::Api,
+    instance::{Instance, start},
+};
+
+const PASSWORD: &str = "correct horse battery";
+
+async fn register(service: &Instance, email: &str) -> (String, Api) {
+    let new = json!({ "email": email, "name": "Robert Example", "password": PASSWORD });
+    let reply = service.api.anonymous().post("/api/v1/accounts", new).await.expect(201);
+    (reply.id(), service.api.with_session(reply.session()))
+}
+
+/// Every row of every table, as text.
+async fn everything(connection: &mut PgConnection) -> String {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select relname::text from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace",
+    )
+    .fetch_all(&mut *connection)
+    .await
+    .unwrap();
+    let mut text = String::new();
+    for table in tables {
+        let rows: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+            "select row_to_json(t)::text from {table} t"
+        )))
+        .fetch_all(&mut *connection)
+        .await
+        .unwrap();
+        text.push_str(&rows.join("\n"));
+    }
+    text
+}
+
+#[tokio::test]
+async fn an_export_has_what_is_kept_and_no_secrets() {
+    let service = start("").await;
+    let (id, bob) = register(&service, "bob@example.com").await;
+    let project = bob.project().await;
+    let tasks = format!("/api/v1/projects/{project}/tasks");
+    let task = bob
+        .post(&tasks, json!({ "title": "dig", "assignee_ids": [id] }))
+        .await
+        .expect(201);
+    let comments = format!("{}/comments", task.header("location"));
+    bob.post(&comments, json!({ "body": "Where?" })).await.expect(201);
+    let kept = bob.get("/api/v1/me/export").await.expect(200).body;
+    assert_eq!(kept["account"]["email"], "bob@example.com");
+    assert_eq!(kept["assigned_tasks"][0]["title"], "dig");
+    assert_eq!(kept["comments"][0]["body"], "Where?");
+    assert_eq!(kept["projects"][0]["role"], "owner");
+    let actions: Vec<&Value> = kept["activity"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["action"])
+        .collect();
+    assert_eq!(
+        actions,
+        [
+            "account.registered",
+            "project.created",
+            "task.created",
+            "comment.created"
+        ]
+    );
+    for secret in ["sha256", "password_hash", "argon2"] {
+        assert!(!kept.to_string().contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_leaves_is_locked_out_at_once_and_forgotten_later() {
+    let service = start("").await;
+    let (id, bob) = register(&service, "bob@example.com").await;
+    bob.patch("/api/v1/me", "*", json!({ "name": "Robert Example Jr" }))
+        .await
+        .expect(200);
+    let (own, shared) = (bob.project().await, bob.project().await);
+    let invited = bob
+        .post(
+            &format!("/api/v1/projects/{shared}/invitations"),
+            json!({ "role": "editor" }),
+        )
+        .await
+        .expect(201);
+    service
+        .api
+        .post("/api/v1/invitations/accept", json!({ "token": invited.body["token"] }))
+        .await
+        .expect(200);
+    let tasks = format!("/api/v1/projects/{shared}/tasks");
+    let task = bob
+        .post(&tasks, json!({ "title": "dig", "assignee_ids": [id] }))
+        .await
+        .expect(201);
+    let task = task.header("location").to_owned();
+    bob.post(&format!("{task}/comments"), json!({ "body": "Where?" }))
+        .await
+        .expect(201);
+
+    bob.post("/api/v1/me/erasure", json!({ "password": "wrong horse battery" }))
+        .await
+        .expect(403);
+    bob.post("/api/v1/me/erasure", json!({ "password": PASSWORD }))
+        .await
+        .expect(202);
+    bob.get("/api/v1/me").await.expect(401);
+    let login = json!({ "email": "bob@example.com", "password": PASSWORD });
+    service.api.anonymous().post("/api/v1/session", login).await.expect(401);
+
+    let url = service.database.parsed_url();
+    assert_eq!(task_tracker::erase_due(&url).await.unwrap(), 0, "not before its time");
+    let mut connection = service.database.connect().await;
+    sqlx::raw_sql("update users set erase_after = now() where erase_after is not null")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(task_tracker::erase_due(&url).await.unwrap(), 1);
+    assert_eq!(task_tracker::erase_due(&url).await.unwrap(), 0);
+
+    let left = everything(&mut connection).await;
+    for trace in [id.as_str(), "bob@example.com", "Robert"] {
+        assert!(!left.contains(trace), "{trace} is still in {left}");
+    }
+    // What was theirs alone is gone; what was shared goes on, with an owner.
+    let projects = service.api.get("/api/v1/projects").await.expect(200).body;
+    assert_eq!(
+        (&projects["items"][0]["id"], &projects["items"][0]["role"]),
+        (&json!(shared), &json!("owner"))
+    );
+    assert!(!projects.to_string().contains(&own));
+    assert_eq!(service.api.get(&task).await.expect(200).body["assignee_ids"], json!([]));
+    let comments = service.api.get(&format!("{task}/comments")).await.expect(200).body;
+    assert_eq!(comments["items"][0]["author_id"], Value::Null);
+    let activity = service
+        .api
+        .get(&format!("/api/v1/projects/{shared}/activity"))
+        .await
+        .expect(200)
+        .body;
+    assert!(
+        activity["items"].as_array().unwrap().len() >= 4,
+        "the trail is whole: {activity}"
+    );
+}
