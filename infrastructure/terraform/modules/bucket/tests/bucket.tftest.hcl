@@ -68,3 +68,12 @@ run "a_name_that_s3_would_refuse_is_refused" {
     name = "Acme_Records"
   }
 }
+
+run "versions_that_are_not_kept_are_refused" {
+  command         = plan
+  expect_failures = [var.noncurrent_days]
+
+  variables {
+    noncurrent_days = 0
+  }
+}

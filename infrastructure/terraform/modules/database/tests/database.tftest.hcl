@@ -67,7 +67,9 @@ run "a_retention_over_35_days_is_refused" {
   command         = plan
   expect_failures = [var.backup_retention_days]
 
+  # In production, another rule would refuse it as well.
   variables {
+    environment           = "staging"
     backup_retention_days = 36
   }
 }
@@ -132,5 +134,50 @@ run "parameters_of_another_version_are_refused" {
 
   variables {
     engine_version = "16.10"
+  }
+}
+
+run "an_identifier_that_rds_would_refuse_is_refused" {
+  command         = plan
+  expect_failures = [var.identifier]
+
+  variables {
+    identifier = "Task_Tracker"
+  }
+}
+
+run "too_little_storage_is_refused" {
+  command         = plan
+  expect_failures = [var.storage_gib]
+
+  variables {
+    storage_gib = 10
+  }
+}
+
+run "storage_that_cannot_grow_is_refused" {
+  command         = plan
+  expect_failures = [var.maximum_storage_gib]
+
+  variables {
+    maximum_storage_gib = 105
+  }
+}
+
+run "a_password_that_stays_is_refused" {
+  command         = plan
+  expect_failures = [var.password_rotation_days]
+
+  variables {
+    password_rotation_days = 365
+  }
+}
+
+run "a_single_subnet_is_refused" {
+  command         = plan
+  expect_failures = [var.subnet_ids]
+
+  variables {
+    subnet_ids = ["subnet-1"]
   }
 }

@@ -61,3 +61,12 @@ run "a_single_zone_is_refused" {
     public_subnet_ids = ["subnet-1"]
   }
 }
+
+run "a_name_that_is_too_long_is_refused" {
+  command         = plan
+  expect_failures = [var.name]
+
+  variables {
+    name = "task-tracker-in-production-and-staging"
+  }
+}

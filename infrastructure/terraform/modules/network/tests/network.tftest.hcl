@@ -97,3 +97,30 @@ run "two_zones_are_too_few" {
     availability_zones = ["eu-central-1a", "eu-central-1b"]
   }
 }
+
+run "an_address_inside_its_block_is_refused" {
+  command         = plan
+  expect_failures = [var.cidr_block]
+
+  variables {
+    cidr_block = "10.40.1.0/16"
+  }
+}
+
+run "a_reserved_block_that_is_none_is_refused" {
+  command         = plan
+  expect_failures = [var.reserved_cidr_blocks]
+
+  variables {
+    reserved_cidr_blocks = { office = "upstairs" }
+  }
+}
+
+run "another_number_of_gateways_is_refused" {
+  command         = plan
+  expect_failures = [var.nat_gateways]
+
+  variables {
+    nat_gateways = "two"
+  }
+}

@@ -111,3 +111,39 @@ run "a_deployment_that_nothing_watches_is_refused" {
     deployment_alarm_names = []
   }
 }
+
+run "a_name_too_long_for_target_groups_is_refused" {
+  command         = plan
+  expect_failures = [var.name]
+
+  variables {
+    name = "task-tracker-of-the-whole-company"
+  }
+}
+
+run "a_size_that_fargate_lacks_is_refused" {
+  command         = plan
+  expect_failures = [var.cpu]
+
+  variables {
+    cpu = 300
+  }
+}
+
+run "a_bake_of_more_than_a_day_is_refused" {
+  command         = plan
+  expect_failures = [var.bake_minutes]
+
+  variables {
+    bake_minutes = 2000
+  }
+}
+
+run "a_maximum_below_the_minimum_is_refused" {
+  command         = plan
+  expect_failures = [var.maximum_tasks]
+
+  variables {
+    maximum_tasks = 1
+  }
+}
