@@ -32,3 +32,13 @@ output "backup_key_arn" {
   description = "The key of the backups in the other Region; null without one."
   value       = one(module.backup_key[*].arn)
 }
+
+output "backup_retention_days" {
+  description = "For how many days any second can be restored."
+  value       = aws_db_instance.this.backup_retention_period
+}
+
+output "backup_copy" {
+  description = "The Region that backups are replicated to and the name of the key there; null without one."
+  value       = var.backup_region == null ? null : { region = var.backup_region, kms_key = module.backup_key[0].alias }
+}

@@ -2,20 +2,28 @@
 
 output "tt_ops" {
   description = "The values that the environment's YAML must have, by its keys."
-  value = {
-    "aws.account"           = data.aws_caller_identity.current.account_id
-    "aws.region"            = data.aws_region.current.region
-    "service.cluster"       = module.service.cluster_name
-    "service.name"          = module.service.service_name
-    "service.container"     = module.service.container_name
-    "service.minimum_tasks" = module.service.minimum_tasks
-    "image.credentials"     = local.registry_secret
-    "smoke_test.base_url"   = module.load_balancer.test_url
-    "alarms"                = module.observability.deployment_alarm_names
-    "secrets"               = local.container_secrets
-    "records.bucket"        = module.state.bucket
-    "database.instance"     = module.database.identifier
-  }
+  value = merge(
+    {
+      "aws.account"           = data.aws_caller_identity.current.account_id
+      "aws.region"            = data.aws_region.current.region
+      "service.cluster"       = module.service.cluster_name
+      "service.name"          = module.service.service_name
+      "service.container"     = module.service.container_name
+      "service.minimum_tasks" = module.service.minimum_tasks
+      "image.credentials"     = local.registry_secret
+      "smoke_test.base_url"   = module.load_balancer.test_url
+      "alarms"                = module.observability.deployment_alarm_names
+      "secrets"               = local.container_secrets
+      "records.bucket"        = module.state.bucket
+      "database.instance"     = module.database.identifier
+
+      "database.backup.retention" = "${module.database.backup_retention_days}d"
+    },
+    module.database.backup_copy == null ? {} : {
+      "database.backup.copy.region"  = module.database.backup_copy.region
+      "database.backup.copy.kms_key" = module.database.backup_copy.kms_key
+    },
+  )
 }
 
 output "url" {
