@@ -107,8 +107,18 @@ async fn migrate_says_what_it_would_do_what_stands_and_what_undoing_would_lose()
     );
     let (code, out, error) = run("--to 0 --accept-data-loss=projects.*:1 --output json").await;
     assert_eq!(code, Some(0), "{error}");
-    let last: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
-    assert_eq!((&last["event"], &last["version"]), (&"done".into(), &0.into()));
+    let told: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let ends: Vec<_> = told
+        .iter()
+        .rev()
+        .take(2)
+        .map(|fact| (&fact["event"], &fact["version"]))
+        .collect();
+    assert_eq!(
+        ends,
+        [(&"status".into(), &0.into()), (&"done".into(), &0.into())],
+        "{out}"
+    );
 }
 
 #[tokio::test]
