@@ -184,13 +184,19 @@ fn said(environment: &Environment) -> BTreeMap<String, String> {
 
 /// How long backups are kept, and where their copies go.
 fn backups(environment: &Environment) -> Vec<(String, String)> {
-    let policy = environment.database.as_ref().and_then(|database| database.backup.as_ref());
+    let policy = environment
+        .database
+        .as_ref()
+        .and_then(|database| database.backup.as_ref());
     let Some(policy) = policy else { return Vec::new() };
     let copy = policy.copy.as_ref();
     let said = [
         ("retention", Some(format!("{}d", policy.retention_days))),
         ("copy.region", copy.map(|copy| copy.region.to_string())),
-        ("copy.kms_key", copy.and_then(|copy| copy.kms_key.as_ref()).map(ToString::to_string)),
+        (
+            "copy.kms_key",
+            copy.and_then(|copy| copy.kms_key.as_ref()).map(ToString::to_string),
+        ),
     ];
     said.into_iter()
         .filter_map(|(key, value)| Some((format!("database.backup.{key}"), value?)))
