@@ -72,10 +72,10 @@ fn reachable(host: IpAddr) -> IpAddr {
 fn status(address: SocketAddr, path: &str, deadline: Instant) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, left(deadline)?)?;
     stream.set_write_timeout(Some(left(deadline)?))?;
-    write!(
-        stream,
+    let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: task-tracker-health\r\nConnection: close\r\n\r\n"
-    )?;
+    );
+    stream.write_all(request.as_bytes())?;
     // The status line is all that matters: `HTTP/1.1 200`.
     let mut head = [0; 12];
     let mut filled = 0;
@@ -115,12 +115,24 @@ mod tests {
 
     use super::*;
 
-    /// Asks somebody who answers like this and then waits until the asker has gone.
-    fn asked(answer: &'static str) -> Result<(), Unhealthy> {
+    /// Long enough for any answer on a busy machine.
+    const PATIENT: Duration = Duration::from_secs(30);
+
+    /// Asks somebody who reads the whole question, answers like this, and then waits until the asker has gone: closing
+    /// with something unread would reset the connection, and the answer could be lost with it.
+    fn asked(answer: &'static str, timeout: Duration) -> Result<(), Unhealthy> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let answering = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
+            let mut question = Vec::new();
+            while !question.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                if stream.read_exact(&mut byte).is_err() {
+                    return; // The asker's time was over before it had asked.
+                }
+                question.extend(byte);
+            }
             stream.write_all(answer.as_bytes()).unwrap();
             if answer.ends_with("\r\n\r\n") || answer.is_empty() {
                 return;
@@ -132,7 +144,7 @@ mod tests {
             host: Ipv4Addr::UNSPECIFIED.into(),
             port,
             path: "/livez".to_owned(),
-            timeout: Duration::from_millis(300),
+            timeout,
         });
         answering.join().unwrap();
         outcome
@@ -140,22 +152,23 @@ mod tests {
 
     #[test]
     fn only_200_is_well() {
-        asked("HTTP/1.1 200 OK\r\n\r\n").unwrap();
-        asked("HTTP/1.0 200 OK\r\n\r\n").unwrap();
+        asked("HTTP/1.1 200 OK\r\n\r\n", PATIENT).unwrap();
+        asked("HTTP/1.0 200 OK\r\n\r\n", PATIENT).unwrap();
         for (answer, expected) in [
             ("HTTP/1.1 503 Service Unavailable\r\n\r\n", "answered 503"),
             ("HTTP/1.1 204 No Content\r\n\r\n", "answered 204"),
             ("SSH-2.0-OpenSSH_9.2\r\n\r\n", "nobody answers"),
             ("", "nobody answers"),
         ] {
-            let complaint = asked(answer).unwrap_err().to_string();
+            let complaint = asked(answer, PATIENT).unwrap_err().to_string();
             assert!(complaint.contains(expected), "{answer:?}: {complaint}");
         }
     }
 
     #[test]
     fn a_service_that_stalls_is_not_waited_for() {
-        assert!(matches!(asked("HTTP/1.1"), Err(Unhealthy::Silent { .. })));
+        let outcome = asked("HTTP/1.1", Duration::from_millis(100));
+        assert!(matches!(outcome, Err(Unhealthy::Silent { .. })));
     }
 
     #[test]
