@@ -9,9 +9,10 @@ use std::{
 };
 
 use clap::Args;
-use tt_examine::{Depth, examine};
+use tt_examine::{Depth, Fact, examine};
+use tt_migrate::Migrations;
 
-use crate::config::DatabaseUrl;
+use crate::{config::DatabaseUrl, schema};
 
 /// How closely to look.
 #[derive(Debug, Args)]
@@ -19,6 +20,19 @@ pub(crate) struct Options {
     /// Only what costs users nothing: rows are estimated, pages are not read
     #[arg(long)]
     glance: bool,
+}
+
+/// This release's own migrations: whether it would go on from what is applied, only they tell.
+fn known(migrations: &Migrations, say: &mut (dyn FnMut(Fact) + Send)) {
+    for migration in migrations.iter() {
+        for checksum in migration.up.checksums() {
+            say(Fact::KnownMigration {
+                version: migration.version.number(),
+                name: migration.name.clone(),
+                checksum,
+            });
+        }
+    }
 }
 
 /// Prints each fact when it is found.
@@ -32,6 +46,7 @@ pub(crate) async fn run(options: &Options, url: &DatabaseUrl) -> Result<(), Box<
             lost.get_or_insert(error);
         }
     };
+    known(&schema::migrations()?, &mut say);
     examine(&url.options()?, depth, &mut say).await?;
     match lost {
         Some(error) => Err(error.into()),

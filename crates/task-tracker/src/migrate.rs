@@ -35,8 +35,8 @@ pub(crate) struct Options {
     #[arg(long, group = "what")]
     status: bool,
 
-    /// Undo everything above this version
-    #[arg(long, group = "what", value_name = "VERSION")]
+    /// Undo everything above this version; with `--plan`, say what that would undo and lose
+    #[arg(long, value_name = "VERSION", conflicts_with_all = ["check", "status"])]
     to: Option<Version>,
 
     /// A loss that was looked at, such as `tasks.priority:120`; may be given more than once
@@ -102,7 +102,13 @@ async fn carry_out(
         limits: &limits,
     };
     if options.status {
-        emit(Event::Status(tt_migrate::status(job).await?));
+        let status = tt_migrate::status(job).await?;
+        let exit = status.exit();
+        emit(Event::Status(status));
+        return Ok(exit);
+    }
+    if let (true, Some(to)) = (options.plan, options.to) {
+        emit(Event::Undoing(tt_migrate::plan_down(job, to).await?));
         return Ok(Exit::Done);
     }
     if options.plan || options.check {

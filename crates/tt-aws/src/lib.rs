@@ -25,3 +25,4 @@ pub use database::{DatabaseState, Reachability};
 pub use rds::AwsBackups;
 pub use records::S3Journal;
 pub use registry::{Resolved, resolve_image};
+pub use secrets::secret_value;

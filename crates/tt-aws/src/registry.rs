@@ -8,6 +8,7 @@ use oci_client::{
     client::{ClientConfig, ClientProtocol},
     secrets::RegistryAuth,
 };
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use tt_environment::{Environment, ImageDigest, ImageReference, Repository, Version};
 use tt_execute::{PortError, PortErrorKind};
@@ -138,9 +139,9 @@ async fn login(
 ) -> Result<RegistryAuth, PortError> {
     if let Some(name) = &environment.image.credentials {
         let action = format!("read the registry login in secret `{name}`");
-        let text = secrets::value(clients, name).await?;
+        let text = secrets::secret_value(clients, name).await?;
         // Never quote the parser's error: it could repeat a part of the secret.
-        let login: Login = serde_json::from_str(&text).map_err(|_hidden| {
+        let login: Login = serde_json::from_str(text.expose_secret()).map_err(|_hidden| {
             other(
                 action,
                 PortErrorKind::Unexpected,

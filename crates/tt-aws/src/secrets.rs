@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError;
-use tt_environment::{Environment, SecretName};
+use secrecy::SecretString;
+use tt_environment::{Environment, Reach, SecretName};
 use tt_execute::PortError;
 use tt_plan::Arn;
 
@@ -18,6 +19,7 @@ pub(crate) async fn missing(clients: &Clients, environment: &Environment) -> Res
         .secrets
         .values()
         .chain(&environment.image.credentials)
+        .chain(reached_by(environment))
         .collect();
     let mut missing = Vec::new();
     for name in names {
@@ -26,6 +28,14 @@ pub(crate) async fn missing(clients: &Clients, environment: &Environment) -> Res
         }
     }
     Ok(missing)
+}
+
+/// The secret with the database's URL, where tt-ops goes there itself.
+fn reached_by(environment: &Environment) -> Option<&SecretName> {
+    match &environment.database.as_ref()?.reach {
+        Reach::Direct { url, .. } => Some(url),
+        Reach::Task => None,
+    }
 }
 
 /// A secret's ARN, or nothing when it does not exist.
@@ -44,8 +54,8 @@ pub(crate) async fn find(clients: &Clients, name: &SecretName) -> Result<Option<
     }
 }
 
-/// A secret's value, for the registry login only. Never logged.
-pub(crate) async fn value(clients: &Clients, name: &SecretName) -> Result<String, PortError> {
+/// A secret's value, for the registry's login and for a database that is reached directly. Never logged.
+pub async fn secret_value(clients: &Clients, name: &SecretName) -> Result<SecretString, PortError> {
     let action = format!("read secret `{name}`");
     let secret = clients
         .secrets
@@ -56,6 +66,6 @@ pub(crate) async fn value(clients: &Clients, name: &SecretName) -> Result<String
         .map_err(failed(action.clone()))?;
     secret
         .secret_string()
-        .map(ToOwned::to_owned)
+        .map(SecretString::from)
         .ok_or_else(|| absent(&action, "text value"))
 }

@@ -1,20 +1,47 @@
 //! What the section `database` means: how the database is backed up, and what that promises.
 
+use std::path::Path;
 use std::time::Duration;
 
-use crate::validate::Check;
-use crate::{BackupCopy, BackupPolicy, Database, Region, raw};
+use crate::validate::{Check, beside};
+use crate::{BackupCopy, BackupPolicy, Database, Reach, Region, raw};
 
 const DAY: Duration = Duration::from_hours(24);
 
 impl Check<'_> {
-    pub(crate) fn database(&mut self, database: Option<raw::Database>, home: &Region) -> Option<Database> {
+    pub(crate) fn database(&mut self, database: Option<raw::Database>, home: &Region, file: &Path) -> Option<Database> {
         let database = database?;
+        let reach = self.reach(database.reach, database.direct, file);
         let backup = database.backup.map(|backup| self.backup(backup, home));
         Some(Database {
             instance: database.instance,
+            reach,
             backup,
         })
+    }
+
+    fn reach(&mut self, reach: raw::Reach, direct: Option<raw::Direct>, file: &Path) -> Reach {
+        match (reach, direct) {
+            (raw::Reach::Direct, Some(direct)) => {
+                return Reach::Direct {
+                    url: direct.url.secret,
+                    migrations: beside(file, &direct.migrations),
+                };
+            }
+            (raw::Reach::Direct, None) => self.missing(
+                "database",
+                "database.direct".to_owned(),
+                "the way there, such as {url: {secret: NAME}, migrations: FOLDER}".to_owned(),
+            ),
+            (raw::Reach::Task, Some(_)) => {
+                self.refuse(
+                    "database.direct",
+                    "goes with `reach: direct` only: add that, or remove this",
+                );
+            }
+            (raw::Reach::Task, None) => {}
+        }
+        Reach::Task
     }
 
     fn backup(&mut self, backup: raw::Backup, home: &Region) -> BackupPolicy {

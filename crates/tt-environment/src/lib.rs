@@ -41,8 +41,8 @@ pub use load::{known, load};
 pub use minutes::Minutes;
 pub use model::{
     AfterInconclusive, Analysis, Aws, BackupCopy, BackupPolicy, Credentials, Database, Environment, Freeze, Image,
-    Inconclusive, Lock, Migrations, Pinning, Records, Rehearsal, Rollout, Sandbox, Service, SmokeRequest, SmokeTest,
-    Strategy,
+    Inconclusive, Lock, Migrations, Pinning, Reach, Records, Rehearsal, Rollout, Sandbox, Service, SmokeRequest,
+    SmokeTest, Strategy,
 };
 pub use names::{
     AccountId, AlarmName, BucketName, ClusterName, ContainerName, EnvironmentName, InstanceName, KmsKey, Region,

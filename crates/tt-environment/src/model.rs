@@ -246,8 +246,24 @@ pub struct Lock {
 pub struct Database {
     /// The RDS instance.
     pub instance: InstanceName,
+    /// How it is reached.
+    pub reach: Reach,
     /// How it is backed up.
     pub backup: Option<BackupPolicy>,
+}
+
+/// How the database is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// By one-off tasks with a release's image, which carries its own migrations.
+    Task,
+    /// From where tt-ops runs.
+    Direct {
+        /// The secret that holds its URL.
+        url: SecretName,
+        /// The folder with the migrations.
+        migrations: PathBuf,
+    },
 }
 
 /// How the database is backed up, and what that promises.

@@ -266,8 +266,34 @@ pub(crate) struct Lock {
 pub(crate) struct Database {
     /// The identifier of the RDS instance.
     pub(crate) instance: InstanceName,
+    /// How `db-status`, `db-migrate` and `db-rollback` reach it when they are given no image, and drills look into it.
+    #[serde(default)]
+    pub(crate) reach: Reach,
+    /// The way there with `reach: direct`.
+    pub(crate) direct: Option<Direct>,
     /// How it is backed up. Without it, `tt-ops backup` has nothing to go by and refuses.
     pub(crate) backup: Option<Backup>,
+}
+
+/// How the database is reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Reach {
+    /// By one-off tasks of the release: for a database in private subnets.
+    #[default]
+    Task,
+    /// From where tt-ops runs.
+    Direct,
+}
+
+/// The way to a database that tt-ops reaches itself.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Direct {
+    /// The secret that holds its URL, `postgres://user:password@host:5432/database`.
+    pub(crate) url: SecretReference,
+    /// The folder with the migrations, relative to this file.
+    pub(crate) migrations: String,
 }
 
 /// How the database is backed up.

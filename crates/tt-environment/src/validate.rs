@@ -46,7 +46,7 @@ pub(crate) fn validate(
     let migrations = raw.migrations.map(|migrations| check.migrations(migrations));
     let secrets = check.secrets(raw.secrets);
     let lock = check.lock(&raw.lock);
-    let database = check.database(raw.database, &aws.region);
+    let database = check.database(raw.database, &aws.region, file);
     let freeze = check.freeze(raw.freeze);
     let (Some(rollout), true) = (rollout, check.findings.is_empty()) else {
         return Err(check.findings);
@@ -184,12 +184,7 @@ impl Check<'_> {
         let key = format!("rollout.{strategy}");
         let Some(steps) = steps else {
             let purpose = format!("the steps of the strategy `{strategy}`, such as {{percent: 10, bake: 1m}}");
-            self.findings.push(Finding {
-                indices: self.tree.indices("rollout"),
-                part: Part::Key,
-                key,
-                kind: ProblemKind::MissingKey { purpose },
-            });
+            self.missing("rollout", key, purpose);
             return None;
         };
         self.within(&format!("{key}.bake"), steps.bake.0, Minutes::new(0), DAY, "0m to 24h");
@@ -306,6 +301,16 @@ impl Check<'_> {
         freezes.into_iter().map(freeze).collect()
     }
 
+    /// A key that is needed below `parent` because of what stands beside it.
+    pub(crate) fn missing(&mut self, parent: &str, key: String, purpose: String) {
+        self.findings.push(Finding {
+            indices: self.tree.indices(parent),
+            part: Part::Key,
+            key,
+            kind: ProblemKind::MissingKey { purpose },
+        });
+    }
+
     pub(crate) fn positive(&mut self, key: &str, duration: Duration) {
         if duration.is_zero() {
             self.refuse(key, "must be longer than nothing");
@@ -329,6 +334,6 @@ impl Check<'_> {
 }
 
 /// A path in a file is relative to that file, wherever the program was started.
-fn beside(file: &Path, path: &str) -> PathBuf {
+pub(crate) fn beside(file: &Path, path: &str) -> PathBuf {
     file.parent().map_or_else(|| PathBuf::from(path), |dir| dir.join(path))
 }

@@ -15,6 +15,16 @@ pub enum Fact {
         /// Its checksum in hexadecimal.
         checksum: String,
     },
+    /// A migration of the program that looks, by one of the checksums under which it may have been recorded. The look itself finds none:
+    /// a program that carries migrations says them.
+    KnownMigration {
+        /// Its number.
+        version: i64,
+        /// Its name.
+        name: String,
+        /// The checksum in hexadecimal.
+        checksum: String,
+    },
     /// A table outside of PostgreSQL's own schemas.
     Table {
         /// `schema.table`.

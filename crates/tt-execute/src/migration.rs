@@ -4,7 +4,7 @@ use std::future::Future;
 
 use tt_environment::Environment;
 use tt_plan::{
-    Arn, Command, Fingerprint, Holder, MigrationImage, MigrationPlan, Outcome, RECORD_VERSION, Record, RecordId,
+    Arn, Command, Fingerprint, Holder, MigrationPlan, MigrationSource, Outcome, RECORD_VERSION, Record, RecordId,
 };
 
 use crate::{
@@ -87,7 +87,7 @@ impl<W: Cloud, J: Journal, D: Database, K: Clock> Migration<'_, W, J, D, K> {
         }
         self.save(record, emit).await;
         let (task_definition, migrated) = self.run(plan, emit).await?;
-        record.task_definition = Some(task_definition);
+        record.task_definition = task_definition;
         record.schema = spoken::range(&migrated.ended.lines);
         if plan.order.command() == Command::DbMigrate {
             record.schema_changes.extend(spoken::removed(&migrated.ended.lines));
@@ -95,29 +95,30 @@ impl<W: Cloud, J: Journal, D: Database, K: Clock> Migration<'_, W, J, D, K> {
         Ok(migrated)
     }
 
-    async fn run(&self, plan: &MigrationPlan, emit: &(dyn Fn(Event) + Sync)) -> Result<(Arn, Migrated), Halt> {
-        let task_definition = self.task_definition(&plan.image).await?;
+    async fn run(&self, plan: &MigrationPlan, emit: &(dyn Fn(Event) + Sync)) -> Result<(Option<Arn>, Migrated), Halt> {
+        let task_definition = self.task_definition(plan).await?;
         let on = On {
-            task_definition: Some(task_definition.clone()),
+            task_definition: task_definition.clone(),
             copy: None,
         };
         let ended = self.database.migrate(&plan.order, &on, emit).await?;
         Ok((task_definition, Migrated { ended }))
     }
 
-    /// The release's task definition, registered first where it is not the live one.
-    pub async fn task_definition(&self, image: &MigrationImage) -> Result<Arn, Halt> {
-        match image {
-            MigrationImage::Live { task_definition } => Ok(task_definition.clone()),
-            MigrationImage::Given { base, release } => {
+    /// The task definition of the release that runs them, registered first where it is not the live one; none for files beside tt-ops.
+    pub async fn task_definition(&self, plan: &MigrationPlan) -> Result<Option<Arn>, Halt> {
+        match &plan.source {
+            MigrationSource::Live => Ok(Some(plan.live.clone())),
+            MigrationSource::Image(release) => {
                 let registration = Registration {
-                    base: base.clone(),
+                    base: plan.live.clone(),
                     container: self.environment.service.container.clone(),
                     release: release.clone(),
                     secrets: self.environment.secrets.clone(),
                 };
-                Ok(self.cloud.register(&registration).await?.task_definition)
+                Ok(Some(self.cloud.register(&registration).await?.task_definition))
             }
+            MigrationSource::Files(_) => Ok(None),
         }
     }
 
@@ -130,9 +131,9 @@ impl<W: Cloud, J: Journal, D: Database, K: Clock> Migration<'_, W, J, D, K> {
             command: plan.order.command(),
             who: holder.clone(),
             release: plan.release.clone(),
-            image: match &plan.image {
-                MigrationImage::Live { .. } => None,
-                MigrationImage::Given { release, .. } => Some(release.image.clone()),
+            image: match &plan.source {
+                MigrationSource::Live | MigrationSource::Files(_) => None,
+                MigrationSource::Image(release) => Some(release.image.clone()),
             },
             commit: None,
             task_definition: None,

@@ -25,6 +25,11 @@ pub(crate) fn flags(order: &MigrationOrder) -> Vec<String> {
                 add(phase.name());
             }
         }
+        MigrationOrder::PlanDown { to } => {
+            add("--plan");
+            add("--to");
+            add(&to.to_string());
+        }
         MigrationOrder::Down { to, accept } => {
             add("--to");
             add(&to.to_string());
@@ -62,19 +67,18 @@ pub(crate) fn removed(lines: &[String]) -> Vec<SchemaChange> {
 }
 
 /// A look into a database, put together from the lines of `examine`; nothing unless its last line came.
-pub(crate) fn examination(lines: &[String]) -> Option<Examination> {
+pub fn examination(lines: &[String]) -> Option<Examination> {
     let head = events(lines, "examined").last()?;
     let texts = |event: &'static str| {
         events(lines, event)
             .filter_map(|said| said["name"].as_str().map(ToOwned::to_owned))
             .collect()
     };
-    let known = migrations(lines, "known-migration");
     Some(Examination {
         server: head["server"].as_str()?.to_owned(),
         bytes: head["bytes"].as_u64()?,
         migrations: migrations(lines, "migration"),
-        known: (!known.is_empty()).then_some(known),
+        known: migrations(lines, "known-migration"),
         tables: events(lines, "table")
             .filter_map(|said| serde_json::from_value::<TableCount>(said).ok())
             .collect(),
@@ -118,6 +122,7 @@ mod tests {
                 "--phase contract",
             ),
             (MigrationOrder::Plan { phase: None }, "--plan"),
+            (MigrationOrder::PlanDown { to: 3 }, "--plan --to 3"),
             (
                 MigrationOrder::Down {
                     to: 3,
@@ -169,7 +174,7 @@ mod tests {
         assert_eq!(found.migrations.len(), 1);
         assert_eq!(found.tables[0].rows, 3);
         assert_eq!(found.unvalidated, ["public.tasks.c"]);
-        assert_eq!(found.known, None);
+        assert_eq!(found.known, []);
         assert_eq!(examination(&lines[..4]), None);
     }
 }

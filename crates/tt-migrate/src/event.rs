@@ -10,6 +10,7 @@ use crate::{
     phase::{Phase, Version},
     plan::{Plan, Step},
     status::Status,
+    undoing::Undoing,
 };
 
 /// The version of the JSON form. It grows when a field changes its meaning or goes.
@@ -23,6 +24,8 @@ pub enum Event {
     Status(Status),
     /// What a run would do.
     Plan(Plan),
+    /// What a way back would undo and lose.
+    Undoing(Undoing),
     /// Another runner is at work.
     WaitingForTurn {
         /// Who.
@@ -151,6 +154,7 @@ impl fmt::Display for Event {
         match self {
             Self::Status(status) => write!(formatter, "{status}"),
             Self::Plan(plan) => write!(formatter, "{plan}"),
+            Self::Undoing(undoing) => write!(formatter, "{undoing}"),
             Self::WaitingForTurn { holder } => match holder {
                 Some(holder) => write!(formatter, "waiting for another migration: {holder}"),
                 None => formatter.write_str("waiting for another migration"),

@@ -14,7 +14,7 @@ use crate::{
     index, journal,
     limits::Limits,
     load::{Migration, Migrations},
-    loss::{self, Accepted},
+    loss::{self, Accepted, Loss},
     phase::{Phase, Version},
     plan::{self, Plan, Step},
     script::{self, Alone},
@@ -22,6 +22,7 @@ use crate::{
     status::Status,
     step::{self, Hands},
     turn,
+    undoing::{Undoing, Undone},
 };
 
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -90,6 +91,22 @@ pub async fn plan(job: Job<'_>, phases: &[Phase]) -> Result<Plan, Failure> {
         refuse_drift(&history, job.migrations)?;
         let wanted = plan::wanted(job.migrations, &history, phases);
         plan::make(connection, wanted.into_iter(), job.limits.old).await
+    })
+    .await
+}
+
+/// What [`down`] would undo and lose. Changes nothing, takes no lock beyond a reader's, and refuses what a run would refuse, but for the loss
+/// itself.
+pub async fn plan_down(job: Job<'_>, to: Version) -> Result<Undoing, Failure> {
+    looking(job, async |connection| {
+        let history = journal::read(connection).await?;
+        refuse_drift(&history, job.migrations)?;
+        let undoing = ways_back(&history, job.migrations, to)?;
+        let losses = losses(connection, &undoing, job.limits).await?;
+        Ok(Undoing {
+            steps: undoing.into_iter().map(Undone::of).collect(),
+            losses,
+        })
     })
     .await
 }
@@ -353,17 +370,7 @@ async fn undo(
         history = journal::read(hands.connection).await?;
     }
     let undoing = ways_back(&history, migrations, request.to)?;
-    let mut doomed = Vec::new();
-    for migration in &undoing {
-        doomed.extend(loss::doomed(&migration.down)?);
-    }
-    let limits = hands.limits;
-    session::bound(hands.connection, limits.lock, limits.alone)
-        .await
-        .map_err(Failure::query("prepare to count what would be lost"))?;
-    let losses = loss::count(hands.connection, &doomed)
-        .await
-        .map_err(Failure::query("count what would be lost"))?;
+    let losses = losses(hands.connection, &undoing, hands.limits).await?;
     if !losses.is_empty() {
         (hands.emit)(Event::Losses { losses: losses.clone() });
     }
@@ -373,6 +380,19 @@ async fn undo(
         *steps += 1;
     }
     Ok(journal::read(hands.connection).await?.last())
+}
+
+async fn losses(connection: &mut PgConnection, undoing: &[&Migration], limits: &Limits) -> Result<Vec<Loss>, Failure> {
+    let mut doomed = Vec::new();
+    for migration in undoing {
+        doomed.extend(loss::doomed(&migration.down)?);
+    }
+    session::bound(connection, limits.lock, limits.alone)
+        .await
+        .map_err(Failure::query("prepare to count what would be lost"))?;
+    loss::count(connection, &doomed)
+        .await
+        .map_err(Failure::query("count what would be lost"))
 }
 
 /// The steps above a version, newest first, each with a way back that is the recorded one.

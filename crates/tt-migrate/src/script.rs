@@ -86,6 +86,18 @@ impl Script {
         })
     }
 
+    /// Checksums under which sqlx may have recorded this file, in hexadecimal: with either line ending, with or without a byte-order mark.
+    pub fn checksums(&self) -> Vec<String> {
+        let windows = self.text.replace('\n', "\r\n");
+        [self.text.as_str(), &windows]
+            .iter()
+            .flat_map(|text| {
+                let marked = Sha384::new_with_prefix("\u{feff}").chain_update(text).finalize();
+                [Sha384::digest(text), marked].map(|checksum| format!("{checksum:x}"))
+            })
+            .collect()
+    }
+
     /// Tables it makes itself: nobody else can be in their way.
     pub fn creates(&self) -> Vec<&Relation> {
         self.statements

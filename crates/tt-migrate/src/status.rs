@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    exit::Exit,
     history::History,
     load::Migrations,
     phase::{Phase, Version},
@@ -61,6 +62,17 @@ pub struct Pending {
 }
 
 impl Status {
+    /// What asking for it ends with: files that are not those that were applied, or a step that was cut off, are no good answer.
+    pub fn exit(&self) -> Exit {
+        if !self.drift.is_empty() {
+            Exit::Drift
+        } else if !self.open.is_empty() {
+            Exit::Partial
+        } else {
+            Exit::Done
+        }
+    }
+
     pub(crate) fn new(history: &History, migrations: &Migrations, invalid_indexes: Vec<String>) -> Self {
         let applied = history.records.iter().map(|record| Applied {
             version: record.version,

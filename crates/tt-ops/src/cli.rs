@@ -124,6 +124,7 @@ an older release runs or a deployment could still return to one.")]
     /// Take migrations back, and say beforehand what that would lose
     #[command(after_help = "\
 Examples:
+  tt-ops db-rollback production --to 6 --plan
   tt-ops db-rollback production --to 6
   tt-ops db-rollback production --to 6 --accept-data-loss tasks.note:12
 

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use tt_aws::{AwsBackups, AwsCloud, Clients, S3Journal};
 use tt_environment::{Environment, EnvironmentName};
 use tt_execute::{Clock, PortError, PortErrorKind, Probe};
-use tt_plan::Holder;
+use tt_plan::{Holder, database::RunId};
 
 use crate::{cli::Global, exit::Exit, failure::Failure};
 
@@ -58,6 +58,11 @@ pub(crate) fn load(global: &Global, name: &str) -> Result<Environment, Failure> 
     Ok(tt_environment::load(&global.env_dir, &name, &|variable| {
         std::env::var(variable).ok()
     })?)
+}
+
+/// What this run's copies are known by.
+pub(crate) fn run_id(at: OffsetDateTime) -> RunId {
+    RunId::new(at, std::process::id())
 }
 
 /// The CI job, or the person at the keyboard.

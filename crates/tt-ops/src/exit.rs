@@ -112,7 +112,7 @@ impl Exit {
     pub(crate) fn of_database(halted: &DatabaseHalted) -> Self {
         match &halted.why {
             _ if halted.left.is_some() => Self::Partial,
-            DatabaseHalt::NotOurs { .. } => Self::Refused,
+            DatabaseHalt::NotOurs { .. } | DatabaseHalt::Moved { .. } => Self::Refused,
             DatabaseHalt::TimedOut { .. } => Self::TimedOut,
             DatabaseHalt::Port(error) if error.kind == PortErrorKind::Unexpected => Self::Internal,
             DatabaseHalt::Broken { .. } | DatabaseHalt::Gone { .. } | DatabaseHalt::Port(_) => Self::Backup,

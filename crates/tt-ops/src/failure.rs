@@ -78,6 +78,12 @@ impl From<PortError> for Failure {
     }
 }
 
+impl From<tt_migrate::Failure> for Failure {
+    fn from(failure: tt_migrate::Failure) -> Self {
+        Self::new(Exit::of_code(failure.exit().code()), chain(&failure)).hint(failure.hint())
+    }
+}
+
 impl From<Halt> for Failure {
     fn from(halt: Halt) -> Self {
         if let Halt::Port(error) = halt {

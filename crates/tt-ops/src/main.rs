@@ -5,6 +5,7 @@ mod commands;
 mod context;
 mod exit;
 mod failure;
+mod reach;
 mod report;
 
 use std::process::ExitCode;

@@ -21,7 +21,9 @@ mod step;
 pub use analysis::{Breach, Gap, Sample, Verdict, judge};
 pub use deploy::{Consent, deploy};
 pub use fingerprint::Fingerprint;
-pub use migrate::{AcceptedLoss, MigrationImage, MigrationOrder, MigrationPlan, Phase, RunningTasks, migrate};
+pub use migrate::{
+    AcceptedLoss, Contract, Files, MigrationOrder, MigrationPlan, MigrationSource, Phase, RunningTasks, migrate,
+};
 pub use observed::{
     Alarm, AlarmState, Arn, Caller, Deployment, DeploymentStatus, LifecycleStage, LiveRollout, LiveStrategy, Observed,
     Pause, Revision, Route, ServiceState, TargetGroup, TrafficSplit,

@@ -35,6 +35,11 @@ pub enum MigrationOrder {
     },
     /// Go on after a run that was killed.
     Resume,
+    /// Say what taking back everything above a version would undo and lose; changes nothing.
+    PlanDown {
+        /// The newest version that stays.
+        to: i64,
+    },
     /// Take back everything above a version.
     Down {
         /// The newest version that stays.
@@ -48,7 +53,7 @@ impl MigrationOrder {
     /// Whether the schema may be another one afterwards.
     pub fn changes(&self) -> bool {
         match self {
-            Self::Status | Self::Plan { .. } | Self::Check => false,
+            Self::Status | Self::Plan { .. } | Self::Check | Self::PlanDown { .. } => false,
             Self::Up { .. } | Self::Resume | Self::Down { .. } => true,
         }
     }
@@ -57,7 +62,7 @@ impl MigrationOrder {
     pub fn command(&self) -> Command {
         match self {
             Self::Status | Self::Plan { .. } | Self::Check | Self::Up { .. } | Self::Resume => Command::DbMigrate,
-            Self::Down { .. } => Command::DbRollback,
+            Self::PlanDown { .. } | Self::Down { .. } => Command::DbRollback,
         }
     }
 }
@@ -125,29 +130,45 @@ pub struct MigrationPlan {
     pub order: MigrationOrder,
     /// The release whose migrations they are, in people's words.
     pub release: String,
-    /// With which image.
-    pub image: MigrationImage,
+    /// Where the migrations come from.
+    pub source: MigrationSource,
+    /// The task definition of the release that users have.
+    pub live: Arn,
     /// What has to be remembered of it when it has run, be it in part.
     pub changes: Vec<SchemaChange>,
     /// The executor refuses to start when the world no longer has it.
     pub fingerprint: Fingerprint,
 }
 
-/// Where the migrations come from.
+/// Where migrations come from, and by that who runs them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MigrationImage {
-    /// The release that users have.
-    Live {
-        /// Its task definition.
-        task_definition: Arn,
-    },
-    /// Another one, whose task definition is registered first.
-    Given {
-        /// The task definition to copy.
-        base: Arn,
-        /// Which.
-        release: Release,
-    },
+pub enum MigrationSource {
+    /// The image of the release that users have: a one-off task runs them.
+    Live,
+    /// Another image, whose task definition is registered first: a one-off task runs them.
+    Image(Release),
+    /// Files beside tt-ops, which runs them itself.
+    Files(Files),
+}
+
+/// A folder of migrations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// Where it is, as messages and records name it.
+    pub folder: String,
+    /// Its contract migrations that are pending, in order.
+    pub pending_contracts: Vec<Contract>,
+}
+
+/// A contract migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contract {
+    /// Its number.
+    pub version: i64,
+    /// Its name.
+    pub name: String,
+    /// Releases that know no schema as new as this one no longer work after it.
+    pub breaks_below: i64,
 }
 
 /// Tasks of one task definition that run at this moment.
@@ -161,20 +182,25 @@ pub struct RunningTasks {
     pub count: u32,
 }
 
-/// Plans a run of migrations. `release` is given for another image than the one that users have.
+/// Plans a run of migrations.
 pub fn migrate(
     environment: &Environment,
     observed: &Observed,
     running: &[RunningTasks],
     order: MigrationOrder,
-    release: Option<Release>,
+    source: MigrationSource,
 ) -> Result<MigrationPlan, Refusals> {
     let mut refusals = preflight::identity(environment, observed);
     match &order {
         MigrationOrder::Up {
             phase: Some(Phase::Contract),
-        } => refusals.extend(still_in_service(observed, running)),
-        MigrationOrder::Down { to, .. } => refusals.extend(still_needed(observed, *to)),
+        } => {
+            refusals.extend(still_in_service(observed, running, &source));
+            refusals.extend(ahead_of_users(observed, &source));
+        }
+        MigrationOrder::PlanDown { to } | MigrationOrder::Down { to, .. } => {
+            refusals.extend(still_needed(observed, *to));
+        }
         MigrationOrder::Status
         | MigrationOrder::Plan { .. }
         | MigrationOrder::Check
@@ -189,18 +215,18 @@ pub fn migrate(
         | MigrationOrder::Plan { .. }
         | MigrationOrder::Check
         | MigrationOrder::Up { .. }
-        | MigrationOrder::Resume => Vec::new(),
+        | MigrationOrder::Resume
+        | MigrationOrder::PlanDown { .. } => Vec::new(),
     };
-    let base = live.task_definition.clone();
     Ok(MigrationPlan {
         order,
-        release: release
-            .as_ref()
-            .map_or_else(|| live.label(), |release| release.name.to_string()),
-        image: match release {
-            Some(release) => MigrationImage::Given { base, release },
-            None => MigrationImage::Live { task_definition: base },
+        release: match &source {
+            MigrationSource::Live => live.label(),
+            MigrationSource::Image(release) => release.name.to_string(),
+            MigrationSource::Files(files) => files.folder.clone(),
         },
+        source,
+        live: live.task_definition.clone(),
         changes,
         fingerprint: Fingerprint::of(observed),
     })
@@ -208,10 +234,17 @@ pub fn migrate(
 
 /// A contract migration removes what an older release may still read or write: it has to wait until that one is gone and can no
 /// longer be flipped back to.
-fn still_in_service(observed: &Observed, running: &[RunningTasks]) -> Option<Refusal> {
+fn still_in_service(observed: &Observed, running: &[RunningTasks], source: &MigrationSource) -> Option<Refusal> {
     let live = &observed.service.live;
     let mut current = vec![&live.task_definition];
     let mut in_service: Vec<String> = Vec::new();
+    // What a newer image removes, the release that users have may well need: that is the older one then.
+    if let MigrationSource::Image(release) = source
+        && observed.service.running > 0
+        && live.digest.as_ref() != Some(&release.image.digest)
+    {
+        in_service.push(format!("{}, which users have", live.label()));
+    }
     if let Some(deployment) = observed
         .service
         .deployment
@@ -238,6 +271,30 @@ fn still_in_service(observed: &Observed, running: &[RunningTasks]) -> Option<Ref
             .map(|tasks| format!("{} ({} running)", tasks.label, tasks.count)),
     );
     (!in_service.is_empty()).then_some(Refusal::StillInService { in_service })
+}
+
+/// Files beside tt-ops are of no release in particular: that users have one which can do without what they remove has to be on record.
+fn ahead_of_users(observed: &Observed, source: &MigrationSource) -> Option<Refusal> {
+    let MigrationSource::Files(files) = source else {
+        return None;
+    };
+    if files.pending_contracts.is_empty() || observed.service.running == 0 {
+        return None;
+    }
+    let live = observed.users_are_on();
+    let Some(range) = schema::range(&observed.history, &live.task_definition) else {
+        return Some(Refusal::SchemaUnknown { release: live.label() });
+    };
+    let ahead: Vec<String> = files
+        .pending_contracts
+        .iter()
+        .filter(|contract| range.knows < contract.breaks_below)
+        .map(|contract| format!("{:04} {}", contract.version, contract.name))
+        .collect();
+    (!ahead.is_empty()).then(|| Refusal::ContractAhead {
+        release: live.label(),
+        migrations: ahead,
+    })
 }
 
 fn still_needed(observed: &Observed, to: i64) -> Option<Refusal> {

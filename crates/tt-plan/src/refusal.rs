@@ -139,6 +139,20 @@ pub enum Refusal {
         /// What runs, in words.
         in_service: Vec<String>,
     },
+    /// Contract migrations that are newer than the release in use.
+    #[error("release {release}, which users have, needs what {} would remove", migrations.join(", "))]
+    ContractAhead {
+        /// The release in use.
+        release: String,
+        /// The migrations, in order.
+        migrations: Vec<String>,
+    },
+    /// Contract migrations, and no record says whether the release in use can do without what they remove.
+    #[error("no record says which schemas release {release} works with, so nothing may be removed beneath it")]
+    SchemaUnknown {
+        /// The release in use.
+        release: String,
+    },
     /// A migration downwards, below what the release in use needs.
     #[error("release {release} needs schema {needs}, so the schema cannot go back to {to}")]
     SchemaStillNeeded {
@@ -210,6 +224,12 @@ impl Refusal {
             Self::StillInService { .. } => {
                 "wait until `status` says that nothing is in flight and only the live release runs, then run it again"
                     .to_owned()
+            }
+            Self::ContractAhead { .. } => {
+                "deploy the release that these migrations came with first, let it bake, and contract then".to_owned()
+            }
+            Self::SchemaUnknown { .. } => {
+                "run it with `--image` of that release, which carries its own migrations and knows".to_owned()
             }
             Self::SchemaStillNeeded { .. } => {
                 "roll the release back first; usually the expanded schema may simply stay".to_owned()

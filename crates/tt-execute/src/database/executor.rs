@@ -8,7 +8,7 @@ use tt_plan::{
     Arn, Holder,
     database::{
         DRILL_VERSION, DatabaseCommand, DatabasePlan, DatabaseStep, DrillOutcome, DrillRecord, ExaminationFinding,
-        Instance, RestoreFrom, Verdict,
+        Instance, RestoreFrom, RunId, Verdict,
     },
 };
 
@@ -72,6 +72,8 @@ pub(crate) struct Walked {
     pub(crate) started_at: OffsetDateTime,
     /// The copy, from when RDS was asked for it.
     pub(crate) copy: Option<InstanceName>,
+    /// What tells the copy from one that another run makes under its name.
+    pub(crate) run: Option<RunId>,
     pub(crate) restored: Option<Instance>,
     pub(crate) from: Option<RestoreFrom>,
     pub(crate) available_after: Option<Duration>,
@@ -90,6 +92,7 @@ impl<B: Backups, D: Database, K: Clock> DatabaseExecutor<'_, B, D, K> {
         let mut walked = Walked {
             started_at: self.clock.now(),
             copy: None,
+            run: None,
             restored: None,
             from: None,
             available_after: None,
@@ -159,7 +162,12 @@ impl<B: Backups, D: Database, K: Clock> DatabaseExecutor<'_, B, D, K> {
                 .backups
                 .replicate(instance, to, kms_key.as_ref(), *retention_days)
                 .await?),
-            DatabaseStep::DeleteSnapshot { region, snapshot } => self.delete_snapshot(region, snapshot).await,
+            DatabaseStep::DeleteSnapshot {
+                region,
+                snapshot,
+                mark,
+                outlived_by,
+            } => self.delete_snapshot(region, snapshot, mark, outlived_by).await,
             DatabaseStep::Restore {
                 from,
                 source,
@@ -168,8 +176,11 @@ impl<B: Backups, D: Database, K: Clock> DatabaseExecutor<'_, B, D, K> {
                 mark,
             } => {
                 walked.copy = Some(copy.clone());
+                walked.run.clone_from(&mark.run);
                 walked.from = Some(from.clone());
-                self.backups.restore(from, source, copy, settings, mark).await?;
+                if let Err(error) = self.backups.restore(from, source, copy, settings, mark).await {
+                    self.or_ours(error, mark, walked).await?;
+                }
                 walked.restored = Some(self.instance_available(copy).await?);
                 walked.available_after = Some(self.since(walked.started_at));
                 Ok(())
@@ -177,8 +188,10 @@ impl<B: Backups, D: Database, K: Clock> DatabaseExecutor<'_, B, D, K> {
             DatabaseStep::Examine { .. } => self.examine(walked).await,
             DatabaseStep::Migrate { .. } => self.rehearse(walked).await,
             DatabaseStep::DeleteInstance { instance } => {
-                self.delete_instance(instance).await?;
-                if walked.copy.as_ref() == Some(instance) {
+                let copy = walked.copy.as_ref() == Some(instance);
+                let run = walked.run.as_ref().filter(|_| copy);
+                self.delete_instance(instance, run).await?;
+                if copy {
                     walked.copy = None;
                 }
                 Ok(())
@@ -264,8 +277,9 @@ impl<B: Backups, D: Database, K: Clock> DatabaseExecutor<'_, B, D, K> {
             return Some(copy);
         }
         (self.emit)(DatabaseEvent::CleaningUp { copy: copy.clone() });
-        match self.delete_instance(&copy).await {
-            Ok(()) | Err(DatabaseHalt::Gone { .. }) => None,
+        match self.delete_instance(&copy, walked.run.as_ref()).await {
+            // What another run has made under the name is that one's to take away.
+            Ok(()) | Err(DatabaseHalt::Gone { .. } | DatabaseHalt::NotOurs { .. }) => None,
             Err(_left_behind) => Some(copy),
         }
     }

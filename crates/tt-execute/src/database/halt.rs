@@ -30,6 +30,12 @@ pub enum DatabaseHalt {
         /// The snapshot or instance.
         what: String,
     },
+    /// It is not any more what the plan was made for.
+    #[error("{what} is not what it was when the plan was made, so nothing is deleted because of it")]
+    Moved {
+        /// The snapshot.
+        what: String,
+    },
     /// Something took longer than it may.
     #[error("{what} took longer than {} s", limit.as_secs())]
     TimedOut {

@@ -10,6 +10,7 @@ mod steps;
 mod task;
 mod wait;
 
+pub use crate::spoken::examination;
 pub use event::DatabaseEvent;
 pub use executor::{DatabaseExecutor, DatabaseOutcome};
 pub use halt::{DatabaseHalt, DatabaseHalted};

@@ -72,6 +72,8 @@ pub trait Backups: Sync {
 }
 
 /// The database itself, however it is reached.
+///
+/// Its futures need not be `Send`, as those of the other ports are: the engine's own are not, and nobody hands them to another thread.
 pub trait Database: Sync {
     /// Runs migrations, or says what they would do; what is printed meanwhile is emitted.
     fn migrate(
@@ -79,14 +81,14 @@ pub trait Database: Sync {
         order: &MigrationOrder,
         on: &On,
         emit: &(dyn Fn(Event) + Sync),
-    ) -> impl Future<Output = Result<MigrationsEnded, PortError>> + Send;
+    ) -> impl Future<Output = Result<MigrationsEnded, PortError>>;
     /// Looks into it.
     fn examine(
         &self,
         depth: Depth,
         on: &On,
         emit: &(dyn Fn(Event) + Sync),
-    ) -> impl Future<Output = Result<Examination, PortError>> + Send;
+    ) -> impl Future<Output = Result<Examination, PortError>>;
 }
 
 /// Which database, and by which release's hands.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tt_environment::{InstanceName, KmsKey, Region, SnapshotName};
-use tt_plan::database::{InstanceStatus, Mark, SnapshotStatus, compare};
+use tt_plan::database::{InstanceStatus, Mark, RunId, SnapshotStatus, compare};
 
 use super::{
     event::DatabaseEvent,
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     event::Event,
-    ports::{Clock, PortErrorKind},
+    ports::{Clock, PortError, PortErrorKind},
 };
 
 impl<B: Backups, D: Database, K: Clock> DatabaseExecutor<'_, B, D, K> {
@@ -41,21 +41,58 @@ impl<B: Backups, D: Database, K: Clock> DatabaseExecutor<'_, B, D, K> {
         Ok(())
     }
 
-    /// The tags are read once more at the moment of deleting: a name may have changed hands since the plan was made.
-    pub(crate) async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotName) -> Result<(), DatabaseHalt> {
-        let what = || format!("snapshot `{snapshot}`");
-        match self.backups.snapshot(region, snapshot).await? {
-            None => Ok(()),
-            Some(found) if found.status == SnapshotStatus::Deleting => Ok(()),
-            Some(found) if self.is_ours(found.mark.as_ref()) => {
-                Ok(self.backups.delete_snapshot(region, snapshot).await?)
-            }
-            Some(_) => Err(DatabaseHalt::NotOurs { what: what() }),
+    /// RDS has refused to restore, or its answer was lost and it refused the second time: the run's own tag tells whose instance there is.
+    /// One of another run is left to it.
+    pub(crate) async fn or_ours(&self, error: PortError, mark: &Mark, walked: &mut Walked) -> Result<(), DatabaseHalt> {
+        let copy = walked.copy.take();
+        let found = match &copy {
+            Some(copy) => self.backups.instance(copy).await.ok().flatten(),
+            None => None,
+        };
+        if found.is_some_and(|found| mark.run.is_some() && found.mark.as_ref() == Some(mark)) {
+            walked.copy = copy;
+            return Ok(());
         }
+        Err(error.into())
+    }
+
+    /// Everything is read once more at the moment of deleting: a name may have changed hands since the plan was made, a drill may have
+    /// found the snapshot whole, and what was to outlive it may be gone.
+    pub(crate) async fn delete_snapshot(
+        &self,
+        region: &Region,
+        snapshot: &SnapshotName,
+        mark: &Mark,
+        outlived_by: &SnapshotName,
+    ) -> Result<(), DatabaseHalt> {
+        let what = |name: &SnapshotName| format!("snapshot `{name}`");
+        let found = match self.backups.snapshot(region, snapshot).await? {
+            None => return Ok(()),
+            Some(found) if found.status == SnapshotStatus::Deleting => return Ok(()),
+            Some(found) => found,
+        };
+        if !self.is_ours(found.mark.as_ref(), None) {
+            return Err(DatabaseHalt::NotOurs { what: what(snapshot) });
+        }
+        if found.mark.as_ref() != Some(mark) {
+            return Err(DatabaseHalt::Moved { what: what(snapshot) });
+        }
+        let newest = self.backups.snapshot(region, outlived_by).await?;
+        if !newest.is_some_and(|newest| newest.is_available()) {
+            return Err(DatabaseHalt::Moved {
+                what: what(outlived_by),
+            });
+        }
+        Ok(self.backups.delete_snapshot(region, snapshot).await?)
     }
 
     /// Until RDS has begun to delete it; an instance that is just being made cannot be deleted at once.
-    pub(crate) async fn delete_instance(&self, instance: &InstanceName) -> Result<(), DatabaseHalt> {
+    /// With `run`, only one that this very run has made.
+    pub(crate) async fn delete_instance(
+        &self,
+        instance: &InstanceName,
+        run: Option<&RunId>,
+    ) -> Result<(), DatabaseHalt> {
         let what = || format!("database instance `{instance}`");
         let (began, limit) = (self.clock.now(), self.limit());
         loop {
@@ -63,7 +100,7 @@ impl<B: Backups, D: Database, K: Clock> DatabaseExecutor<'_, B, D, K> {
             let found = match self.backups.instance(instance).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(found)) if found.status == InstanceStatus::Deleting => return Ok(()),
-                Ok(Some(found)) if !self.is_ours(found.mark.as_ref()) => {
+                Ok(Some(found)) if !self.is_ours(found.mark.as_ref(), run) => {
                     return Err(DatabaseHalt::NotOurs { what: what() });
                 }
                 Ok(Some(found)) => Ok(found),
@@ -128,7 +165,9 @@ impl<B: Backups, D: Database, K: Clock> DatabaseExecutor<'_, B, D, K> {
         Ok(())
     }
 
-    fn is_ours(&self, mark: Option<&Mark>) -> bool {
-        mark.is_some_and(|mark| mark.environment == self.environment.name)
+    fn is_ours(&self, mark: Option<&Mark>, run: Option<&RunId>) -> bool {
+        mark.is_some_and(|mark| {
+            mark.environment == self.environment.name && (run.is_none() || mark.run.as_ref() == run)
+        })
     }
 }

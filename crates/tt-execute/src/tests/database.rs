@@ -12,7 +12,7 @@ use tt_plan::{
     Arn, MigrationOrder,
     database::{
         Amcheck, AppliedMigration, DatabaseCommand, DatabasePlan, DatabaseStep, DrillOutcome, DrillRecord, Encryption,
-        Endpoint, Examination, Instance, InstanceStatus, Mark, Purpose, RestoreFrom, RestoreSettings, Snapshot,
+        Endpoint, Examination, Instance, InstanceStatus, Mark, Purpose, RestoreFrom, RestoreSettings, RunId, Snapshot,
         SnapshotKind, SnapshotStatus, TableCount,
     },
 };
@@ -37,6 +37,8 @@ struct Script {
     flaky: u32,
     /// What migrations end with.
     migrations: u8,
+    /// RDS restores, and its answer does not arrive: asked again, it says that the instance exists.
+    lost_answer: bool,
 }
 
 /// A simulated RDS: things take a minute and a half each.
@@ -222,7 +224,13 @@ impl Backups for World {
     ) -> Result<(), PortError> {
         let mut state = self.state();
         let now = state.now();
+        if state.instances.contains_key(copy.as_str()) {
+            return Err(conflict("restore over an instance"));
+        }
         state.instances.insert(copy.to_string(), (now, Some(mark.clone())));
+        if state.script.lost_answer {
+            return Err(conflict("restore over an instance"));
+        }
         Ok(())
     }
 
@@ -309,7 +317,7 @@ impl Database for World {
                 name: "first".to_owned(),
                 checksum: "aa".to_owned(),
             }],
-            known: None,
+            known: Vec::new(),
             tables: vec![TableCount {
                 table: "public.tasks".to_owned(),
                 rows: if empty { 0 } else { 7 },
@@ -540,16 +548,93 @@ async fn nothing_without_our_tags_is_ever_deleted() {
         .state()
         .snapshots
         .insert((home.to_string(), "s-9".to_owned()), (BEGIN, theirs));
-    let delete = plan(
-        DatabaseCommand::Prune,
-        vec![DatabaseStep::DeleteSnapshot {
-            region: home,
-            snapshot: snapshot_name("s-9"),
-        }],
-    );
-    let (ended, _) = world.run(&delete).await;
+    let (ended, _) = world.run(&prune("s-9", "s-10")).await;
     assert!(matches!(ended.unwrap_err().why, DatabaseHalt::NotOurs { .. }));
     assert_eq!((world.names().len(), world.state().snapshots.len()), (1, 1));
+}
+
+/// One snapshot that goes, because of another one that stays.
+fn prune(doomed: &str, newest: &str) -> DatabasePlan {
+    plan(
+        DatabaseCommand::Prune,
+        vec![DatabaseStep::DeleteSnapshot {
+            region: environment().aws.region,
+            snapshot: snapshot_name(doomed),
+            mark: mark(Purpose::Backup),
+            outlived_by: snapshot_name(newest),
+        }],
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_goes_only_while_what_outlives_it_is_there_and_no_drill_has_passed_on_it() {
+    let home = environment().aws.region.to_string();
+    let key = |name: &str| (home.clone(), name.to_owned());
+    let fresh = || {
+        let world = World::new(Script::default());
+        for name in ["old", "new"] {
+            let kept = (BEGIN - TAKES, mark(Purpose::Backup));
+            world.state().snapshots.insert(key(name), kept);
+        }
+        world
+    };
+
+    let world = fresh();
+    assert!(world.run(&prune("old", "new")).await.0.is_ok());
+    assert!(world.run(&prune("old", "new")).await.0.is_ok(), "gone is gone");
+    assert_eq!(world.state().snapshots.len(), 1);
+
+    let world = fresh();
+    world.state().snapshots.remove(&key("new"));
+    let moved = world.run(&prune("old", "new")).await.0.unwrap_err().why;
+    assert!(
+        matches!(&moved, DatabaseHalt::Moved { what } if what.contains("new")),
+        "{moved}"
+    );
+
+    let world = fresh();
+    world.state().snapshots.get_mut(&key("old")).unwrap().1.tested = Some(BEGIN);
+    let moved = world.run(&prune("old", "new")).await.0.unwrap_err().why;
+    assert!(
+        matches!(&moved, DatabaseHalt::Moved { what } if what.contains("old")),
+        "{moved}"
+    );
+    assert_eq!(world.state().snapshots.len(), 2);
+}
+
+/// A drill whose copy carries the tag of its run.
+fn drill_of(run: u32) -> DatabasePlan {
+    let mut plan = restored(DatabaseCommand::Drill, Purpose::Drill);
+    for step in &mut plan.steps {
+        if let DatabaseStep::Restore { mark, .. } = step {
+            mark.run = Some(RunId::new(BEGIN, run));
+        }
+    }
+    plan
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_drills_under_one_name_the_second_leaves_the_first_ones_copy_alone() {
+    let world = World::new(Script::default());
+    let theirs = mark(Purpose::Drill).of_run(&RunId::new(BEGIN, 1));
+    let copy = ("db-copy".to_owned(), (BEGIN, Some(theirs)));
+    world.state().instances.extend([copy]);
+    let (ended, _) = world.run(&drill_of(2)).await;
+    let halted = ended.unwrap_err();
+    assert!(matches!(halted.why, DatabaseHalt::Port(_)), "{}", halted.why);
+    assert_eq!(halted.left, None);
+    assert_eq!(world.names(), ["db", "db-copy"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_whose_restore_was_answered_to_nobody_is_known_by_the_runs_tag() {
+    let world = World::new(Script {
+        lost_answer: true,
+        ..Script::default()
+    });
+    let (ended, _) = world.run(&drill_of(2)).await;
+    assert!(matches!(ended.unwrap(), DatabaseOutcome::Drilled { drill } if drill.outcome == DrillOutcome::Passed));
+    assert_eq!(world.names(), ["db"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -99,7 +99,8 @@ pub(crate) struct DbStatus {
     /// Environment, the name of its file without `.yaml`
     #[arg(value_name = "ENV")]
     pub(crate) environment: String,
-    /// Image whose migrations are meant, as for `deploy` [default: the live release's]
+    /// Image whose migrations are meant, as for `deploy` [default: the live release's, or the environment's folder with
+    /// `reach: direct`]
     #[arg(long, value_name = "REF")]
     pub(crate) image: Option<String>,
 }
@@ -110,14 +111,15 @@ pub(crate) struct DbMigrate {
     /// Environment, the name of its file without `.yaml`
     #[arg(value_name = "ENV")]
     pub(crate) environment: String,
-    /// Image whose migrations are run, as for `deploy` [default: the live release's]
+    /// Image whose migrations are run, as for `deploy` [default: the live release's, or the environment's folder with
+    /// `reach: direct`]
     #[arg(long, value_name = "REF")]
     pub(crate) image: Option<String>,
     /// Run only this phase: expand, backfill or contract [default: expand and backfill]
     #[arg(long, value_enum, hide_possible_values = true)]
     pub(crate) phase: Option<Phase>,
-    /// Show what each statement would lock and change nothing
-    #[arg(long, conflicts_with_all = ["check", "resume", "rehearse"])]
+    /// Show what each statement would lock, or with --rehearse the steps, and change nothing
+    #[arg(long, conflicts_with_all = ["check", "resume"])]
     pub(crate) plan: bool,
     /// Exit with 3 when something is pending, and change nothing
     #[arg(long, conflicts_with_all = ["resume", "rehearse", "phase"])]
@@ -151,12 +153,16 @@ pub(crate) struct DbRollback {
     /// Newest migration that stays; everything above it is taken back
     #[arg(long, value_name = "VERSION")]
     pub(crate) to: i64,
-    /// Image whose migrations are taken back, as for `deploy` [default: the live release's]
+    /// Image whose migrations are taken back, as for `deploy` [default: the live release's, or the environment's folder with
+    /// `reach: direct`]
     #[arg(long, value_name = "REF")]
     pub(crate) image: Option<String>,
     /// Rows that may be lost, exactly as a run without this counts and refuses them; repeat it for each
     #[arg(long, value_name = "TABLE.COLUMN:COUNT")]
     pub(crate) accept_data_loss: Vec<AcceptedLoss>,
+    /// Show what would be undone and which rows that would lose, and change nothing
+    #[arg(long, conflicts_with = "accept_data_loss")]
+    pub(crate) plan: bool,
     /// Do not ask, even on a terminal
     #[arg(long, short)]
     pub(crate) yes: bool,

@@ -10,6 +10,7 @@ use crate::{
     context::Context,
     exit::Exit,
     failure::Failure,
+    reach::Way,
     report::Reporter,
 };
 
@@ -73,7 +74,10 @@ async fn walk(
     observed: &DatabaseObserved,
     reporter: &Reporter,
 ) -> Result<Exit, Failure> {
-    let ended = carry_out(context, &context.cloud(), plan, None, &observed.caller, reporter).await;
+    let cloud = context.cloud();
+    // None of these plans looks into the database.
+    let database = Way::by_task(context, &cloud);
+    let ended = carry_out(context, &database, plan, None, &observed.caller, reporter).await;
     Ok(reporter.database_ended(&context.environment, plan, &ended))
 }
 

@@ -1,9 +1,6 @@
 //! What `backup`, `restore` and rehearsals have in common: a plan about backups, carried out and reported.
 
-use tt_execute::{
-    Cloud,
-    database::{DatabaseExecutor, DatabaseHalted, DatabaseOutcome, TaskDatabase},
-};
+use tt_execute::database::{Database, DatabaseExecutor, DatabaseHalted, DatabaseOutcome};
 use tt_plan::{Arn, Caller, database::DatabasePlan};
 
 use crate::{
@@ -12,10 +9,10 @@ use crate::{
     report::Reporter,
 };
 
-/// Carries out a plan; `task_definition` names the release whose image looks into databases, unless it is the live one.
+/// Carries out a plan; `task_definition` names the release whose task looks into databases, unless it is the live one or none is needed.
 pub(crate) async fn carry_out(
     context: &Context,
-    cloud: &impl Cloud,
+    database: &impl Database,
     plan: &DatabasePlan,
     task_definition: Option<&Arn>,
     caller: &Caller,
@@ -24,11 +21,7 @@ pub(crate) async fn carry_out(
     let executor = DatabaseExecutor {
         environment: &context.environment,
         backups: &context.backups(),
-        database: &TaskDatabase {
-            environment: &context.environment,
-            cloud,
-            clock: &SystemClock,
-        },
+        database,
         clock: &SystemClock,
         task_definition,
         holder: &holder(&caller.arn),

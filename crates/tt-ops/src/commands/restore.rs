@@ -5,9 +5,10 @@ use tt_plan::database::{DatabaseCommand, restore};
 use crate::{
     cli::{self, Global},
     commands::copies::carry_out,
-    context::Context,
+    context::{Context, run_id},
     exit::Exit,
     failure::Failure,
+    reach::{Direct, Way},
     report::Reporter,
 };
 
@@ -24,7 +25,14 @@ pub(crate) async fn run(global: &Global, args: &cli::Restore, reporter: &Reporte
     } else {
         DatabaseCommand::Restore
     };
-    let plan = restore(environment, &observed, &args.to, &args.copy, command)?;
+    let plan = restore(
+        environment,
+        &observed,
+        &args.to,
+        &args.copy,
+        command,
+        &run_id(observed.at),
+    )?;
 
     reporter.database_plan(environment, &plan);
     if args.plan {
@@ -33,6 +41,9 @@ pub(crate) async fn run(global: &Global, args: &cli::Restore, reporter: &Reporte
     if !args.yes && !reporter.confirm(&format!("Restore as {}?", args.copy)) {
         return Ok(Exit::Refused);
     }
-    let ended = carry_out(&context, &context.cloud(), &plan, None, &observed.caller, reporter).await;
+    let cloud = context.cloud();
+    let direct = Direct::open(&context).await?;
+    let database = Way::of(direct.as_ref(), &context, &cloud);
+    let ended = carry_out(&context, &database, &plan, None, &observed.caller, reporter).await;
     Ok(reporter.database_ended(environment, &plan, &ended))
 }

@@ -11,9 +11,10 @@ pub struct Examination {
     pub bytes: u64,
     /// Applied migrations by version, as sqlx's table has them.
     pub migrations: Vec<AppliedMigration>,
-    /// The migrations of the release that looked; absent when whoever looked has none of its own.
+    /// The migrations of whoever looked, each by every checksum under which it may have been recorded; none from a release that does
+    /// not say them.
     #[serde(default)]
-    pub known: Option<Vec<AppliedMigration>>,
+    pub known: Vec<AppliedMigration>,
     /// Tables outside of PostgreSQL's own schemas.
     pub tables: Vec<TableCount>,
     /// Constraints that were never validated, `table.constraint`.
@@ -71,7 +72,7 @@ pub enum Amcheck {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "check", rename_all = "kebab-case")]
 pub enum ExaminationFinding {
-    /// Each migration in the copy is one that the release, or else the source, knows by the same checksum.
+    /// Each migration in the copy is one that the release in use, or else the source, knows by the same checksum.
     Migrations {
         /// So many are applied.
         applied: usize,
@@ -152,12 +153,10 @@ const BOOKKEEPING: &str = "_sqlx_migrations";
 
 /// Holds a copy against its source.
 pub fn compare(source: &Examination, copy: &Examination) -> Vec<ExaminationFinding> {
-    let known = copy.known.as_ref().unwrap_or(&source.migrations);
-    let unknown = copy.migrations.iter().filter(|applied| {
-        let same = |known: &&AppliedMigration| known.version == applied.version && known.checksum == applied.checksum;
-        // A release in use may be older than the schema: the source then knows what the release does not.
-        !known.iter().any(|known| same(&known)) && !source.migrations.iter().any(|known| same(&known))
-    });
+    let unknown = copy
+        .migrations
+        .iter()
+        .filter(|applied| !is_known(applied, source, copy));
     let data = |found: &Examination| -> Vec<TableCount> {
         let is_data = |table: &&TableCount| !table.table.ends_with(BOOKKEEPING);
         found.tables.iter().filter(is_data).cloned().collect()
@@ -189,6 +188,22 @@ pub fn compare(source: &Examination, copy: &Examination) -> Vec<ExaminationFindi
             found: copy.amcheck.clone(),
         },
     ]
+}
+
+/// Whether the release in use would go on from this migration.
+///
+/// The release's own files decide: a copy that it would refuse to migrate is no recovery, be its source the same. The source speaks only for
+/// what the release does not have, because it is older than the schema or does not say what it has.
+fn is_known(applied: &AppliedMigration, source: &Examination, copy: &Examination) -> bool {
+    let of_version = |all: &[AppliedMigration]| -> Vec<String> {
+        let same = all.iter().filter(|known| known.version == applied.version);
+        same.map(|known| known.checksum.clone()).collect()
+    };
+    let mut checksums = of_version(&copy.known);
+    if checksums.is_empty() {
+        checksums = of_version(&source.migrations);
+    }
+    checksums.contains(&applied.checksum)
 }
 
 fn versions(found: &Examination) -> Vec<i64> {

@@ -9,6 +9,7 @@ use tt_environment::EnvironmentName;
 const ENVIRONMENT: &str = "tt-ops:environment";
 const PURPOSE: &str = "tt-ops:purpose";
 const TESTED: &str = "tt-ops:tested";
+const RUN: &str = "tt-ops:run";
 
 /// What an instance or a snapshot of ours was made for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,21 @@ pub struct Mark {
         skip_serializing_if = "Option::is_none"
     )]
     pub tested: Option<OffsetDateTime>,
+    /// Which run made it, where another one could be making something of the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+}
+
+/// Tells one run of tt-ops from every other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(String);
+
+impl RunId {
+    /// Of the process `process` that looked at `at`: two machines would have to do so in the same nanosecond.
+    pub fn new(at: OffsetDateTime, process: u32) -> Self {
+        Self(format!("{:x}-{process}", at.unix_timestamp_nanos()))
+    }
 }
 
 /// What something was made for.
@@ -70,6 +86,16 @@ impl Mark {
             environment: environment.clone(),
             purpose,
             tested: None,
+            run: None,
+        }
+    }
+
+    /// The same, of this run and no other.
+    #[must_use]
+    pub fn of_run(self, run: &RunId) -> Self {
+        Self {
+            run: Some(run.clone()),
+            ..self
         }
     }
 
@@ -81,6 +107,9 @@ impl Mark {
         ]);
         if let Some(tested) = self.tested.and_then(|at| at.format(&Rfc3339).ok()) {
             tags.insert(TESTED.to_owned(), tested);
+        }
+        if let Some(RunId(run)) = &self.run {
+            tags.insert(RUN.to_owned(), run.clone());
         }
         tags
     }
@@ -94,6 +123,7 @@ impl Mark {
             tested: tags
                 .get(TESTED)
                 .and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok()),
+            run: tags.get(RUN).cloned().map(RunId),
         })
     }
 }

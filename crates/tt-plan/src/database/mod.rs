@@ -19,7 +19,7 @@ mod verify;
 pub use backup::{Extent, backup};
 pub use drill::{DRILL_VERSION, DrillOutcome, DrillRecord};
 pub use examination::{Amcheck, AppliedMigration, Examination, ExaminationFinding, TableCount, Verdict, compare};
-pub use mark::{Mark, Purpose};
+pub use mark::{Mark, Purpose, RunId};
 pub use observed::{Abroad, DatabaseObserved, Encryption, Endpoint, Instance, Snapshot, SnapshotKind, Window};
 pub use prune::prune;
 pub use refusal::DatabaseRefusal;

@@ -63,18 +63,25 @@ fn snapshots(
     keep_tested: usize,
 ) -> Vec<DatabaseStep> {
     let tested = tested(environment, snapshots, keep_tested);
-    let newest = snapshots
-        .iter()
-        .find(|snapshot| ours(environment, snapshot) && snapshot.is_available());
-    snapshots
-        .iter()
-        .filter(|snapshot| ours(environment, snapshot) && snapshot.is_available())
-        .filter(|snapshot| snapshot.taken.is_some_and(|taken| taken < kept_since))
-        // However old: without the newest there would be none.
-        .filter(|snapshot| newest != Some(snapshot) && !tested.contains(snapshot))
-        .map(|snapshot| DatabaseStep::DeleteSnapshot {
-            region: region.clone(),
-            snapshot: snapshot.name.clone(),
+    let available = || {
+        snapshots
+            .iter()
+            .filter(|snapshot| ours(environment, snapshot) && snapshot.is_available())
+    };
+    // However old, the newest stays: without it there would be none.
+    let Some(newest) = available().next() else {
+        return Vec::new();
+    };
+    available()
+        .skip(1)
+        .filter(|snapshot| snapshot.taken.is_some_and(|taken| taken < kept_since) && !tested.contains(snapshot))
+        .filter_map(|snapshot| {
+            Some(DatabaseStep::DeleteSnapshot {
+                region: region.clone(),
+                snapshot: snapshot.name.clone(),
+                mark: snapshot.mark.clone()?,
+                outlived_by: newest.name.clone(),
+            })
         })
         .collect()
 }

@@ -6,7 +6,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tt_environment::{Environment, InstanceName, InvalidValue, SnapshotName};
 
 use super::{
-    mark::{Mark, Purpose},
+    mark::{Mark, Purpose, RunId},
     observed::{DatabaseObserved, Instance},
     refusal::DatabaseRefusal,
     status::SnapshotStatus,
@@ -40,13 +40,15 @@ impl FromStr for RestoreTarget {
     }
 }
 
-/// Plans to restore `target` as the new instance `copy`, and what `command` does with it.
+/// Plans to restore `target` as the new instance `copy`, and what `command` does with it. By `run` its own copy is known from one that
+/// somebody else restores under the same name at the same time.
 pub fn restore(
     environment: &Environment,
     observed: &DatabaseObserved,
     target: &RestoreTarget,
     copy: &InstanceName,
     command: DatabaseCommand,
+    run: &RunId,
 ) -> Result<DatabasePlan, Refusals> {
     let mut refusals = preflight::account(environment, &observed.caller);
     if let Some(taken) = observed.instances.iter().find(|instance| instance.name == *copy) {
@@ -66,7 +68,7 @@ pub fn restore(
         }
     };
     Refusals::none_or(refusals)?;
-    let steps = from.map(|from| steps(environment, &observed.source, from, copy, command));
+    let steps = from.map(|from| steps(environment, &observed.source, from, copy, command, run));
     Ok(DatabasePlan {
         command,
         instance: observed.source.name.clone(),
@@ -81,6 +83,7 @@ fn steps(
     from: RestoreFrom,
     copy: &InstanceName,
     command: DatabaseCommand,
+    run: &RunId,
 ) -> Vec<DatabaseStep> {
     let purpose = match command {
         DatabaseCommand::Drill => Purpose::Drill,
@@ -92,7 +95,7 @@ fn steps(
         source: source.name.clone(),
         copy: copy.clone(),
         settings: settings(source, purpose),
-        mark: Mark::new(&environment.name, purpose),
+        mark: Mark::new(&environment.name, purpose).of_run(run),
     }];
     match purpose {
         Purpose::Drill => steps.push(DatabaseStep::Examine {

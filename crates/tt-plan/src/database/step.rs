@@ -113,6 +113,10 @@ pub enum DatabaseStep {
         region: Region,
         /// Which.
         snapshot: SnapshotName,
+        /// What was known of it: one that a drill has found whole since then stays.
+        mark: Mark,
+        /// The newest there, without which it would not go.
+        outlived_by: SnapshotName,
     },
     /// Restore beside the source and wait until it is available.
     Restore {

@@ -5,8 +5,8 @@ use tt_environment::Rehearsal;
 
 use super::world::{environment, in_flight, quiet, record, release, revision, task_definition};
 use crate::{
-    Command, Consent, LifecycleStage, MigrationImage, MigrationOrder, Observed, Outcome, Phase, RunningTasks,
-    SchemaChange, SchemaRange, Share, Target, deploy, migrate, rollback,
+    Command, Consent, Contract, Files, LifecycleStage, MigrationOrder, MigrationSource, Observed, Outcome, Phase,
+    RunningTasks, SchemaChange, SchemaRange, Share, Target, deploy, migrate, rollback,
 };
 
 const CONTRACT: MigrationOrder = MigrationOrder::Up {
@@ -22,10 +22,21 @@ fn tasks(n: u8, count: u32) -> RunningTasks {
 }
 
 fn check(observed: &Observed, running: &[RunningTasks], order: MigrationOrder, expected: &Expect) {
-    expected.assert_eq(&match migrate(&environment(), observed, running, order, None) {
-        Ok(plan) => match plan.image {
-            MigrationImage::Live { task_definition } => format!("{} by {}", plan.release, task_definition.short()),
-            MigrationImage::Given { base, release } => format!("{} on {}", release.name, base.short()),
+    from(MigrationSource::Live, observed, running, order, expected);
+}
+
+fn from(
+    source: MigrationSource,
+    observed: &Observed,
+    running: &[RunningTasks],
+    order: MigrationOrder,
+    expected: &Expect,
+) {
+    expected.assert_eq(&match migrate(&environment(), observed, running, order, source) {
+        Ok(plan) => match plan.source {
+            MigrationSource::Live => format!("{} by {}", plan.release, plan.live.short()),
+            MigrationSource::Image(release) => format!("{} on {}", release.name, plan.live.short()),
+            MigrationSource::Files(files) => format!("the files in {}", files.folder),
         },
         Err(refusals) => format!("refused: {refusals}"),
     });
@@ -107,9 +118,86 @@ fn everything_else_runs_beside_older_tasks() {
 
 #[test]
 fn another_image_is_registered_on_what_is_live() {
-    let plan = migrate(&environment(), &quiet(), &[], MigrationOrder::Status, Some(release(5))).unwrap();
-    assert_eq!(plan.release, "1.5.0");
-    assert!(matches!(plan.image, MigrationImage::Given { base, .. } if base == task_definition(1)));
+    from(
+        MigrationSource::Image(release(5)),
+        &quiet(),
+        &[],
+        MigrationOrder::Status,
+        &expect!["1.5.0 on web:1"],
+    );
+}
+
+#[test]
+fn an_image_that_users_do_not_have_contracts_nothing() {
+    let image = |n| MigrationSource::Image(release(n));
+    from(image(1), &quiet(), &[tasks(1, 2)], CONTRACT, &expect!["1.1.0 on web:1"]);
+    from(
+        image(2),
+        &quiet(),
+        &[tasks(1, 2)],
+        CONTRACT,
+        &expect![
+            "refused: releases that may need what a contract migration removes are still in service: 1.1.0, which users have"
+        ],
+    );
+    let mut unserved = quiet();
+    unserved.service.running = 0;
+    from(image(2), &unserved, &[], CONTRACT, &expect!["1.2.0 on web:1"]);
+}
+
+#[test]
+fn files_contract_only_what_the_live_release_is_known_to_do_without() {
+    let files = |contracts: &[i64]| {
+        let contract = |below: &i64| Contract {
+            version: below + 1,
+            name: format!("drop_{below}"),
+            breaks_below: *below,
+        };
+        MigrationSource::Files(Files {
+            folder: "migrations".to_owned(),
+            pending_contracts: contracts.iter().map(contract).collect(),
+        })
+    };
+    let known = contracted();
+    from(
+        files(&[3]),
+        &known,
+        &[tasks(3, 2)],
+        CONTRACT,
+        &expect!["the files in migrations"],
+    );
+    from(
+        files(&[3, 4]),
+        &known,
+        &[tasks(3, 2)],
+        CONTRACT,
+        &expect!["refused: release 1.3.0, which users have, needs what 0005 drop_4 would remove"],
+    );
+    from(
+        files(&[3]),
+        &quiet(),
+        &[tasks(1, 2)],
+        CONTRACT,
+        &expect![
+            "refused: no record says which schemas release 1.1.0 works with, so nothing may be removed beneath it"
+        ],
+    );
+    from(
+        files(&[]),
+        &quiet(),
+        &[tasks(1, 2)],
+        CONTRACT,
+        &expect!["the files in migrations"],
+    );
+    from(
+        files(&[3]),
+        &known,
+        &[tasks(3, 2), tasks(2, 1)],
+        CONTRACT,
+        &expect![
+            "refused: releases that may need what a contract migration removes are still in service: 1.2.0 (1 running)"
+        ],
+    );
 }
 
 #[test]
@@ -120,6 +208,12 @@ fn the_schema_does_not_go_below_what_the_live_release_needs() {
         &contracted(),
         &[],
         down(2),
+        &expect!["refused: release 1.3.0 needs schema 3, so the schema cannot go back to 2"],
+    );
+    check(
+        &contracted(),
+        &[],
+        MigrationOrder::PlanDown { to: 2 },
         &expect!["refused: release 1.3.0 needs schema 3, so the schema cannot go back to 2"],
     );
 }

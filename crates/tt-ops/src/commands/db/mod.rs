@@ -1,4 +1,5 @@
 //! What a DBA does: one file per command.
 
 pub(crate) mod lint;
+mod rehearse;
 pub(crate) mod schema;

@@ -118,11 +118,11 @@ impl Reporter {
             (Sink::Bars(_) | Sink::Lines(_), Ok(migrated)) => {
                 complain(
                     &[words::not_migrated(migrated, exit)],
-                    &words::next_of(exit, environment),
+                    &words::next_of(exit, environment, &plan.order),
                 );
             }
             (Sink::Bars(_) | Sink::Lines(_), Err(halt)) => {
-                complain(&[chain(halt)], &words::next_of(exit, environment));
+                complain(&[chain(halt)], &words::next_of(exit, environment, &plan.order));
             }
         }
         exit

@@ -10,7 +10,7 @@ use tt_execute::{
     database::{DatabaseEvent, DatabaseHalt, DatabaseHalted, DatabaseOutcome},
 };
 use tt_plan::{
-    MigrationImage, MigrationOrder, MigrationPlan,
+    MigrationOrder, MigrationPlan, MigrationSource,
     database::{
         Amcheck, DatabaseCommand, DatabasePlan, DatabaseStep, DatabaseWarning, DrillOutcome, DrillRecord,
         ExaminationFinding, RestoreFrom,
@@ -28,7 +28,7 @@ pub(in super::super) fn step(step: &DatabaseStep) -> String {
         DatabaseStep::ReplicateBackups { to, retention_days, .. } => {
             format!("have RDS replicate the automated backups to {to}, kept {retention_days} days")
         }
-        DatabaseStep::DeleteSnapshot { region, snapshot } => format!("delete snapshot {snapshot} in {region}"),
+        DatabaseStep::DeleteSnapshot { region, snapshot, .. } => format!("delete snapshot {snapshot} in {region}"),
         DatabaseStep::Restore {
             from,
             source,
@@ -205,6 +205,7 @@ pub(super) fn next(halt: &DatabaseHalt) -> Vec<String> {
         DatabaseHalt::Broken { .. } | DatabaseHalt::Gone { .. } => {
             vec!["RDS's events of it say why: look there, then run it again".to_owned()]
         }
+        DatabaseHalt::Moved { .. } => vec!["run it again: it plans with what is there now".to_owned()],
         DatabaseHalt::NotOurs { .. } => vec!["somebody else made it: delete it by hand if it is to go".to_owned()],
         DatabaseHalt::TimedOut { .. } | DatabaseHalt::Interrupted => {
             vec!["RDS goes on by itself; `backup ENV list` shows where it is".to_owned()]
@@ -227,17 +228,23 @@ pub(super) fn migration(environment: &Environment, plan: &MigrationPlan) -> Stri
         MigrationOrder::Up { phase: None } => "Run the pending expand and backfill migrations".to_owned(),
         MigrationOrder::Up { phase: Some(phase) } => format!("Run the pending {} migrations", phase.name()),
         MigrationOrder::Resume => "Go on with a run of migrations that was cut short".to_owned(),
+        MigrationOrder::PlanDown { to } => {
+            format!("What taking back every migration above {to:04} would undo and lose")
+        }
         MigrationOrder::Down { to, .. } => format!("Take back every migration above {to:04}"),
     };
-    let with = match &plan.image {
-        MigrationImage::Live { task_definition } => format!("the live release's image ({})", task_definition.short()),
-        MigrationImage::Given { release, .. } => release.image.to_string(),
-    };
-    format!(
-        "{what}: release {} of {}, by {with}",
-        style(&plan.release).bold(),
-        style(&environment.name).bold()
-    )
+    let name = style(&environment.name).bold();
+    let release = style(&plan.release).bold();
+    match &plan.source {
+        MigrationSource::Live => format!(
+            "{what}: release {release} of {name}, by the live release's image ({})",
+            plan.live.short()
+        ),
+        MigrationSource::Image(given) => format!("{what}: release {release} of {name}, by {}", given.image),
+        MigrationSource::Files(files) => {
+            format!("{what}: {name}, straight from here, with the files in {}", files.folder)
+        }
+    }
 }
 
 pub(super) fn migrated(environment: &Environment, plan: &MigrationPlan, migrated: &Migrated) -> String {
@@ -261,9 +268,13 @@ pub(super) fn not_migrated(migrated: &Migrated, exit: Exit) -> String {
 }
 
 /// What to do after an exit code of migrations.
-pub(super) fn next_of(exit: Exit, environment: &Environment) -> Vec<String> {
+pub(super) fn next_of(exit: Exit, environment: &Environment, order: &MigrationOrder) -> Vec<String> {
     let name = &environment.name;
     let next = match exit {
+        Exit::Drift if *order == MigrationOrder::Status => {
+            "restore the files from the release that was applied; a change goes into a new file with the next number"
+                .to_owned()
+        }
         Exit::Partial => format!("`tt-ops db-migrate {name} --resume` goes on where it stopped"),
         Exit::Lock => {
             "a long transaction holds a table: the lines above name it; run it again when it is gone".to_owned()

@@ -101,7 +101,7 @@ fn only_our_own_old_snapshots_go() {
     ];
     check(
         prune(&environment(), &observed),
-        &expect!["delete-snapshot old in eu-central-1"],
+        &expect!["delete-snapshot old in eu-central-1 while new is there"],
     );
 }
 
@@ -120,7 +120,7 @@ fn the_last_tested_and_the_newest_stay_however_old() {
     check(
         prune(&environment(), &observed),
         &expect![
-            "delete-snapshot a in eu-central-1; delete-snapshot plain in eu-central-1; delete-snapshot a in eu-west-1"
+            "delete-snapshot a in eu-central-1 while newest is there; delete-snapshot plain in eu-central-1 while newest is there; delete-snapshot a in eu-west-1 while newest is there"
         ],
     );
 }

@@ -24,7 +24,7 @@ fn examination() -> Examination {
         server: "16.4".to_owned(),
         bytes: 1 << 20,
         migrations: vec![migration(1, "aa"), migration(2, "bb")],
-        known: None,
+        known: Vec::new(),
         tables: vec![
             table("public._sqlx_migrations", 2),
             table("public.tasks", 10),
@@ -93,11 +93,33 @@ fn a_checksum_that_nobody_knows() {
         |_, copy| copy.migrations[1] = migration(2, "xx"),
         &expect!["migrations Failed, rows Passed, constraints Passed, indexes Passed, pages Passed"],
     );
+}
+
+#[test]
+fn the_release_knows_better_than_the_source() {
     check(
         |source, copy| {
             source.migrations[1] = migration(2, "xx");
-            copy.known = Some(copy.migrations.clone());
+            copy.known = copy.migrations.clone();
         },
+        &expect!["migrations Passed, rows Passed, constraints Passed, indexes Passed, pages Passed"],
+    );
+    check(
+        |source, copy| {
+            copy.known = copy.migrations.clone();
+            copy.migrations[1] = migration(2, "xx");
+            source.migrations[1] = migration(2, "xx");
+        },
+        &expect!["migrations Failed, rows Passed, constraints Passed, indexes Passed, pages Passed"],
+    );
+    // Recorded by a checkout with other line endings: one of several checksums that the release knows.
+    check(
+        |_, copy| copy.known = vec![migration(1, "aa"), migration(2, "cc"), migration(2, "bb")],
+        &expect!["migrations Passed, rows Passed, constraints Passed, indexes Passed, pages Passed"],
+    );
+    // Older than the schema: the source speaks for what it does not have.
+    check(
+        |_, copy| copy.known = vec![migration(1, "aa")],
         &expect!["migrations Passed, rows Passed, constraints Passed, indexes Passed, pages Passed"],
     );
 }

@@ -6,14 +6,21 @@ use expect_test::{Expect, expect};
 
 use super::world::{DAY, a_snapshot, an_instance, check, environment, instance, observed};
 use crate::{
-    database::{DatabaseCommand, DatabaseObserved, RestoreTarget, SnapshotStatus, restore},
+    database::{DatabaseCommand, DatabaseObserved, RestoreTarget, RunId, SnapshotStatus, restore},
     tests::world::NOW,
 };
 
 fn planned(observed: &DatabaseObserved, to: &str, copy: &str, command: DatabaseCommand, expected: &Expect) {
     let target: RestoreTarget = to.parse().unwrap();
     check(
-        restore(&environment(), observed, &target, &instance(copy), command),
+        restore(
+            &environment(),
+            observed,
+            &target,
+            &instance(copy),
+            command,
+            &RunId::new(NOW, 1),
+        ),
         expected,
     );
 }

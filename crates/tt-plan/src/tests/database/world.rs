@@ -4,7 +4,7 @@ use std::{fmt::Write, time::Duration};
 
 use expect_test::Expect;
 use time::OffsetDateTime;
-use tt_environment::{BackupCopy, BackupPolicy, Database, Environment, InstanceName, Region, SnapshotName};
+use tt_environment::{BackupCopy, BackupPolicy, Database, Environment, InstanceName, Reach, Region, SnapshotName};
 
 use super::super::world as whole;
 use crate::{
@@ -22,6 +22,7 @@ pub(super) const DAY: Duration = Duration::from_hours(24);
 pub(super) fn environment() -> Environment {
     let mut environment = whole::environment();
     environment.database = Some(Database {
+        reach: Reach::Task,
         instance: instance("db"),
         backup: Some(BackupPolicy {
             retention_days: 35,
@@ -173,7 +174,12 @@ fn word(step: &DatabaseStep) -> String {
         DatabaseStep::TakeSnapshot { snapshot, .. } => snapshot.to_string(),
         DatabaseStep::CopySnapshot { snapshot, to, .. } => format!("{snapshot} to {to}"),
         DatabaseStep::ReplicateBackups { to, .. } => format!("to {to}"),
-        DatabaseStep::DeleteSnapshot { region, snapshot } => format!("{snapshot} in {region}"),
+        DatabaseStep::DeleteSnapshot {
+            region,
+            snapshot,
+            outlived_by,
+            ..
+        } => format!("{snapshot} in {region} while {outlived_by} is there"),
         DatabaseStep::Restore {
             from, copy, settings, ..
         } => {
