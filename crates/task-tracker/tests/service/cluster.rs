@@ -1,6 +1,6 @@
 //! A fresh database for every test, in the PostgreSQL of this process.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use task_tracker::{DatabaseUrl, migrate};
