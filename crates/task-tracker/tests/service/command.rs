@@ -188,7 +188,7 @@ async fn serve_on_an_old_schema_says_what_to_do() {
     assert_eq!(code, Some(1));
     assert_eq!(
         error,
-        "task-tracker: refused to serve: the schema is at version 0 and this release needs 3: run `task-tracker \
+        "task-tracker: refused to serve: the schema is at version 0 and this release needs 6: run `task-tracker \
          migrate` first\n"
     );
 }

@@ -78,7 +78,7 @@ async fn a_service_does_not_start_on_a_schema_older_than_it_needs() {
     };
     assert_eq!(
         cause.to_string(),
-        "the schema is at version 0 and this release needs 3: run `task-tracker migrate` first"
+        "the schema is at version 0 and this release needs 6: run `task-tracker migrate` first"
     );
 }
 
