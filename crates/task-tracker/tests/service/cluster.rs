@@ -62,6 +62,14 @@ pub(crate) async fn migrated() -> Database {
     create(template).await
 }
 
+/// What a release without its schema says: which version it needs is the number of its newest migration.
+pub(crate) fn needs_its_schema() -> String {
+    let files = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap();
+    let numbers = files.map(|file| file.unwrap().file_name().to_string_lossy()[..4].parse::<u32>().unwrap());
+    let newest = numbers.max().unwrap();
+    format!("the schema is at version 0 and this release needs {newest}: run `task-tracker migrate` first")
+}
+
 async fn create(template: &str) -> Database {
     let name = format!("t_{}", Uuid::now_v7().simple());
     let mut connection = connect("postgres").await;
