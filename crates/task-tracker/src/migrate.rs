@@ -103,9 +103,8 @@ async fn carry_out(
     };
     if options.status {
         let status = tt_migrate::status(job).await?;
-        let exit = status.exit();
-        emit(Event::Status(status));
-        return Ok(exit);
+        emit(Event::Status(status.clone()));
+        return Ok(status.exit());
     }
     if let (true, Some(to)) = (options.plan, options.to) {
         emit(Event::Undoing(tt_migrate::plan_down(job, to).await?));

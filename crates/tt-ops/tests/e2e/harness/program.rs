@@ -14,6 +14,8 @@ use aws_sandbox::image;
 pub(crate) enum Program {
     /// The service.
     TaskTracker,
+    /// The service with three migrations more.
+    NextRelease,
     /// The service, but a share of its answers is 500.
     FaultyRelease,
     /// The service, but it never says that it is ready.
@@ -55,6 +57,7 @@ impl Program {
     fn path(self) -> &'static str {
         match self {
             Self::TaskTracker => "task-tracker",
+            Self::NextRelease => "examples/next_release",
             Self::FaultyRelease => "examples/faulty_release",
             Self::NeverReady => "examples/never_ready",
             Self::EndsAtOnce | Self::FailsToMigrate => "examples/ends_at_once",
@@ -73,6 +76,7 @@ fn built() {
     BUILT.get_or_init(|| {
         let all = [
             Program::TaskTracker,
+            Program::NextRelease,
             Program::FaultyRelease,
             Program::NeverReady,
             Program::EndsAtOnce,
