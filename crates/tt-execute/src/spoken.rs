@@ -8,9 +8,18 @@ use tt_plan::{
     database::{Amcheck, AppliedMigration, Examination, TableCount},
 };
 
-/// The flags of the service's `migrate` for an order.
-pub(crate) fn flags(order: &MigrationOrder) -> Vec<String> {
-    let mut flags: Vec<String> = vec!["--output".to_owned(), "json".to_owned()];
+/// An environment's own command for migrations with the flags of an order. Most environments ask for JSON already, and no flag is taken twice.
+pub(crate) fn migrate(command: &[String], order: &MigrationOrder) -> Vec<String> {
+    let mut words = command.to_vec();
+    if !words.iter().any(|word| word == "--output" || word.starts_with("--output=")) {
+        words.extend(["--output", "json"].map(ToOwned::to_owned));
+    }
+    words.extend(flags(order));
+    words
+}
+
+fn flags(order: &MigrationOrder) -> Vec<String> {
+    let mut flags: Vec<String> = Vec::new();
     let mut add = |flag: &str| flags.push(flag.to_owned());
     match order {
         MigrationOrder::Status => add("--status"),
@@ -132,8 +141,17 @@ mod tests {
             ),
         ];
         for (order, expected) in table {
-            let flags = flags(&order).join(" ");
-            assert_eq!(flags, format!("--output json {expected}").trim_end(), "{order:?}");
+            assert_eq!(flags(&order).join(" "), expected, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn json_is_asked_for_once() {
+        for command in ["migrate", "migrate --output json", "migrate --output=json"] {
+            let command: Vec<String> = command.split(' ').map(ToOwned::to_owned).collect();
+            let words = migrate(&command, &MigrationOrder::Check).join(" ");
+            assert_eq!(words.matches("--output").count(), 1, "{words}");
+            assert!(words.ends_with(" --check"), "{words}");
         }
     }
 

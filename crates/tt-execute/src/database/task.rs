@@ -41,9 +41,10 @@ impl<W: Cloud, K: Clock> Database for TaskDatabase<'_, W, K> {
         emit: &(dyn Fn(Event) + Sync),
     ) -> Result<MigrationsEnded, PortError> {
         let migrations = self.environment.migrations.as_ref();
-        let mut command =
-            migrations.map_or_else(|| vec!["migrate".to_owned()], |migrations| migrations.command.clone());
-        command.extend(spoken::flags(order));
+        let command = match migrations {
+            Some(migrations) => spoken::migrate(&migrations.command, order),
+            None => spoken::migrate(&["migrate".to_owned()], order),
+        };
         let ended = self.run(command, on, self.timeout(), emit).await?;
         let (exit_code, reason) = match ended.how {
             How::Exited { code, reason } => (u8::try_from(code).unwrap_or(1), reason),
