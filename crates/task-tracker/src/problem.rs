@@ -12,6 +12,7 @@ use axum::{
 use serde::Serialize;
 use sqlx::error::DatabaseError;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::{
     access::{Scope, throttle::Allowance},
@@ -62,6 +63,10 @@ pub(crate) enum Problem {
     KeyInUse,
     /// It contradicts what is there.
     Conflict(&'static str),
+    /// Of many things that were to change together, these cannot; so none did.
+    Together {
+        refused: Vec<Refused>,
+    },
     PreconditionRequired,
     Stale {
         current: Version,
@@ -90,6 +95,18 @@ pub(crate) struct Details {
     status: u16,
     /// What was wrong with this request, for people.
     detail: String,
+    /// Of a change of many: those that cannot be changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    refused: Vec<Refused>,
+}
+
+/// One of many that cannot be changed.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct Refused {
+    pub(crate) id: Uuid,
+    /// As it is now; null when there is no such thing in this project.
+    pub(crate) version: Option<Version>,
 }
 
 impl Problem {
@@ -133,6 +150,10 @@ impl Problem {
             Self::KeyInUse | Self::Conflict(_) | Self::IdTaken(_) => StatusCode::CONFLICT,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::Stale { .. } => StatusCode::PRECONDITION_FAILED,
+            Self::Together { refused } if refused.iter().all(|one| one.version.is_some()) => {
+                StatusCode::PRECONDITION_FAILED
+            }
+            Self::Together { .. } => StatusCode::NOT_FOUND,
             Self::TimedOut | Self::DatabaseUnavailable | Self::Busy | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -163,6 +184,8 @@ impl Problem {
             Self::Conflict(_) => "conflict",
             Self::PreconditionRequired => "precondition-required",
             Self::Stale { .. } => "stale-version",
+            Self::Together { .. } if self.status() == StatusCode::NOT_FOUND => "not-found",
+            Self::Together { .. } => "stale-version",
             Self::IdTaken(_) => "id-taken",
             Self::TimedOut => "timed-out",
             Self::DatabaseUnavailable => "database-unavailable",
@@ -200,6 +223,10 @@ impl Problem {
             Self::KeyInUse => "the first request with this Idempotency-Key is still running; ask again".into(),
             Self::PreconditionRequired => "send the ETag you last saw in If-Match".into(),
             Self::Stale { .. } => "it was changed since; the ETag header is that of its current version".into(),
+            Self::Together { refused } => format!(
+                "nothing was changed: {} of them are not there, or were changed since; `refused` names them",
+                refused.len()
+            ),
             Self::IdTaken(what) => {
                 format!("this id belongs to another {what}, or to one that was changed since")
             }
@@ -233,6 +260,10 @@ impl IntoResponse for Problem {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: self.detail(),
+            refused: match &self {
+                Self::Together { refused } => refused.clone(),
+                _ => Vec::new(),
+            },
         };
         let mut response = (status, Json(details)).into_response();
         let headers = response.headers_mut();
