@@ -63,8 +63,12 @@ pub(crate) enum Problem {
     KeyInUse,
     /// It contradicts what is there.
     Conflict(&'static str),
-    /// Of many things that were to change together, these cannot; so none did.
-    Together {
+    /// Of many things that were to change together, these are not there, or are and were changed since; so none did.
+    NoSuchAmong {
+        refused: Vec<Refused>,
+    },
+    /// Of many things that were to change together, these were changed since; so none did.
+    StaleAmong {
         refused: Vec<Refused>,
     },
     PreconditionRequired,
@@ -135,7 +139,7 @@ impl Problem {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::NoSuchRoute | Self::NoSuch(_) => StatusCode::NOT_FOUND,
+            Self::NoSuchRoute | Self::NoSuch(_) | Self::NoSuchAmong { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Malformed { .. } | Self::ForeignCursor => StatusCode::BAD_REQUEST,
             Self::Invalid { .. } | Self::Rule(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -149,11 +153,7 @@ impl Problem {
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::KeyInUse | Self::Conflict(_) | Self::IdTaken(_) => StatusCode::CONFLICT,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
-            Self::Stale { .. } => StatusCode::PRECONDITION_FAILED,
-            Self::Together { refused } if refused.iter().all(|one| one.version.is_some()) => {
-                StatusCode::PRECONDITION_FAILED
-            }
-            Self::Together { .. } => StatusCode::NOT_FOUND,
+            Self::Stale { .. } | Self::StaleAmong { .. } => StatusCode::PRECONDITION_FAILED,
             Self::TimedOut | Self::DatabaseUnavailable | Self::Busy | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -164,7 +164,7 @@ impl Problem {
         match self {
             Self::NoSuchRoute => "no-such-route",
             Self::MethodNotAllowed => "method-not-allowed",
-            Self::NoSuch(_) => "not-found",
+            Self::NoSuch(_) | Self::NoSuchAmong { .. } => "not-found",
             Self::Malformed { .. } => "malformed",
             Self::Invalid { .. } => "invalid",
             Self::Rule(_) => "rule",
@@ -183,15 +183,21 @@ impl Problem {
             Self::KeyInUse => "idempotency-key-in-use",
             Self::Conflict(_) => "conflict",
             Self::PreconditionRequired => "precondition-required",
-            Self::Stale { .. } => "stale-version",
-            Self::Together { .. } if self.status() == StatusCode::NOT_FOUND => "not-found",
-            Self::Together { .. } => "stale-version",
+            Self::Stale { .. } | Self::StaleAmong { .. } => "stale-version",
             Self::IdTaken(_) => "id-taken",
             Self::TimedOut => "timed-out",
             Self::DatabaseUnavailable => "database-unavailable",
             Self::Busy => "busy",
             Self::Draining => "draining",
             Self::Internal => "internal",
+        }
+    }
+
+    fn refused(&self) -> &[Refused] {
+        if let Self::NoSuchAmong { refused } | Self::StaleAmong { refused } = self {
+            refused
+        } else {
+            &[]
         }
     }
 
@@ -223,7 +229,7 @@ impl Problem {
             Self::KeyInUse => "the first request with this Idempotency-Key is still running; ask again".into(),
             Self::PreconditionRequired => "send the ETag you last saw in If-Match".into(),
             Self::Stale { .. } => "it was changed since; the ETag header is that of its current version".into(),
-            Self::Together { refused } => format!(
+            Self::NoSuchAmong { refused } | Self::StaleAmong { refused } => format!(
                 "nothing was changed: {} of them are not there, or were changed since; `refused` names them",
                 refused.len()
             ),
@@ -260,10 +266,7 @@ impl IntoResponse for Problem {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: self.detail(),
-            refused: match &self {
-                Self::Together { refused } => refused.clone(),
-                _ => Vec::new(),
-            },
+            refused: self.refused().to_vec(),
         };
         let mut response = (status, Json(details)).into_response();
         let headers = response.headers_mut();

@@ -342,15 +342,7 @@ impl Bulk<'_> {
         .await;
         match refused {
             Err(cause) => Problem::of_database(&cause),
-            Ok(refused) if !refused.is_empty() => Problem::Together {
-                refused: refused
-                    .into_iter()
-                    .map(|(id, version)| Refused {
-                        id,
-                        version: version.map(Version::from),
-                    })
-                    .collect(),
-            },
+            Ok(refused) if !refused.is_empty() => among(refused),
             Ok(_) => match fields {
                 Some(fields) => self.misfit(connection, fields).await,
                 // They were as asked for the second time only.
@@ -375,6 +367,21 @@ impl Bulk<'_> {
             Ok(false) => of_elsewhere(),
             Err(cause) => Problem::of_database(&cause),
         }
+    }
+}
+
+fn among(refused: Vec<(Uuid, Option<i64>)>) -> Problem {
+    let refused: Vec<Refused> = refused
+        .into_iter()
+        .map(|(id, version)| Refused {
+            id,
+            version: version.map(Version::from),
+        })
+        .collect();
+    if refused.iter().all(|one| one.version.is_some()) {
+        Problem::StaleAmong { refused }
+    } else {
+        Problem::NoSuchAmong { refused }
     }
 }
 

@@ -202,7 +202,7 @@ async fn moves_at_once_never_make_a_circle_or_lose_a_task() {
         while let Some(parent) = place["parent_id"].as_str() {
             steps += 1;
             assert!(steps < 5, "{id} is too deep, or in a circle");
-            place = seen(api, &parent.to_owned()).await;
+            place = seen(api, parent).await;
         }
     }
 }
