@@ -27,6 +27,7 @@ mod lifecycle;
 mod member;
 pub mod migrate;
 mod openapi;
+mod operation;
 mod page;
 mod personal;
 mod probe;

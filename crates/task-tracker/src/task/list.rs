@@ -11,7 +11,12 @@ use crate::{
     problem::Problem,
     project,
     router::Context,
-    task::{Task, fields::Status, json, rank},
+    task::{
+        Task,
+        fields::Status,
+        json, rank,
+        words::{Words, found},
+    },
 };
 
 /// In what order.
@@ -49,23 +54,6 @@ pub(crate) struct Which {
     /// Only those whose title or description has these words; quotes keep words together, a minus excludes one.
     #[param(value_type = Option<String>, max_length = 200)]
     q: Option<Words>,
-}
-
-/// What to search for.
-#[derive(Deserialize, Serialize)]
-#[serde(try_from = "String")]
-struct Words(String);
-
-impl TryFrom<String> for Words {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        if text.chars().count() > 200 || text.contains('\0') {
-            Err("a search has at most 200 characters, and no NUL")
-        } else {
-            Ok(Self(text))
-        }
-    }
 }
 
 /// List the tasks of a project
@@ -110,9 +98,10 @@ struct Asked<'a> {
     list: &'a str,
 }
 
-/// The tasks that are asked for, wherever the page begins.
+/// The tasks that are asked for, wherever the page begins. A list and a search are two statements: one that could be either
+/// would be planned without the index of words.
 macro_rules! asked {
-    () => {
+    ($words:expr) => {
         concat!(
             "select ",
             json!("tasks"),
@@ -122,15 +111,42 @@ macro_rules! asked {
                and ($4::text is null or status = $4)
                and ($5::uuid is null or $5 = any(assignee_ids))
                and ($6::uuid is null or $6 = any(label_ids))
-               and ($7::text is null
-                    or to_tsvector('simple', title || ' ' || description) @@ websearch_to_tsquery('simple', $7))"
+               and ",
+            $words
+        )
+    };
+}
+
+macro_rules! listed {
+    ($rest:expr) => {
+        concat!(asked!("$7::text is null"), $rest)
+    };
+}
+
+macro_rules! searched {
+    ($rest:expr) => {
+        concat!(asked!(found!("$1", "$7")), $rest)
+    };
+}
+
+macro_rules! behind_rank {
+    () => {
+        concat!(
+            " and (",
+            rank::of!("tasks"),
+            ", id) > ($8 collate \"C\", $9) order by ",
+            rank::of!("tasks"),
+            ", id limit $3"
         )
     };
 }
 
 async fn by_id(connection: &mut PgConnection, asked: Asked<'_>) -> Result<Page<Task>, Problem> {
     let after = page::start(asked.which.cursor.as_deref(), asked.list)?;
-    let sql = concat!(asked!(), " and id > $8 order by id limit $3");
+    let sql = match asked.which.q {
+        Some(_) => searched!(" and id > $8 order by id limit $3"),
+        None => listed!(" and id > $8 order by id limit $3"),
+    };
     let rows = sqlx::query_scalar(sql)
         .bind(asked.project_id)
         .bind(asked.caller.user)
@@ -138,7 +154,7 @@ async fn by_id(connection: &mut PgConnection, asked: Asked<'_>) -> Result<Page<T
         .bind(asked.which.status.map(Status::as_str))
         .bind(asked.which.assignee)
         .bind(asked.which.label)
-        .bind(asked.which.q.as_ref().map(|words| &words.0))
+        .bind(asked.which.q.as_ref().map(Words::as_str))
         .bind(after)
         .fetch_all(connection)
         .await;
@@ -147,14 +163,10 @@ async fn by_id(connection: &mut PgConnection, asked: Asked<'_>) -> Result<Page<T
 
 async fn by_rank(connection: &mut PgConnection, asked: Asked<'_>) -> Result<Page<Task>, Problem> {
     let after: (String, Uuid) = page::behind(asked.which.cursor.as_deref(), asked.list)?.unwrap_or_default();
-    let sql = concat!(
-        asked!(),
-        " and (",
-        rank::of!("tasks"),
-        ", id) > ($8 collate \"C\", $9) order by ",
-        rank::of!("tasks"),
-        ", id limit $3"
-    );
+    let sql = match asked.which.q {
+        Some(_) => searched!(behind_rank!()),
+        None => listed!(behind_rank!()),
+    };
     let rows = sqlx::query_scalar(sql)
         .bind(asked.project_id)
         .bind(asked.caller.user)
@@ -162,7 +174,7 @@ async fn by_rank(connection: &mut PgConnection, asked: Asked<'_>) -> Result<Page
         .bind(asked.which.status.map(Status::as_str))
         .bind(asked.which.assignee)
         .bind(asked.which.label)
-        .bind(asked.which.q.as_ref().map(|words| &words.0))
+        .bind(asked.which.q.as_ref().map(Words::as_str))
         .bind(after.0.replace('\0', ""))
         .bind(after.1)
         .fetch_all(connection)

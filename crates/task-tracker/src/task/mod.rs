@@ -8,6 +8,7 @@ mod list;
 mod move_to;
 mod rank;
 mod update;
+mod words;
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;

@@ -26,6 +26,7 @@ mod problems;
 mod projects;
 mod releases;
 mod retries;
+mod search;
 mod tasks;
 mod traps;
 mod way;
