@@ -162,7 +162,7 @@ impl S3Exports {
     pub async fn remove(&self, id: &ExportId) -> Result<(), PortError> {
         let export = self.open(id);
         export.object(MANIFEST).delete().await?;
-        export.abort_uploads().await?;
+        export.give_up_uploads().await?;
         let action = format!("list {}", export.address());
         let request = self.s3.list_objects_v2().bucket(&self.bucket).prefix(&export.prefix);
         let mut pages = request.into_paginator().send();
@@ -226,7 +226,7 @@ impl S3Export {
         }
     }
 
-    async fn abort_uploads(&self) -> Result<(), PortError> {
+    async fn give_up_uploads(&self) -> Result<(), PortError> {
         let action = format!("list the unfinished uploads in {}", self.address());
         for _ in 0..ROUNDS {
             let request = self.s3.list_multipart_uploads().bucket(&self.bucket);

@@ -43,7 +43,7 @@ impl Sending {
         }
     }
 
-    async fn send(&mut self) -> Result<(), PortError> {
+    async fn flush(&mut self) -> Result<(), PortError> {
         let piece = mem::take(&mut self.gathered);
         let multipart = match &mut self.multipart {
             Some(multipart) => multipart,
@@ -57,7 +57,7 @@ impl Sending {
             return self.object.put(mem::take(&mut self.gathered)).await;
         }
         if !self.gathered.is_empty() {
-            self.send().await?;
+            self.flush().await?;
         }
         match &self.multipart {
             Some(multipart) => self.object.join(multipart).await,
@@ -77,7 +77,7 @@ impl Upload for Sending {
         if self.gathered.len() < enough {
             return Ok(());
         }
-        self.send().await.map_err(wrapped)
+        self.flush().await.map_err(wrapped)
     }
 
     async fn finish(mut self) -> Result<(), StoreError> {

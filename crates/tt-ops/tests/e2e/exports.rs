@@ -21,6 +21,8 @@ const CONTENTS: &str = "SELECT table_name, (xpath('/row/c/text()', query_to_xml(
     table_schema, table_name), false, true, '')))[1]::text \
     FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1";
 
+type Spoil = fn(&mut Vec<u8>);
+
 #[test]
 fn an_export_is_taken_under_load_and_restored_beside() {
     let rehearsal = Rehearsal::serving("1.0.0");
@@ -82,7 +84,7 @@ fn an_export_is_taken_under_load_and_restored_beside() {
 
 fn damaged_exports_are_refused(rehearsal: &Rehearsal) {
     let data = largest_part(rehearsal, "quiet");
-    let cases: [(&str, fn(&mut Vec<u8>), &str); 3] = [
+    let cases: [(&str, Spoil, &str); 3] = [
         (
             &data,
             |bytes| bytes[40] ^= 1,
@@ -115,7 +117,7 @@ fn damaged_exports_are_refused(rehearsal: &Rehearsal) {
         );
         assert!(!databases(rehearsal).0.contains("fresh"), "{part}: {complaint}");
         within(rehearsal, async |exports| {
-            write(&exports.open(&id("quiet")), part, &whole).await
+            write(&exports.open(&id("quiet")), part, &whole).await;
         });
     }
     rehearsal
