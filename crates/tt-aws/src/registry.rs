@@ -139,7 +139,7 @@ async fn login(
 ) -> Result<RegistryAuth, PortError> {
     if let Some(name) = &environment.image.credentials {
         let action = format!("read the registry login in secret `{name}`");
-        let text = secrets::secret_value(clients, name).await?;
+        let text = secrets::value(clients, name).await?;
         // Never quote the parser's error: it could repeat a part of the secret.
         let login: Login = serde_json::from_str(text.expose_secret()).map_err(|_hidden| {
             other(

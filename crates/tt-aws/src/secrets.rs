@@ -54,8 +54,15 @@ pub(crate) async fn find(clients: &Clients, name: &SecretName) -> Result<Option<
     }
 }
 
-/// A secret's value, for the registry's login and for a database that is reached directly. Never logged.
-pub async fn secret_value(clients: &Clients, name: &SecretName) -> Result<SecretString, PortError> {
+impl Clients {
+    /// A database's address with its login, for who may read it. Never logged; the caller parses it and shows neither.
+    pub async fn database_url(&self, name: &SecretName) -> Result<SecretString, PortError> {
+        value(self, name).await
+    }
+}
+
+/// A secret's value, for logins only. Never logged.
+pub(crate) async fn value(clients: &Clients, name: &SecretName) -> Result<SecretString, PortError> {
     let action = format!("read secret `{name}`");
     let secret = clients
         .secrets

@@ -11,7 +11,10 @@ use tt_plan::{
 /// An environment's own command for migrations with the flags of an order. Most environments ask for JSON already, and no flag is taken twice.
 pub(crate) fn migrate(command: &[String], order: &MigrationOrder) -> Vec<String> {
     let mut words = command.to_vec();
-    if !words.iter().any(|word| word == "--output" || word.starts_with("--output=")) {
+    if !words
+        .iter()
+        .any(|word| word == "--output" || word.starts_with("--output="))
+    {
         words.extend(["--output", "json"].map(ToOwned::to_owned));
     }
     words.extend(flags(order));

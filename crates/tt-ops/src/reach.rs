@@ -111,7 +111,9 @@ impl Direct {
         })?;
         let migrations =
             tt_migrate::load(files).map_err(|unloadable| Failure::from(tt_migrate::Failure::Files(unloadable)))?;
-        let text = tt_aws::secret_value(&context.clients, url)
+        let text = context
+            .clients
+            .database_url(url)
             .await
             .map_err(|error| context.failure(error))?;
         let target = tt_migrate::target(text.expose_secret()).map_err(|failure| {

@@ -14,6 +14,7 @@ mod backups;
 mod bad_input;
 mod bad_releases;
 mod direct;
+mod exports;
 mod harness;
 mod interruption;
 mod migrations;
