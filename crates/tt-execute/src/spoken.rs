@@ -185,6 +185,7 @@ mod tests {
         let lines: Vec<String> = [
             "starting",
             r#"{"event":"migration","version":1,"name":"first","checksum":"aa"}"#,
+            r#"{"event":"known-migration","version":1,"name":"first","checksum":"bb"}"#,
             r#"{"event":"table","table":"public.tasks","rows":3}"#,
             r#"{"event":"unvalidated-constraint","name":"public.tasks.c"}"#,
             r#"{"event":"examined","server":"16.4","bytes":10,"pages":{"amcheck":"sound","tables":1,"indexes":2}}"#,
@@ -195,7 +196,7 @@ mod tests {
         assert_eq!(found.migrations.len(), 1);
         assert_eq!(found.tables[0].rows, 3);
         assert_eq!(found.unvalidated, ["public.tasks.c"]);
-        assert_eq!(found.known, []);
-        assert_eq!(examination(&lines[..4]), None);
+        assert_eq!(found.known[0].checksum, "bb");
+        assert_eq!(examination(&lines[..5]), None);
     }
 }

@@ -99,6 +99,9 @@ async fn migrate_says_what_it_would_do_what_stands_and_what_undoing_would_lose()
         .execute(&mut connection)
         .await
         .unwrap();
+    let (code, out, _) = run("--to 0 --plan").await;
+    assert_eq!(code, Some(0));
+    assert!(out.contains("lost: projects.* in 1 rows"), "{out}");
     let (code, out, error) = run("--to 0").await;
     assert_eq!(code, Some(4), "{out}");
     assert!(

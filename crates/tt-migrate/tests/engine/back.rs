@@ -1,10 +1,10 @@
 //! The way back: what it refuses, what it counts, what it undoes.
 
-use tt_migrate::{Event, Failure};
+use tt_migrate::{Event, Failure, Job, Version};
 
 use crate::{
     cluster::Database,
-    release::{down, release, up},
+    release::{down, limits, release, up},
 };
 
 const ADD: (&str, &str, &str) = (
@@ -21,6 +21,25 @@ async fn data_that_would_be_lost_is_counted_and_has_to_be_accepted_to_the_row() 
     database
         .execute("update t set b = 'x' where id <= 7; insert into n values (1), (2)")
         .await;
+
+    let (target, limits) = (database.target(), limits());
+    let job = Job {
+        target: &target,
+        migrations: &migrations,
+        limits: &limits,
+    };
+    let planned = tt_migrate::plan_down(job, Version::NONE).await.unwrap();
+    assert_eq!(
+        planned.to_string(),
+        "this would be undone, newest first\n  0001 b (expand)\n    drop table n\n    alter table t drop column b\n  \
+         lost: n.* in 2 rows\n  lost: t.b in 7 rows\n  \
+         to accept that, add --accept-data-loss=n.*:2 --accept-data-loss=t.b:7"
+    );
+    assert_eq!(
+        database.number("select count(*) from n").await,
+        2,
+        "a plan changes nothing"
+    );
 
     let told = down(&database, &migrations, 0, &[]).await;
     assert_eq!(told.code(), 4);

@@ -33,7 +33,7 @@ impl Folder {
             for entry in fs::read_dir(Path::new(SERVICE).join(release)).unwrap() {
                 let entry = entry.unwrap();
                 let name = entry.file_name().into_string().unwrap();
-                if name.ends_with(".sql") {
+                if entry.path().extension().is_some_and(|extension| extension == "sql") {
                     fs::copy(entry.path(), folder.path.join(&name)).unwrap();
                     folder.last = folder.last.max(name[..4].parse().unwrap());
                 }
@@ -89,7 +89,7 @@ fn once_the_lock_expires(rehearsal: &Rehearsal, words: &str) -> Ended {
 }
 
 /// A fact that the engine said, among the lines of a run.
-fn said<'a>(line: &'a Value, event: &str) -> Option<Value> {
+fn said(line: &Value, event: &str) -> Option<Value> {
     let lines = line["lines"].as_array()?;
     lines
         .iter()
@@ -102,8 +102,17 @@ fn the_schema_is_changed_and_taken_back_straight_from_here() {
     let rehearsal = Rehearsal::serving("1.0.0");
     let folder = Folder::of(&rehearsal, &["migrations"]);
     rehearsal.environment(LOCAL, &[DIRECT]);
-    let (last, memos) = (folder.last, folder.last + 1);
+    it_is_shown_and_changed(&rehearsal, &folder);
+    it_is_taken_back(&rehearsal, &folder);
+    what_fails_leaves_nothing(&rehearsal, &folder);
+    what_is_not_allowed_changes_nothing(&rehearsal, &folder);
+    assert_eq!(rehearsal.answering(), "1.0.0");
+}
 
+/// Nothing pending, pending, planned, applied, and on record.
+#[track_caller]
+fn it_is_shown_and_changed(rehearsal: &Rehearsal, folder: &Folder) {
+    let memos = folder.last + 1;
     rehearsal
         .tt("db-status local")
         .exits(0)
@@ -136,8 +145,12 @@ fn the_schema_is_changed_and_taken_back_straight_from_here() {
         (&record["release"], &record["task_definition"]),
         (&"migrations".into(), &Value::Null)
     );
+}
 
-    // What a way back loses is counted, shown, refused, and taken only at the very figure.
+/// What a way back loses is counted, shown, refused, and taken only at the very figure.
+#[track_caller]
+fn it_is_taken_back(rehearsal: &Rehearsal, folder: &Folder) {
+    let (last, memos) = (folder.last, folder.last + 1);
     let back = format!("db-rollback local --to {last}");
     rehearsal
         .tt(&format!("{back} --plan"))
@@ -164,8 +177,12 @@ fn the_schema_is_changed_and_taken_back_straight_from_here() {
         .tt("db-rollback local --to 1 --yes")
         .exits(4)
         .complains("release 1.0.0 needs schema");
+}
 
-    // A step that fails leaves nothing; one that was edited is refused before anything is touched.
+/// A step that fails leaves nothing; a file that was edited is refused before anything is touched.
+#[track_caller]
+fn what_fails_leaves_nothing(rehearsal: &Rehearsal, folder: &Folder) {
+    let memos = folder.last + 1;
     folder.remove(memos, "memos");
     folder.write(
         memos,
@@ -189,8 +206,12 @@ fn the_schema_is_changed_and_taken_back_straight_from_here() {
         .complains("restore the files from the release that was applied");
     rehearsal.tt("db-migrate local --yes").exits(8);
     fs::write(&first, text).unwrap();
+}
 
-    // The live release is not on record as one that could do without.
+/// A contraction of what the live release needs; a secret and a folder that are not there.
+#[track_caller]
+fn what_is_not_allowed_changes_nothing(rehearsal: &Rehearsal, folder: &Folder) {
+    let memos = folder.last + 1;
     folder.write(
         memos,
         "drop_search",
@@ -216,7 +237,6 @@ fn the_schema_is_changed_and_taken_back_straight_from_here() {
         .tt("db-status nowhere")
         .exits(2)
         .complains("database.direct.migrations");
-    assert_eq!(rehearsal.answering(), "1.0.0");
 }
 
 #[test]

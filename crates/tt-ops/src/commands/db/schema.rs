@@ -78,7 +78,7 @@ pub(super) struct Run {
 /// Where the migrations come from. An image carries its own, so it is run as a task whatever the environment says.
 enum From {
     Task(MigrationSource),
-    Here(Direct),
+    Here(Box<Direct>),
 }
 
 impl Run {
@@ -94,7 +94,7 @@ impl Run {
                 release::resolve(&context, image, None, None).await?,
             )),
             None => match Direct::open(&context).await? {
-                Some(direct) => From::Here(direct),
+                Some(direct) => From::Here(Box::new(direct)),
                 None => From::Task(MigrationSource::Live),
             },
         };
