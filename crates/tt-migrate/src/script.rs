@@ -76,6 +76,11 @@ impl Script {
         Sha256::digest(&self.text).to_vec()
     }
 
+    /// SHA-384 of the text, as sqlx keeps it.
+    pub(crate) fn checksum(&self) -> Vec<u8> {
+        Sha384::digest(&self.text).to_vec()
+    }
+
     /// Whether sqlx recorded this file: with either line ending, with or without a byte-order mark.
     pub(crate) fn was_recorded_as(&self, checksum: &[u8]) -> bool {
         let windows = self.text.replace('\n', "\r\n");

@@ -3,8 +3,9 @@
 //! Settings travel in the start-up packet, so there is no moment without them. A pooler refuses such a packet or drops what
 //! it does not know: reading the settings back tells.
 
-use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use std::{str::FromStr, time::Duration};
+
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Postgres, Transaction, postgres::PgConnectOptions};
 
 use crate::{
     failure::{Cause, Failure},
@@ -106,6 +107,21 @@ async fn verify(connection: &mut PgConnection, wanted: &[(&str, String)]) -> Res
             how: "the settings of the session did not arrive".to_owned(),
         })
     }
+}
+
+/// Begins a transaction, and bounds what comes in it: one message, so that there is no moment between the two.
+pub(crate) async fn begin(
+    connection: &mut PgConnection,
+    lock: Duration,
+    statement: Duration,
+) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+    let milliseconds = |duration: Duration| duration.as_millis().max(1);
+    let sql = format!(
+        "begin; set local lock_timeout = {}; set local statement_timeout = {}",
+        milliseconds(lock),
+        milliseconds(statement)
+    );
+    connection.begin_with(AssertSqlSafe(sql)).await
 }
 
 /// Bounds what comes next, for the session.

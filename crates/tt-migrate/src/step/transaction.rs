@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Connection, migrate::Migrate};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction, raw_sql};
 use tokio::time::Instant;
 
 use super::{Done, Hands, failed, pause};
 use crate::{
     event::Event,
     failure::{Cause, Failure},
-    journal::{self, APPLIED},
+    journal,
     load::Migration,
     lock::LockMode,
     look,
@@ -21,14 +21,11 @@ use crate::{
 
 pub(crate) async fn up(hands: &mut Hands<'_>, migration: &Migration) -> Result<Done, Failure> {
     let effects = effects(&migration.up);
-    persist(hands, migration, &migration.up, effects, async |hands| {
-        let mut transaction = hands.connection.begin().await?;
+    persist(hands, migration, &migration.up, effects, async |mut transaction| {
         // The bookkeeping comes first: after the statements, users may be waiting.
-        journal::finished(&mut transaction, migration).await?;
-        transaction
-            .apply(APPLIED, &journal::as_sqlx(migration))
-            .await
-            .map_err(Cause::from)?;
+        journal::recorded(&mut transaction, migration).await?;
+        let took = carry_out(&mut transaction, &migration.up).await?;
+        journal::timed(&mut transaction, migration.version, took).await?;
         transaction.commit().await?;
         Ok(())
     })
@@ -43,23 +40,26 @@ pub(crate) async fn down(hands: &mut Hands<'_>, migration: &Migration, accepted:
             .iter()
             .map(|doomed| Effect::new(&doomed.table, LockMode::AccessExclusive, Work::Scan)),
     );
-    persist(hands, migration, &migration.down, effects, async |hands| {
-        let mut transaction = hands.connection.begin().await?;
+    persist(hands, migration, &migration.down, effects, async |mut transaction| {
         recount(&mut transaction, &doomed, accepted).await?;
-        journal::forget(&mut transaction, migration.version).await?;
-        transaction
-            .revert(APPLIED, &journal::down_as_sqlx(migration))
-            .await
-            .map_err(Cause::from)?;
+        journal::undone(&mut transaction, migration.version).await?;
+        carry_out(&mut transaction, &migration.down).await?;
         transaction.commit().await?;
         Ok(())
     })
     .await
 }
 
+/// The whole file in one message: PostgreSQL runs its statements in the transaction around them.
+async fn carry_out(connection: &mut PgConnection, script: &Script) -> Result<Duration, sqlx::Error> {
+    let begun = Instant::now();
+    raw_sql(AssertSqlSafe(script.text.clone())).execute(connection).await?;
+    Ok(begun.elapsed())
+}
+
 /// Under the lock, so that nothing is lost which came after the first count.
 async fn recount(
-    connection: &mut sqlx::PgConnection,
+    connection: &mut PgConnection,
     doomed: &[Doomed],
     accepted: &[Accepted],
 ) -> Result<(), Obstacle> {
@@ -91,12 +91,6 @@ impl From<sqlx::Error> for Obstacle {
     }
 }
 
-impl From<Cause> for Obstacle {
-    fn from(cause: Cause) -> Self {
-        Self::Said(cause)
-    }
-}
-
 /// Locks on relations that somebody else can use: what a file makes itself is its own until it commits.
 fn effects(script: &Script) -> Vec<Effect> {
     let creates = script.creates();
@@ -113,7 +107,7 @@ async fn persist(
     migration: &Migration,
     script: &Script,
     effects: Vec<Effect>,
-    once: impl AsyncFn(&mut Hands<'_>) -> Result<(), Obstacle>,
+    once: impl AsyncFn(Transaction<'_, Postgres>) -> Result<(), Obstacle>,
 ) -> Result<Done, Failure> {
     let version = migration.version;
     let begun = Instant::now();
@@ -124,9 +118,6 @@ async fn persist(
     } else {
         hands.limits.alone
     };
-    session::bound(hands.connection, hands.limits.lock, limit)
-        .await
-        .map_err(|error| failed(version, script, Cause::from(error)))?;
 
     let mut tries = 0;
     let mut stall = Duration::ZERO;
@@ -134,7 +125,10 @@ async fn persist(
         clear(hands, migration, &effects, deadline, tries, begun).await?;
         tries += 1;
         let asked = Instant::now();
-        let outcome = once(hands).await;
+        let outcome = match session::begin(hands.connection, hands.limits.lock, limit).await {
+            Ok(transaction) => once(transaction).await,
+            Err(error) => Err(Obstacle::from(error)),
+        };
         stall = stall.max(asked.elapsed());
         let cause = match outcome {
             Ok(()) => {
