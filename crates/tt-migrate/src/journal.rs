@@ -6,12 +6,7 @@
 
 use std::time::Duration;
 
-use sqlx::{
-    AssertSqlSafe, PgConnection, Postgres, SqlSafeStr,
-    migrate::Migrate,
-    postgres::PgArguments,
-    query::Query,
-};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, SqlSafeStr, migrate::Migrate, postgres::PgArguments, query::Query};
 
 use crate::{
     failure::Failure,
@@ -176,14 +171,13 @@ pub(crate) async fn recorded(connection: &mut PgConnection, migration: &Migratio
         .map(drop)
 }
 
-/// Writes how long the statements of a step took, where sqlx keeps that. For people only.
-pub(crate) async fn timed(connection: &mut PgConnection, version: Version, took: Duration) -> Result<(), sqlx::Error> {
-    sqlx::query("update _sqlx_migrations set execution_time = $2 where version = $1")
-        .bind(version.number())
-        .bind(i64::try_from(took.as_nanos()).unwrap_or(i64::MAX))
-        .execute(connection)
-        .await
-        .map(drop)
+/// The statement that writes how long a step took, where sqlx keeps that. For people only.
+pub(crate) fn timed(version: Version, took: Duration) -> String {
+    format!(
+        "update _sqlx_migrations set execution_time = {} where version = {}",
+        took.as_nanos(),
+        version.number()
+    )
 }
 
 /// Writes that a step begins that no transaction protects.

@@ -5,7 +5,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Postgres, Transaction, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions, raw_sql};
 
 use crate::{
     failure::{Cause, Failure},
@@ -114,14 +114,25 @@ pub(crate) async fn begin(
     connection: &mut PgConnection,
     lock: Duration,
     statement: Duration,
-) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+) -> Result<(), sqlx::Error> {
     let milliseconds = |duration: Duration| duration.as_millis().max(1);
     let sql = format!(
         "begin; set local lock_timeout = {}; set local statement_timeout = {}",
         milliseconds(lock),
         milliseconds(statement)
     );
-    connection.begin_with(AssertSqlSafe(sql)).await
+    raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
+}
+
+/// Ends the transaction that [`begin`] began, with a last statement on the way.
+pub(crate) async fn commit(connection: &mut PgConnection, last: &str) -> Result<(), sqlx::Error> {
+    let sql = format!("{last}; commit");
+    raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
+}
+
+/// Undoes what came since [`begin`]. A session that cannot be told has ended, which undoes it too.
+pub(crate) async fn roll_back(connection: &mut PgConnection) {
+    drop(raw_sql("rollback").execute(connection).await);
 }
 
 /// Bounds what comes next, for the session.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction, raw_sql};
+use sqlx::{AssertSqlSafe, PgConnection, raw_sql};
 use tokio::time::Instant;
 
 use super::{Done, Hands, failed, pause};
@@ -16,17 +16,16 @@ use crate::{
     loss::{self, Accepted, Doomed},
     script::Script,
     session,
-    statement::{Effect, Work},
+    statement::{Effect, Statement, Work},
 };
 
 pub(crate) async fn up(hands: &mut Hands<'_>, migration: &Migration) -> Result<Done, Failure> {
     let effects = effects(&migration.up);
-    persist(hands, migration, &migration.up, effects, async |mut transaction| {
+    persist(hands, migration, &migration.up, effects, async |connection| {
         // The bookkeeping comes first: after the statements, users may be waiting.
-        journal::recorded(&mut transaction, migration).await?;
-        let took = carry_out(&mut transaction, &migration.up).await?;
-        journal::timed(&mut transaction, migration.version, took).await?;
-        transaction.commit().await?;
+        journal::recorded(connection, migration).await?;
+        let took = carry_out(connection, &migration.up).await?;
+        session::commit(connection, &journal::timed(migration.version, took)).await?;
         Ok(())
     })
     .await
@@ -40,11 +39,11 @@ pub(crate) async fn down(hands: &mut Hands<'_>, migration: &Migration, accepted:
             .iter()
             .map(|doomed| Effect::new(&doomed.table, LockMode::AccessExclusive, Work::Scan)),
     );
-    persist(hands, migration, &migration.down, effects, async |mut transaction| {
-        recount(&mut transaction, &doomed, accepted).await?;
-        journal::undone(&mut transaction, migration.version).await?;
-        carry_out(&mut transaction, &migration.down).await?;
-        transaction.commit().await?;
+    persist(hands, migration, &migration.down, effects, async |connection| {
+        recount(connection, &doomed, accepted).await?;
+        journal::undone(connection, migration.version).await?;
+        carry_out(connection, &migration.down).await?;
+        session::commit(connection, "").await?;
         Ok(())
     })
     .await
@@ -58,11 +57,7 @@ async fn carry_out(connection: &mut PgConnection, script: &Script) -> Result<Dur
 }
 
 /// Under the lock, so that nothing is lost which came after the first count.
-async fn recount(
-    connection: &mut PgConnection,
-    doomed: &[Doomed],
-    accepted: &[Accepted],
-) -> Result<(), Obstacle> {
+async fn recount(connection: &mut PgConnection, doomed: &[Doomed], accepted: &[Accepted]) -> Result<(), Obstacle> {
     for doomed in doomed {
         if loss::is_there(connection, doomed).await? {
             let sql = format!("lock table {} in access exclusive mode", doomed.table.quoted());
@@ -97,7 +92,7 @@ fn effects(script: &Script) -> Vec<Effect> {
     script
         .statements
         .iter()
-        .flat_map(crate::statement::Statement::effects)
+        .flat_map(Statement::effects)
         .filter(|effect| !creates.contains(&&effect.relation))
         .collect()
 }
@@ -107,13 +102,14 @@ async fn persist(
     migration: &Migration,
     script: &Script,
     effects: Vec<Effect>,
-    once: impl AsyncFn(Transaction<'_, Postgres>) -> Result<(), Obstacle>,
+    once: impl AsyncFn(&mut PgConnection) -> Result<(), Obstacle>,
 ) -> Result<Done, Failure> {
     let version = migration.version;
     let begun = Instant::now();
     let deadline = begun + hands.limits.patience;
     let blocking = effects.iter().any(|effect| effect.mode.blocks_writes());
-    let limit = if blocking {
+    let unseen = script.statements.iter().any(Statement::may_lock_unseen);
+    let limit = if blocking || unseen {
         hands.limits.blocking
     } else {
         hands.limits.alone
@@ -126,9 +122,12 @@ async fn persist(
         tries += 1;
         let asked = Instant::now();
         let outcome = match session::begin(hands.connection, hands.limits.lock, limit).await {
-            Ok(transaction) => once(transaction).await,
+            Ok(()) => once(hands.connection).await,
             Err(error) => Err(Obstacle::from(error)),
         };
+        if outcome.is_err() {
+            session::roll_back(hands.connection).await;
+        }
         stall = stall.max(asked.elapsed());
         let cause = match outcome {
             Ok(()) => {
