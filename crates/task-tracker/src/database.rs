@@ -4,16 +4,20 @@
 //! future that began one is dropped (launchbadge/sqlx #4385, #4393), and a client that disconnects drops its future.
 //! Every mutation is one statement instead; `idle_in_transaction_session_timeout` is the net below.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::{Deref, DerefMut},
+    time::{Duration, Instant},
+};
 
 use sqlx::{
-    Connection, PgPool, Postgres,
+    Connection, PgConnection, PgPool, Postgres,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 use crate::{
     config::{DatabaseUrl, MissingDatabaseUrl, Settings},
+    operation,
     problem::Problem,
     telemetry::Metrics,
 };
@@ -64,12 +68,17 @@ impl Database {
         })
     }
 
-    /// Lends a connection; the wait for it is measured.
-    pub(crate) async fn connection(&self) -> Result<PoolConnection<Postgres>, Problem> {
+    /// Lends a connection; the wait for it is measured, and how long it is used, and for what.
+    pub(crate) async fn connection(&self) -> Result<Lent, Problem> {
         let asked = Instant::now();
         let lent = self.work.acquire().await;
         self.meters.pool_wait(asked.elapsed());
-        lent.map_err(|cause| Problem::of_database(&cause))
+        let connection = lent.map_err(|cause| Problem::of_database(&cause))?;
+        Ok(Lent {
+            connection,
+            since: Instant::now(),
+            meters: self.meters.clone(),
+        })
     }
 
     /// Whether the database answers within a second.
@@ -95,6 +104,34 @@ impl Database {
 
     pub(crate) async fn close(&self) {
         tokio::join!(self.work.close(), self.probe.close());
+    }
+}
+
+/// A connection of the pool while somebody uses it. Operations are one or two statements and wait for nothing else meanwhile,
+/// so the time is that of their statements.
+pub(crate) struct Lent {
+    connection: PoolConnection<Postgres>,
+    since: Instant,
+    meters: Metrics,
+}
+
+impl Deref for Lent {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &Self::Target {
+        &self.connection
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.connection
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.meters.database_use(&operation::current(), self.since.elapsed());
     }
 }
 

@@ -2,10 +2,11 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sqlx::{PgConnection, types::Json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::problem::Problem;
+use crate::{access::Caller, problem::Problem};
 
 /// How many rows a page may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -48,6 +49,45 @@ pub(crate) struct Which {
     pub(crate) limit: Limit,
     /// From the page before.
     pub(crate) cursor: Option<String>,
+}
+
+/// One page of what belongs to something, in the order of their ids.
+pub(crate) struct Listing {
+    list: String,
+    of: Uuid,
+    after: Uuid,
+    limit: Limit,
+}
+
+impl Listing {
+    /// Of this thing; `what` is in it.
+    pub(crate) fn of(of: Uuid, what: &str, which: &Which) -> Result<Self, Problem> {
+        let list = format!("{what}/{of}");
+        let after = start(which.cursor.as_deref(), &list)?;
+        let limit = which.limit;
+        Ok(Self { list, of, after, limit })
+    }
+
+    /// `sql` gives rows as JSON: of the thing `$1`, with ids above `$2`, at most `$3`, and only to a caller `$4` who may see
+    /// them. An empty page may also mean that there is no such thing, or not for the caller; the endpoint finds out.
+    pub(crate) async fn read<T: DeserializeOwned + Send + Unpin + 'static>(
+        self,
+        connection: &mut PgConnection,
+        caller: &Caller,
+        sql: &'static str,
+        id: impl Fn(&T) -> Uuid,
+    ) -> Result<Page<T>, Problem> {
+        let rows: Vec<Json<T>> = sqlx::query_scalar(sql)
+            .bind(self.of)
+            .bind(self.after)
+            .bind(self.limit.and_one())
+            .bind(caller.user)
+            .fetch_all(connection)
+            .await
+            .map_err(|cause| Problem::of_database(&cause))?;
+        let rows = rows.into_iter().map(|row| row.0).collect();
+        Ok(Page::cut(rows, self.limit, &self.list, id))
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -21,7 +21,7 @@ use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusRecor
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::{census::Census, database::PoolLevel, router::Context};
+use crate::{census::Census, database::PoolLevel, operation::Name, router::Context};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RELEASE: HeaderName = HeaderName::from_static("x-release");
@@ -116,6 +116,13 @@ impl Metrics {
     pub(crate) fn pool_wait(&self, took: Duration) {
         with_local_recorder(&*self.0, || {
             histogram!("database_pool_wait_seconds").record(took.as_secs_f64());
+        });
+    }
+
+    pub(crate) fn database_use(&self, operation: &Name, took: Duration) {
+        with_local_recorder(&*self.0, || {
+            histogram!("database_query_seconds", "operation" => operation.as_str().to_owned())
+                .record(took.as_secs_f64());
         });
     }
 

@@ -10,7 +10,6 @@
 
 #[path = "../support/mod.rs"]
 mod support;
-mod venv;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -19,6 +18,9 @@ use std::time::Duration;
 
 use support::{Bench, start};
 use tokio::process::Command;
+use tt_fixture::venv;
+
+const REQUIREMENTS: &str = include_str!("requirements.txt");
 
 /// The CLI starts an interpreter for every call.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -81,8 +83,10 @@ async fn run(python: &Path, script: &str, bench: &Bench) {
 
 /// Without the clients there is nothing to test; the test says so on the real standard error, which no test harness hides.
 async fn python() -> Option<std::path::PathBuf> {
-    match tokio::task::spawn_blocking(venv::python).await.unwrap() {
-        Ok(python) => Some(python),
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("aws-clients");
+    let installed = tokio::task::spawn_blocking(move || venv::programs(&folder, REQUIREMENTS));
+    match installed.await.unwrap() {
+        Ok(programs) => Some(programs.join("python")),
         Err(reason) => {
             let line = format!("skipped, the AWS clients are not there: {reason}\n");
             std::io::stderr().write_all(line.as_bytes()).unwrap();

@@ -19,6 +19,7 @@ use crate::{
         secret::Fingerprint,
         throttle::{self, Allowance},
     },
+    operation::{self, Name},
     problem::Problem,
     retry::Retry,
     router::Context,
@@ -102,12 +103,13 @@ enum Credentials {
 pub(crate) async fn guard(State(context): State<Context>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("", MatchedPath::as_str);
-    let Some(access) = context.policy.access(route, request.method()) else {
+    let Some(documented) = context.policy.operation(route, request.method()) else {
         return next.run(request).await;
     };
-    match admit(&context, access, route, request).await {
+    let admitted = admit(&context, documented.access, route, request);
+    match operation::named(Name::Guard, admitted).await {
         Ok((request, allowance)) => {
-            let mut response = next.run(request).await;
+            let mut response = operation::named(Name::Operation(documented.name.clone()), next.run(request)).await;
             if let Some(allowance) = allowance {
                 allowance.write(response.headers_mut());
             }

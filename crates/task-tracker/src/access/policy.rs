@@ -3,7 +3,7 @@
 //! What is documented is what is enforced: the guard asks this table, and an operation that does not say otherwise needs
 //! a session.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use axum::http::Method;
 use utoipa::openapi::{OpenApi, path::Operation};
@@ -29,7 +29,15 @@ pub(crate) enum Access {
 /// Every documented operation.
 #[derive(Debug, Default)]
 pub(crate) struct Policy {
-    operations: HashMap<(String, Method), Access>,
+    operations: HashMap<(String, Method), Documented>,
+}
+
+/// What the description has of one.
+#[derive(Debug, Clone)]
+pub(crate) struct Documented {
+    /// Its `operationId`.
+    pub(crate) name: Arc<str>,
+    pub(crate) access: Access,
 }
 
 impl Policy {
@@ -45,7 +53,11 @@ impl Policy {
             ];
             for (method, operation) in documented {
                 if let Some(operation) = operation {
-                    operations.insert((path.clone(), method), access(operation));
+                    let documented = Documented {
+                        name: operation.operation_id.as_deref().unwrap_or_default().into(),
+                        access: access(operation),
+                    };
+                    operations.insert((path.clone(), method), documented);
                 }
             }
         }
@@ -53,9 +65,9 @@ impl Policy {
     }
 
     /// None for what is not an operation of the API: probes, and what the router answers by itself.
-    pub(crate) fn access(&self, route: &str, method: &Method) -> Option<Access> {
+    pub(crate) fn operation(&self, route: &str, method: &Method) -> Option<&Documented> {
         let method = if method == Method::HEAD { &Method::GET } else { method };
-        self.operations.get(&(route.to_owned(), method.clone())).copied()
+        self.operations.get(&(route.to_owned(), method.clone()))
     }
 }
 

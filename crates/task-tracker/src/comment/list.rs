@@ -1,11 +1,10 @@
 use axum::{Json, extract::State};
-use sqlx::types::Json as Row;
 
 use crate::{
     access::Caller,
     comment::{Comment, json},
     extract::{Id, Params},
-    page::{self, Page, Which},
+    page::{Listing, Page, Which},
     problem::Problem,
     router::Context,
     task,
@@ -26,31 +25,24 @@ pub(crate) async fn list(
     Id(task_id): Id,
     Params(which): Params<Which>,
 ) -> Result<Json<Page<Comment>>, Problem> {
-    let list = format!("comments/{task_id}");
-    let after = page::start(which.cursor.as_deref(), &list)?;
+    let listing = Listing::of(task_id, "comments", &which)?;
     let mut connection = context.database.connection().await?;
-    let rows: Vec<Row<Comment>> = sqlx::query_scalar(concat!(
-        "select ",
-        json!("comments"),
-        " from comments
-         where task_id = $1 and id > $2
-           and exists (select from tasks join memberships on memberships.project_id = tasks.project_id
-                       where tasks.id = $1 and memberships.user_id = $4)
-         order by id limit $3"
-    ))
-    .bind(task_id)
-    .bind(after)
-    .bind(which.limit.and_one())
-    .bind(caller.user)
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(|cause| Problem::of_database(&cause))?;
-    if rows.is_empty() {
+    let page = listing
+        .read(&mut connection, &caller, SQL, |comment: &Comment| comment.id)
+        .await?;
+    if page.is_empty() {
         // Somebody else's task is no task without comments.
         task::role(&mut connection, &caller, task_id).await?;
     }
-    let rows = rows.into_iter().map(|row| row.0).collect();
-    Ok(Json(Page::cut(rows, which.limit, &list, |comment: &Comment| {
-        comment.id
-    })))
+    Ok(Json(page))
 }
+
+const SQL: &str = concat!(
+    "select ",
+    json!("comments"),
+    " from comments
+     where task_id = $1 and id > $2
+       and exists (select from tasks join memberships on memberships.project_id = tasks.project_id
+                   where tasks.id = $1 and memberships.user_id = $4)
+     order by id limit $3"
+);

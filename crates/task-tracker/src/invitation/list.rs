@@ -1,11 +1,10 @@
 use axum::{Json, extract::State};
-use sqlx::types::Json as Row;
 
 use crate::{
     access::Caller,
     extract::{Id, Params},
     invitation::{Invitation, json},
-    page::{self, Page, Which},
+    page::{Listing, Page, Which},
     problem::Problem,
     project,
     router::Context,
@@ -26,30 +25,23 @@ pub(crate) async fn list(
     Id(project_id): Id,
     Params(which): Params<Which>,
 ) -> Result<Json<Page<Invitation>>, Problem> {
-    let list = format!("invitations/{project_id}");
-    let after = page::start(which.cursor.as_deref(), &list)?;
+    let listing = Listing::of(project_id, "invitations", &which)?;
     let mut connection = context.database.connection().await?;
-    let rows: Vec<Row<Invitation>> = sqlx::query_scalar(concat!(
-        "select ",
-        json!("invitations"),
-        " from invitations
-         where project_id = $1 and id > $2
-           and exists (select from memberships
-                       where memberships.project_id = $1 and memberships.user_id = $4 and memberships.role = 'owner')
-         order by id limit $3"
-    ))
-    .bind(project_id)
-    .bind(after)
-    .bind(which.limit.and_one())
-    .bind(caller.user)
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(|cause| Problem::of_database(&cause))?;
-    if rows.is_empty() {
+    let page = listing
+        .read(&mut connection, &caller, SQL, |invitation: &Invitation| invitation.id)
+        .await?;
+    if page.is_empty() {
         project::require_owner(&mut connection, &caller, project_id).await?;
     }
-    let rows = rows.into_iter().map(|row| row.0).collect();
-    Ok(Json(Page::cut(rows, which.limit, &list, |invitation: &Invitation| {
-        invitation.id
-    })))
+    Ok(Json(page))
 }
+
+const SQL: &str = concat!(
+    "select ",
+    json!("invitations"),
+    " from invitations
+     where project_id = $1 and id > $2
+       and exists (select from memberships
+                   where memberships.project_id = $1 and memberships.user_id = $4 and memberships.role = 'owner')
+     order by id limit $3"
+);

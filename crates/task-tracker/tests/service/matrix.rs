@@ -22,216 +22,96 @@ enum Needs {
 }
 use Needs::{Nothing, Scope, Session};
 
-/// Method and path, body, credentials, and what owner, editor, viewer and a stranger are answered.
-type Row = (&'static str, &'static str, Needs, [u16; 4]);
+/// What is tried, and what comes of it.
+struct Row {
+    operation: &'static str,
+    needs: Needs,
+    /// Of owner, editor, viewer and a stranger.
+    answers: [u16; 4],
+    body: &'static str,
+}
 
 const SCOPES: [&str; 4] = ["projects:read", "projects:write", "tasks:read", "tasks:write"];
 
-/// Every id in a path is of the owner: the session and the token too.
-const ROWS: &[Row] = &[
-    (
-        "POST /api/v1/accounts",
-        r#"{"email":"{new}@example.com","name":"New","password":"correct horse battery"}"#,
-        Nothing,
-        [201; 4],
-    ),
-    (
-        "POST /api/v1/session",
-        r#"{"email":"nobody@example.com","password":"correct horse battery"}"#,
-        Nothing,
-        [401; 4],
-    ),
-    ("DELETE /api/v1/session", "", Session, [204; 4]),
-    ("GET /api/v1/me", "", Session, [200; 4]),
-    ("PATCH /api/v1/me", r#"{"name":"Other"}"#, Session, [200; 4]),
-    (
-        "POST /api/v1/me/password",
-        r#"{"current":"wrong horse","new":"correct horse battery"}"#,
-        Session,
-        [403; 4],
-    ),
-    ("GET /api/v1/sessions", "", Session, [200; 4]),
-    ("DELETE /api/v1/sessions", "", Session, [204; 4]),
-    ("DELETE /api/v1/sessions/{session}", "", Session, [204, 404, 404, 404]),
-    ("GET /api/v1/tokens", "", Session, [200; 4]),
-    (
-        "POST /api/v1/tokens",
-        r#"{"name":"ci","scopes":["tasks:read"],"expires_in_days":1}"#,
-        Session,
-        [201; 4],
-    ),
-    ("DELETE /api/v1/tokens/{token}", "", Session, [204, 404, 404, 404]),
-    ("GET /api/v1/projects", "", Scope("projects:read"), [200; 4]),
-    (
-        "POST /api/v1/projects",
-        r#"{"name":"garden"}"#,
-        Scope("projects:write"),
-        [201; 4],
-    ),
-    (
-        "GET /api/v1/projects/{project}",
-        "",
-        Scope("projects:read"),
-        [200, 200, 200, 404],
-    ),
-    (
-        "PATCH /api/v1/projects/{project}",
-        r#"{"name":"orchard"}"#,
-        Scope("projects:write"),
-        [200, 403, 403, 404],
-    ),
-    (
-        "DELETE /api/v1/projects/{project}",
-        "",
-        Scope("projects:write"),
-        [204, 403, 403, 404],
-    ),
-    (
-        "GET /api/v1/projects/{project}/members",
-        "",
-        Scope("projects:read"),
-        [200, 200, 200, 404],
-    ),
-    (
-        "PATCH /api/v1/projects/{project}/members/{member}",
-        r#"{"role":"editor"}"#,
-        Scope("projects:write"),
-        [200, 403, 403, 404],
-    ),
-    (
-        "DELETE /api/v1/projects/{project}/members/{member}",
-        "",
-        Scope("projects:write"),
-        [204, 403, 403, 404],
-    ),
-    (
-        "GET /api/v1/projects/{project}/invitations",
-        "",
-        Scope("projects:read"),
-        [200, 403, 403, 404],
-    ),
-    (
-        "POST /api/v1/projects/{project}/invitations",
-        r#"{"role":"viewer"}"#,
-        Scope("projects:write"),
-        [201, 403, 403, 404],
-    ),
-    (
-        "DELETE /api/v1/projects/{project}/invitations/{invitation}",
-        "",
-        Scope("projects:write"),
-        [204, 403, 403, 404],
-    ),
-    (
-        "POST /api/v1/invitations/accept",
-        r#"{"token":"{secret}"}"#,
-        Scope("projects:write"),
-        [409, 409, 409, 200],
-    ),
-    (
-        "GET /api/v1/projects/{project}/tasks",
-        "",
-        Scope("tasks:read"),
-        [200, 200, 200, 404],
-    ),
-    (
-        "POST /api/v1/projects/{project}/tasks",
-        r#"{"title":"dig"}"#,
-        Scope("tasks:write"),
-        [201, 201, 403, 404],
-    ),
-    (
-        "GET /api/v1/tasks/{task}",
-        "",
-        Scope("tasks:read"),
-        [200, 200, 200, 404],
-    ),
-    (
-        "PATCH /api/v1/tasks/{task}",
-        r#"{"title":"rake"}"#,
-        Scope("tasks:write"),
-        [200, 200, 403, 404],
-    ),
-    (
-        "DELETE /api/v1/tasks/{task}",
-        "",
-        Scope("tasks:write"),
-        [204, 204, 403, 404],
-    ),
-    (
-        "POST /api/v1/tasks/{task}/move",
-        "{}",
-        Scope("tasks:write"),
-        [200, 200, 403, 404],
-    ),
-    (
-        "GET /api/v1/projects/{project}/labels",
-        "",
-        Scope("tasks:read"),
-        [200, 200, 200, 404],
-    ),
-    (
-        "POST /api/v1/projects/{project}/labels",
-        r##"{"name":"red","colour":"#ff0000"}"##,
-        Scope("tasks:write"),
-        [201, 201, 403, 404],
-    ),
-    (
-        "PATCH /api/v1/projects/{project}/labels/{label}",
-        r#"{"name":"later"}"#,
-        Scope("tasks:write"),
-        [200, 200, 403, 404],
-    ),
-    (
-        "DELETE /api/v1/projects/{project}/labels/{label}",
-        "",
-        Scope("tasks:write"),
-        [204, 204, 403, 404],
-    ),
-    (
-        "GET /api/v1/tasks/{task}/comments",
-        "",
-        Scope("tasks:read"),
-        [200, 200, 200, 404],
-    ),
-    (
-        "POST /api/v1/tasks/{task}/comments",
-        r#"{"body":"Where?"}"#,
-        Scope("tasks:write"),
-        [201, 201, 403, 404],
-    ),
-    (
-        "PATCH /api/v1/comments/{comment}",
-        r#"{"body":"There."}"#,
-        Scope("tasks:write"),
-        [200, 403, 403, 404],
-    ),
-    (
-        "DELETE /api/v1/comments/{comment}",
-        "",
-        Scope("tasks:write"),
-        [204, 403, 403, 404],
-    ),
-    (
-        "GET /api/v1/projects/{project}/activity",
-        "",
-        Scope("tasks:read"),
-        [200, 200, 200, 404],
-    ),
-    (
-        "GET /api/v1/projects/{project}/events",
-        "",
-        Scope("tasks:read"),
-        [200, 200, 200, 404],
-    ),
-    (
-        "POST /api/v1/me/erasure",
-        r#"{"password":"wrong horse"}"#,
-        Session,
-        [403; 4],
-    ),
-    ("GET /api/v1/me/export", "", Session, [200; 4]),
-];
+/// Method and path, what it asks of credentials (nothing, a session, or that scope of a token), what owner, editor, viewer
+/// and a stranger are answered, and the body. Every id in a path is of the owner: the session and the token too.
+const ROWS: &str = r##"
+POST /api/v1/accounts                                      | nothing        | 201 201 201 201 | {"email":"{new}@example.com","name":"New","password":"correct horse battery"}
+POST /api/v1/session                                       | nothing        | 401 401 401 401 | {"email":"nobody@example.com","password":"correct horse battery"}
+DELETE /api/v1/session                                     | session        | 204 204 204 204 |
+GET /api/v1/me                                             | session        | 200 200 200 200 |
+PATCH /api/v1/me                                           | session        | 200 200 200 200 | {"name":"Other"}
+POST /api/v1/me/password                                   | session        | 403 403 403 403 | {"current":"wrong horse","new":"correct horse battery"}
+GET /api/v1/sessions                                       | session        | 200 200 200 200 |
+DELETE /api/v1/sessions                                    | session        | 204 204 204 204 |
+DELETE /api/v1/sessions/{session}                          | session        | 204 404 404 404 |
+GET /api/v1/tokens                                         | session        | 200 200 200 200 |
+POST /api/v1/tokens                                        | session        | 201 201 201 201 | {"name":"ci","scopes":["tasks:read"],"expires_in_days":1}
+DELETE /api/v1/tokens/{token}                              | session        | 204 404 404 404 |
+GET /api/v1/projects                                       | projects:read  | 200 200 200 200 |
+POST /api/v1/projects                                      | projects:write | 201 201 201 201 | {"name":"garden"}
+GET /api/v1/projects/{project}                             | projects:read  | 200 200 200 404 |
+PATCH /api/v1/projects/{project}                           | projects:write | 200 403 403 404 | {"name":"orchard"}
+DELETE /api/v1/projects/{project}                          | projects:write | 204 403 403 404 |
+GET /api/v1/projects/{project}/members                     | projects:read  | 200 200 200 404 |
+PATCH /api/v1/projects/{project}/members/{member}          | projects:write | 200 403 403 404 | {"role":"editor"}
+DELETE /api/v1/projects/{project}/members/{member}         | projects:write | 204 403 403 404 |
+GET /api/v1/projects/{project}/invitations                 | projects:read  | 200 403 403 404 |
+POST /api/v1/projects/{project}/invitations                | projects:write | 201 403 403 404 | {"role":"viewer"}
+DELETE /api/v1/projects/{project}/invitations/{invitation} | projects:write | 204 403 403 404 |
+POST /api/v1/invitations/accept                            | projects:write | 409 409 409 200 | {"token":"{secret}"}
+GET /api/v1/projects/{project}/tasks                       | tasks:read     | 200 200 200 404 |
+POST /api/v1/projects/{project}/tasks                      | tasks:write    | 201 201 403 404 | {"title":"dig"}
+GET /api/v1/tasks/{task}                                   | tasks:read     | 200 200 200 404 |
+PATCH /api/v1/tasks/{task}                                 | tasks:write    | 200 200 403 404 | {"title":"rake"}
+DELETE /api/v1/tasks/{task}                                | tasks:write    | 204 204 403 404 |
+POST /api/v1/tasks/{task}/move                             | tasks:write    | 200 200 403 404 | {}
+GET /api/v1/projects/{project}/labels                      | tasks:read     | 200 200 200 404 |
+POST /api/v1/projects/{project}/labels                     | tasks:write    | 201 201 403 404 | {"name":"red","colour":"#ff0000"}
+PATCH /api/v1/projects/{project}/labels/{label}            | tasks:write    | 200 200 403 404 | {"name":"later"}
+DELETE /api/v1/projects/{project}/labels/{label}           | tasks:write    | 204 204 403 404 |
+GET /api/v1/tasks/{task}/comments                          | tasks:read     | 200 200 200 404 |
+POST /api/v1/tasks/{task}/comments                         | tasks:write    | 201 201 403 404 | {"body":"Where?"}
+PATCH /api/v1/comments/{comment}                           | tasks:write    | 200 403 403 404 | {"body":"There."}
+DELETE /api/v1/comments/{comment}                          | tasks:write    | 204 403 403 404 |
+POST /api/v1/projects/{project}/tasks/bulk                 | tasks:write    | 200 200 403 404 | {"tasks":[{"id":"{task}"}],"change":{"status":"done"}}
+GET /api/v1/projects/{project}/filters                     | tasks:read     | 200 200 200 404 |
+POST /api/v1/projects/{project}/filters                    | tasks:write    | 201 201 403 404 | {"name":"Ours","audience":"project","filter":{"status":"open"}}
+PATCH /api/v1/projects/{project}/filters/{filter}          | tasks:write    | 200 200 403 404 | {"name":"Theirs"}
+DELETE /api/v1/projects/{project}/filters/{filter}         | tasks:write    | 204 204 403 404 |
+GET /api/v1/tasks/{task}/reminders                         | tasks:read     | 200 200 200 404 |
+POST /api/v1/tasks/{task}/reminders                        | tasks:write    | 201 201 201 404 | {"minutes_before_due":30}
+DELETE /api/v1/reminders/{reminder}                        | tasks:write    | 204 404 404 404 |
+GET /api/v1/notifications                                  | tasks:read     | 200 200 200 200 |
+POST /api/v1/notifications/read                            | tasks:write    | 200 404 404 404 | {"up_to":"{notification}"}
+PUT /api/v1/notifications/{notification}/read              | tasks:write    | 200 404 404 404 |
+DELETE /api/v1/notifications/{notification}/read           | tasks:write    | 200 404 404 404 |
+GET /api/v1/projects/{project}/activity                    | tasks:read     | 200 200 200 404 |
+GET /api/v1/projects/{project}/events                      | tasks:read     | 200 200 200 404 |
+POST /api/v1/me/erasure                                    | session        | 403 403 403 403 | {"password":"wrong horse"}
+GET /api/v1/me/export                                      | session        | 200 200 200 200 |
+"##;
+
+fn rows() -> Vec<Row> {
+    ROWS.trim().lines().map(row).collect()
+}
+
+fn row(line: &'static str) -> Row {
+    let mut columns = line.splitn(4, '|').map(str::trim);
+    let mut next = || columns.next().unwrap();
+    let (operation, needs) = (next(), next());
+    let answers: Vec<u16> = next().split(' ').map(|status| status.parse().unwrap()).collect();
+    Row {
+        operation,
+        needs: match needs {
+            "nothing" => Nothing,
+            "session" => Session,
+            scope => Scope(scope),
+        },
+        answers: answers.try_into().unwrap(),
+        body: next(),
+    }
+}
 
 /// A project with everything in it, made anew for every probe since some of them end it.
 struct World {
@@ -255,7 +135,7 @@ impl World {
         let (member, _) = service.database.user("member").await;
         let fresh = || Uuid::now_v7().to_string();
         let (project, task, invitation, token, secret) = (fresh(), fresh(), fresh(), fresh(), fresh());
-        let (label, comment) = (fresh(), fresh());
+        let (label, comment, filter, reminder, notification) = (fresh(), fresh(), fresh(), fresh(), fresh());
         let [owner, editor, viewer, stranger] = [users[0], users[1], users[2], users[3]];
         let session: Uuid = sqlx::query_scalar(
             "insert into sessions (id, user_id, token_sha256, expires_at)
@@ -275,6 +155,10 @@ impl World {
              insert into tasks (id, project_id, title) values ('{task}', '{project}', 'dig');
              insert into labels (id, project_id, name, colour) values ('{label}', '{project}', 'urgent', '#000000');
              insert into comments (id, task_id, author_id, body) values ('{comment}', '{task}', '{owner}', 'Here?');
+             insert into saved_filters (id, project_id, name, filter) values ('{filter}', '{project}', 'Ours', '{{}}');
+             insert into reminders (id, task_id, user_id, minutes_before_due) values ('{reminder}', '{task}', '{owner}', 60);
+             insert into notifications (id, user_id, task_id, reminder_id, remind_at) values
+                ('{notification}', '{owner}', '{task}', '{reminder}', now());
              insert into invitations (id, project_id, role, token_sha256, invited_by, expires_at) values
                 ('{invitation}', '{project}', 'editor', sha256('{secret}'), '{owner}', now() + interval '1 day');
              insert into api_tokens (id, user_id, name, token_sha256, scopes, expires_at) values
@@ -289,6 +173,9 @@ impl World {
             ("{invitation}", invitation),
             ("{label}", label),
             ("{comment}", comment),
+            ("{filter}", filter),
+            ("{reminder}", reminder),
+            ("{notification}", notification),
             ("{member}", member.to_string()),
             ("{session}", session.to_string()),
             ("{token}", token),
@@ -308,7 +195,7 @@ impl World {
     }
 
     async fn send(&self, api: &Api, row: &Row) -> (StatusCode, HeaderMap, Value) {
-        let (operation, body, ..) = row;
+        let Row { operation, body, .. } = row;
         let (method, path) = operation.split_once(' ').unwrap();
         let request = api
             .request(method.parse::<Method>().unwrap(), &self.fill(path))
@@ -351,7 +238,7 @@ fn every_operation_has_a_row_and_every_row_an_operation() {
             documented.push(shape(&format!("{} {path}", method.to_uppercase())));
         }
     }
-    let mut rows: Vec<String> = ROWS.iter().map(|(operation, ..)| shape(operation)).collect();
+    let mut rows: Vec<String> = rows().iter().map(|row| shape(row.operation)).collect();
     documented.sort();
     rows.sort();
     assert_eq!(documented, rows);
@@ -368,8 +255,13 @@ fn shape(operation: &str) -> String {
 async fn nobody_gets_in_where_they_do_not_belong() {
     let service = start("").await;
     let mut connection = service.database.connect().await;
-    for row in ROWS {
-        let (operation, _, needs, answers) = row;
+    for row in &rows() {
+        let Row {
+            operation,
+            needs,
+            answers,
+            ..
+        } = row;
         for (number, expected) in answers.iter().enumerate() {
             let world = World::new(&service, &mut connection).await;
             let api = service.api.with_session(&world.users[number]);
@@ -395,8 +287,13 @@ async fn nobody_gets_in_where_they_do_not_belong() {
 async fn a_token_does_what_its_scope_says_and_nothing_else() {
     let service = start("").await;
     let mut connection = service.database.connect().await;
-    for row in ROWS {
-        let (operation, _, needs, [owner, ..]) = row;
+    for row in &rows() {
+        let Row {
+            operation,
+            needs,
+            answers: [owner, ..],
+            ..
+        } = row;
         for scope in SCOPES {
             let world = World::new(&service, &mut connection).await;
             let secret = world.token(scope, &mut connection).await;

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::{api::Api, instance::start, line::until};
@@ -21,11 +23,79 @@ async fn requests_are_counted_by_route_and_never_by_path() {
         r#"http_requests_total{method="GET",route="<unmatched>",status="404"} 1"#,
         r#"http_request_duration_seconds_count{method="GET",route="/api/v1/projects/{id}"} 1"#,
         "database_pool_max_connections 8",
+        r#"database_query_seconds_count{operation="create_project"} 1"#,
+        r#"database_query_seconds_count{operation="get_project"} 1"#,
+        r#"database_query_seconds_count{operation="guard"} 2"#,
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
     assert!(!text.contains("wp-admin") && !text.contains(&project));
     service.api.get("/metrics").await.expect(404);
+}
+
+/// A rule or a panel about a metric that nobody gives shows nothing, and says nothing about it.
+#[tokio::test]
+async fn rules_and_dashboards_are_about_metrics_that_there_are() {
+    let service = start("").await;
+    service.api.project().await;
+    let reply = Api::at(service.metrics).get("/metrics").await.expect(200);
+    let lines = reply.body.as_str().unwrap().lines();
+    let given: BTreeSet<&str> = lines.filter_map(|line| line.split(['{', ' ']).next()).collect();
+    for file in [
+        include_str!("../../../../monitoring/prometheus/rules/task-tracker.yml"),
+        include_str!("../../../../monitoring/grafana/dashboards/task-tracker.json"),
+    ] {
+        let mut wanted = BTreeSet::new();
+        let mut parts = file.split("{job=").peekable();
+        while let (Some(part), Some(_)) = (parts.next(), parts.peek()) {
+            let name = part
+                .rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+                .next()
+                .unwrap();
+            wanted.insert(name);
+        }
+        // Prometheus gives this one itself.
+        wanted.remove("up");
+        assert!(wanted.len() > 3, "{wanted:?}");
+        assert!(wanted.is_subset(&given), "{:?}", wanted.difference(&given));
+    }
+}
+
+/// What it costs to count does not grow with what is counted.
+#[tokio::test]
+async fn a_large_table_is_estimated() {
+    let database = crate::cluster::migrated().await;
+    let url = database.parsed_url();
+    let mut connection = database.connect().await;
+    sqlx::raw_sql(
+        "insert into projects (id, name) values ('00000000-0000-0000-0000-000000000001', 'large');
+         insert into tasks (id, project_id, title, status)
+         select gen_random_uuid(), '00000000-0000-0000-0000-000000000001', 'dig', (array['open', 'done'])[1 + n % 2]
+         from generate_series(1, 80000) as n",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    let pages: i64 = sqlx::query_scalar("select pg_relation_size('tasks') / 8192")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert!(pages > 800, "{pages} pages are not many");
+    let service = crate::instance::start_on(database, &url, "").await;
+    until("the tasks are counted", async || {
+        let reply = Api::at(service.metrics).get("/metrics").await.expect(200);
+        let counts = reply.body.as_str().unwrap().lines().filter_map(|line| {
+            let (series, count) = line.split_once(' ')?;
+            series.starts_with("tasks{").then(|| count.parse::<f64>().unwrap())
+        });
+        // Of some 1300 pages 512 are picked at random: seven times the deviation to be expected.
+        let counts: Vec<f64> = counts.collect();
+        let total: f64 = counts.iter().sum();
+        let near = (total - 80_000.0).abs() < 20_000.0;
+        assert!(total < 1.0 || near, "{counts:?}");
+        near
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -44,7 +114,7 @@ async fn people_and_work_are_counted() {
         0,
         "again adds nothing"
     );
-    assert_eq!(made, 12 + 3 + 12 + 12 + 100 + 25);
+    assert_eq!(made, 12 + 3 + 12 + 12 + 100 + 25 + 14 + 6 + 3 + 1);
 
     let service = crate::instance::start_on(database, &url, "").await;
     let count = async |series: &str| {

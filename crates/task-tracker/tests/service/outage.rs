@@ -76,10 +76,7 @@ async fn a_service_does_not_start_on_a_schema_older_than_it_needs() {
     let StartError::Schema(cause) = refused else {
         panic!("{refused:?}")
     };
-    assert_eq!(
-        cause.to_string(),
-        "the schema is at version 0 and this release needs 3: run `task-tracker migrate` first"
-    );
+    assert_eq!(cause.to_string(), cluster::needs_its_schema());
 }
 
 #[tokio::test]

@@ -7,8 +7,7 @@ use tokio::{
     net::{TcpListener, TcpStream, UnixStream},
     sync::watch,
 };
-
-use crate::cluster;
+use tt_fixture::postgres::Server;
 
 pub(crate) struct Way {
     pub(crate) address: SocketAddr,
@@ -51,7 +50,7 @@ pub(crate) async fn to_the_database(delay: Duration) -> Way {
 
 async fn carry(near: TcpStream, delay: Duration) {
     near.set_nodelay(true).unwrap();
-    let far = UnixStream::connect(cluster::socket()).await.unwrap();
+    let far = UnixStream::connect(Server::shared().socket()).await.unwrap();
     let (mut near_in, mut near_out) = near.into_split();
     let (mut far_in, mut far_out) = far.into_split();
     let back = async {

@@ -1,6 +1,6 @@
 //! Exports of real databases, restored into others: what was there is there, or nothing is.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod broken;
 mod cluster;

@@ -6,7 +6,6 @@
 mod changes;
 #[expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     reason = "it is the tests' own, and a measurement whose database fails is over"
 )]
 #[path = "../../tests/engine/cluster.rs"]

@@ -7,8 +7,7 @@ use tokio::{
     net::{TcpListener, TcpStream, UnixStream},
     sync::watch,
 };
-
-use crate::cluster;
+use tt_fixture::postgres::Server;
 
 /// What passes of the start-up packet.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,7 +57,7 @@ impl Way {
 
 async fn carry(mut near: TcpStream, startup: Startup) {
     near.set_nodelay(true).unwrap();
-    let mut far = UnixStream::connect(cluster::socket()).await.unwrap();
+    let mut far = UnixStream::connect(Server::shared().socket()).await.unwrap();
     if startup == Startup::WithoutOptions {
         let length = near.read_u32().await.unwrap();
         let mut packet = vec![0; length as usize - 4];

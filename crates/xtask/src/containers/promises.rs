@@ -226,7 +226,7 @@ fn measured(place: &Place, process: &str, interrupt: &Interrupt) -> Result<(), F
 /// The service's own metrics: one word each, and the families are few.
 fn metrics_in(text: &str) -> BTreeSet<String> {
     text.split(|character: char| !(character.is_ascii_alphanumeric() || character == '_' || character == ':'))
-        .filter(|word| word.starts_with("http_request") || word.starts_with("database_pool"))
+        .filter(|word| word.starts_with("http_request") || word.starts_with("database_"))
         .map(str::to_owned)
         .collect()
 }

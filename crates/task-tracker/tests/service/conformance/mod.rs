@@ -2,15 +2,15 @@
 //!
 //! It runs where Python is; elsewhere the test says that it was left out, and why.
 
-mod venv;
-
 use std::{
     fs,
     io::{self, Write},
+    path::Path,
 };
 
 use serde_json::json;
 use tokio::process::Command;
+use tt_fixture::venv;
 
 use crate::{
     api::Api,
@@ -21,6 +21,8 @@ use crate::{
 /// These end the session that the run goes by (`accounts` tests them), or never end (`following` does).
 const LEFT_OUT: [&str; 3] = ["logout", "revoke_session", "follow_project"];
 
+const REQUIREMENTS: &str = include_str!("requirements.txt");
+
 /// Which answers to good requests are as good: `rules.py` knows them by the type of the problem.
 const RULES: &str = include_str!("rules.py");
 
@@ -29,8 +31,13 @@ const MISSING: &str = "checks.missing_required_header.expected-statuses = [400, 
 
 #[tokio::test]
 async fn what_the_description_says_is_what_the_service_does() {
-    let tester = match tokio::task::spawn_blocking(venv::schemathesis).await.unwrap() {
-        Ok(tester) => tester,
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance");
+    let installed = tokio::task::spawn_blocking({
+        let folder = folder.clone();
+        move || venv::programs(&folder, REQUIREMENTS)
+    });
+    let tester = match installed.await.unwrap() {
+        Ok(programs) => programs.join("schemathesis"),
         Err(why) => {
             // Past the capture of the test's output: that this was left out must be seen.
             drop(writeln!(
@@ -49,7 +56,7 @@ async fn what_the_description_says_is_what_the_service_does() {
     let session = service.api.credentials();
     let (_, session) = session.split_once("__Host-session=").unwrap();
 
-    let folder = venv::folder().join(uuid::Uuid::now_v7().to_string());
+    let folder = folder.join(uuid::Uuid::now_v7().to_string());
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("rules.py"), RULES).unwrap();
     for credentials in [
@@ -80,7 +87,19 @@ async fn what_the_description_says_is_what_the_service_does() {
 /// Something of everything, so that lists are not empty.
 async fn furnish(api: &Api) {
     let project = api.project().await;
-    api.task(&project, "dig").await;
+    let task = api.task(&project, "dig").await;
+    let filter = json!({ "name": "Ours", "audience": "project", "filter": { "status": "open" } });
+    api.post(&format!("/api/v1/projects/{project}/filters"), filter)
+        .await
+        .expect(201);
+    for when in [
+        json!({ "at": "2001-01-01T00:00:00Z" }),
+        json!({ "minutes_before_due": 5 }),
+    ] {
+        api.post(&format!("/api/v1/tasks/{task}/reminders"), when)
+            .await
+            .expect(201);
+    }
     api.post(
         &format!("/api/v1/projects/{project}/invitations"),
         json!({ "role": "viewer" }),
