@@ -153,6 +153,9 @@ fn what_sqlx_recorded_is_known_again() {
         assert!(up.was_recorded_as(&recorded.checksum), "{text:?}");
         let spelled: String = recorded.checksum.iter().map(|byte| format!("{byte:02x}")).collect();
         assert!(up.checksums().contains(&spelled), "{text:?}");
+        if text == UP {
+            assert_eq!(up.checksum(), *recorded.checksum);
+        }
     }
     assert!(!one(UP).unwrap().up.was_recorded_as(b"something else"));
 }
