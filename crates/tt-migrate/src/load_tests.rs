@@ -151,7 +151,8 @@ fn what_sqlx_recorded_is_known_again() {
         let recorded = sqlx::migrate::Migration::new(1, "a".into(), MigrationType::ReversibleUp, sql, false);
         let up = one(UP).unwrap().up;
         assert!(up.was_recorded_as(&recorded.checksum), "{text:?}");
-        let spelled: String = recorded.checksum.iter().map(|byte| format!("{byte:02x}")).collect();
+        let bytes = recorded.checksum.iter();
+        let spelled = bytes.fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         assert!(up.checksums().contains(&spelled), "{text:?}");
         if text == UP {
             assert_eq!(up.checksum(), *recorded.checksum);

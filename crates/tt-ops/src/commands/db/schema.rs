@@ -183,7 +183,9 @@ impl Run {
             .observe()
             .await
             .map_err(|error| self.context.failure(error))?;
-        let name = snapshot_name(&observed.source.name, "-before-rollback", observed.at)?;
+        // A second try within the second has a snapshot of its own.
+        let infix = format!("-before-rollback-{}", std::process::id());
+        let name = snapshot_name(&observed.source.name, &infix, observed.at)?;
         let plan = database::backup(environment, &observed, &name, Extent::SnapshotAlone)?;
         reporter.database_plan(environment, &plan);
         let cloud = self.context.cloud();
