@@ -48,6 +48,7 @@ mod task;
 mod telemetry;
 mod text;
 mod trace;
+mod transfer;
 mod upkeep;
 mod version;
 mod write;

@@ -35,5 +35,6 @@ mod search;
 mod subtasks;
 mod tasks;
 mod traces;
+mod transfer;
 mod traps;
 mod way;
