@@ -37,4 +37,5 @@ mod tasks;
 mod traces;
 mod transfer;
 mod traps;
+mod upkeep;
 mod way;
