@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use clap::Args;
 
-use crate::{child::Child, failure::Failure, interrupt::Interrupt, place::Place, say, setup};
+use crate::{bench_export, child::Child, failure::Failure, interrupt::Interrupt, place::Place, say, setup};
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -42,5 +42,5 @@ pub(crate) fn run(place: &Place, interrupt: &Interrupt, options: &Options) -> Re
         .stdin(Stdio::null());
     Child::start("bench_db", measure)?.succeed(interrupt)?;
     say::line(format!("written to {}", path.display()));
-    Ok(())
+    bench_export::run(place, interrupt)
 }

@@ -12,6 +12,17 @@ pub(crate) struct Round {
     pub(crate) tool: Times,
 }
 
+impl Round {
+    fn json(&self) -> Value {
+        let times = |times: &Times| {
+            json!({
+                "export_seconds": times.export.as_secs_f64(), "restore_seconds": times.restore.as_secs_f64(), "bytes": times.bytes,
+            })
+        };
+        json!({ "by_hand": times(&self.by_hand), "tool": times(&self.tool) })
+    }
+}
+
 /// Everything that was measured.
 pub(crate) struct Figures {
     pub(crate) database_bytes: i64,
@@ -37,7 +48,7 @@ impl Figures {
         json!({
             "database_bytes": self.database_bytes,
             "connections": self.connections,
-            "rounds": self.rounds.len(),
+            "rounds": self.rounds.iter().map(Round::json).collect::<Vec<_>>(),
             "export": {
                 "by_hand_seconds": seconds(&|round| round.by_hand.export),
                 "tool_seconds": seconds(&|round| round.tool.export),
