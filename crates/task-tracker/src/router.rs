@@ -22,6 +22,7 @@ use crate::{
     openapi, probe,
     problem::Problem,
     telemetry::{self, Metrics},
+    trace::Traces,
 };
 
 /// What endpoints share.
@@ -29,6 +30,8 @@ use crate::{
 pub(crate) struct Context {
     pub(crate) database: Database,
     pub(crate) meters: Metrics,
+    /// When somebody collects them.
+    pub(crate) traces: Option<Traces>,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) release: HeaderValue,
     pub(crate) passwords: Passwords,
@@ -54,6 +57,7 @@ impl Context {
         Self {
             database,
             meters,
+            traces: None,
             lifecycle,
             release,
             passwords: Passwords::new(),

@@ -109,7 +109,8 @@ async fn verify(connection: &mut PgConnection, wanted: &[(&str, String)]) -> Res
     }
 }
 
-/// Begins a transaction, and bounds what comes in it: one message, so that there is no moment between the two.
+/// Begins a transaction, and bounds what comes in it: one message, so that there is no moment between the two. Whoever
+/// begins one ends it, by `commit` in the last message or by [`roll_back`].
 pub(crate) async fn begin(
     connection: &mut PgConnection,
     lock: Duration,
@@ -121,12 +122,6 @@ pub(crate) async fn begin(
         milliseconds(lock),
         milliseconds(statement)
     );
-    raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
-}
-
-/// Ends the transaction that [`begin`] began, with a last statement on the way.
-pub(crate) async fn commit(connection: &mut PgConnection, last: &str) -> Result<(), sqlx::Error> {
-    let sql = format!("{last}; commit");
     raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
 }
 

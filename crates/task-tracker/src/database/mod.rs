@@ -4,8 +4,11 @@
 //! future that began one is dropped (launchbadge/sqlx #4385, #4393), and a client that disconnects drops its future.
 //! Every mutation is one statement instead; `idle_in_transaction_session_timeout` is the net below.
 
+mod login;
+
 use std::{
     ops::{Deref, DerefMut},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -15,11 +18,14 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+use login::Login;
+
 use crate::{
     config::{DatabaseUrl, MissingDatabaseUrl, Settings},
     operation,
     problem::Problem,
     telemetry::Metrics,
+    trace,
 };
 
 /// A connection that was idle for longer is asked for a sign of life before it is lent out.
@@ -33,6 +39,9 @@ pub(crate) struct Database {
     work: PgPool,
     /// `/readyz` has a connection of its own: a pool that is merely busy must not look like a database that is gone.
     probe: PgPool,
+    login: Arc<Login>,
+    /// How long to wait for a connection.
+    patience: Duration,
     meters: Metrics,
 }
 
@@ -64,30 +73,61 @@ impl Database {
                 .max_connections(settings.database_pool)
                 .connect_lazy_with(options.clone()),
             probe: pool.max_connections(1).connect_lazy_with(options),
+            login: Arc::new(Login::new(url, settings)),
+            patience: settings.database_acquire,
             meters,
         })
     }
 
     /// Lends a connection; the wait for it is measured, and how long it is used, and for what.
     pub(crate) async fn connection(&self) -> Result<Lent, Problem> {
+        let operation = operation::current();
+        let mut traced = trace::database(&operation);
         let asked = Instant::now();
-        let lent = self.work.acquire().await;
+        let lent = match self.work.acquire().await {
+            Err(cause) if login::is_refused(&cause) => {
+                let end = (asked + self.patience).into();
+                self.login.retry([&self.work, &self.probe], end).await
+            }
+            lent => lent,
+        };
         self.meters.pool_wait(asked.elapsed());
         let connection = lent.map_err(|cause| Problem::of_database(&cause))?;
+        traced.has_connection();
         Ok(Lent {
             connection,
+            operation,
             since: Instant::now(),
             meters: self.meters.clone(),
+            _traced: traced,
         })
     }
 
     /// Whether the database answers within a second.
     pub(crate) async fn answers(&self) -> Result<(), sqlx::Error> {
-        let question = async { sqlx::query("select 1").execute(&self.probe).await };
+        let question = async {
+            let mut connection = match self.probe.acquire().await {
+                Err(cause) if login::is_refused(&cause) => {
+                    let end = tokio::time::Instant::now() + PROBE;
+                    self.login.retry([&self.probe, &self.work], end).await?
+                }
+                lent => lent?,
+            };
+            sqlx::query("select 1").execute(&mut *connection).await
+        };
         tokio::time::timeout(PROBE, question)
             .await
             .map_err(|_| sqlx::Error::PoolTimedOut)??;
         Ok(())
+    }
+
+    /// Looks for a new login from time to time; never ends by itself.
+    pub(crate) async fn follow_login(self) {
+        let mut beat = tokio::time::interval(login::PACE);
+        loop {
+            beat.tick().await;
+            self.login.renew([&self.work, &self.probe]).await;
+        }
     }
 
     pub(crate) fn probe(&self) -> &PgPool {
@@ -111,8 +151,11 @@ impl Database {
 /// so the time is that of their statements.
 pub(crate) struct Lent {
     connection: PoolConnection<Postgres>,
+    operation: operation::Name,
     since: Instant,
     meters: Metrics,
+    /// Ends with this.
+    _traced: trace::Use,
 }
 
 impl Deref for Lent {
@@ -131,7 +174,7 @@ impl DerefMut for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        self.meters.database_use(&operation::current(), self.since.elapsed());
+        self.meters.database_use(&self.operation, self.since.elapsed());
     }
 }
 
