@@ -35,7 +35,7 @@ lint: ## Check formatting, clippy, the dependencies and the environments
 bench-deploy: ## Measure deploys, and compare them with the script that teams write
 	@cargo xtask bench-deploy
 
-bench-db: ## Measure how long users wait for changes of the schema, and compare with the forms that people write
+bench-db: ## Measure changes of the schema, exports and restores, and compare with what people type
 	@cargo xtask bench-db
 
 setup: ## Find what demo and tests need, and install what is missing with apt-get

@@ -5,6 +5,7 @@
 
 mod bench;
 mod bench_db;
+mod bench_export;
 mod build_step;
 mod child;
 mod containers;
