@@ -13,7 +13,7 @@ use crate::{
     connection::Limits,
     database::Database,
     lifecycle::Lifecycle,
-    router::{self, Context},
+    router::{self, Shared},
     schema::{self, SchemaError},
     server,
     telemetry::Metrics,
@@ -85,9 +85,9 @@ impl Service {
             .map_err(StartError::Schema)?;
 
         let lifecycle = Lifecycle::new();
-        let context = Context::new(&settings, database.clone(), meters.clone(), lifecycle.clone());
-        let feed = context.feed.clone();
-        let api = listen(&settings, settings.port, router::api(context, dress)).await?;
+        let shared = Shared::new(&settings, database.clone(), meters.clone(), lifecycle.clone());
+        let feed = shared.feed.clone();
+        let api = listen(&settings, settings.port, router::api(shared, dress)).await?;
         let metrics = listen(
             &settings,
             settings.metrics_port,
