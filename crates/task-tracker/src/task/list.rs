@@ -14,7 +14,7 @@ use crate::{
     task::{
         Task,
         fields::Status,
-        json, rank,
+        rank, shown,
         words::{Words, found},
     },
 };
@@ -104,7 +104,7 @@ macro_rules! asked {
     ($words:expr) => {
         concat!(
             "select ",
-            json!("tasks"),
+            shown!("tasks"),
             " from tasks
              where project_id = $1
                and exists (select from memberships where memberships.project_id = $1 and memberships.user_id = $2)

@@ -68,11 +68,27 @@ impl Versioned for Task {
     }
 }
 
-/// A `Task` out of a row of tasks.
+/// A `Task` out of a row of tasks, to be compared and recorded.
 macro_rules! json {
     ($task:literal) => {
+        crate::task::object!("jsonb_build_object", $task)
+    };
+}
+use json;
+
+/// A `Task` out of a row of tasks, to be shown: written at once, where jsonb would be built first.
+macro_rules! shown {
+    ($task:literal) => {
+        crate::task::object!("json_build_object", $task)
+    };
+}
+use shown;
+
+macro_rules! object {
+    ($build:literal, $task:literal) => {
         concat!(
-            "jsonb_build_object('id', ",
+            $build,
+            "('id', ",
             $task,
             ".id, 'project_id', ",
             $task,
@@ -102,7 +118,7 @@ macro_rules! json {
         )
     };
 }
-use json;
+use object;
 
 fn place(task: &Task) -> String {
     format!("/api/v1/tasks/{}", task.id)
