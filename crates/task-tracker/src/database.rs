@@ -10,8 +10,7 @@ use std::{
 };
 
 use sqlx::{
-    Connection, PgConnection, PgPool, Postgres,
-    pool::PoolConnection,
+    Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -19,6 +18,7 @@ use crate::{
     config::{DatabaseUrl, MissingDatabaseUrl, Settings},
     operation,
     problem::Problem,
+    shelf::{Borrowed, Shelf},
     telemetry::Metrics,
 };
 
@@ -31,6 +31,10 @@ const PROBE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct Database {
     work: PgPool,
+    /// Connections of that pool that are at hand.
+    shelf: Shelf,
+    /// How long to wait for one.
+    patience: Duration,
     /// `/readyz` has a connection of its own: a pool that is merely busy must not look like a database that is gone.
     probe: PgPool,
     meters: Metrics,
@@ -58,11 +62,14 @@ impl Database {
                     Ok(true)
                 })
             });
+        let work = pool
+            .clone()
+            .max_connections(settings.database_pool)
+            .connect_lazy_with(options.clone());
         Ok(Self {
-            work: pool
-                .clone()
-                .max_connections(settings.database_pool)
-                .connect_lazy_with(options.clone()),
+            shelf: Shelf::of(&work),
+            patience: settings.database_acquire,
+            work,
             probe: pool.max_connections(1).connect_lazy_with(options),
             meters,
         })
@@ -71,7 +78,9 @@ impl Database {
     /// Lends a connection; the wait for it is measured, and how long it is used, and for what.
     pub(crate) async fn connection(&self) -> Result<Lent, Problem> {
         let asked = Instant::now();
-        let lent = self.work.acquire().await;
+        let lent = tokio::time::timeout(self.patience, self.borrow())
+            .await
+            .unwrap_or(Err(sqlx::Error::PoolTimedOut));
         self.meters.pool_wait(asked.elapsed());
         let connection = lent.map_err(|cause| Problem::of_database(&cause))?;
         Ok(Lent {
@@ -79,6 +88,13 @@ impl Database {
             since: Instant::now(),
             meters: self.meters.clone(),
         })
+    }
+
+    async fn borrow(&self) -> Result<Borrowed, sqlx::Error> {
+        match self.shelf.place().await?.at_hand() {
+            Ok(borrowed) => Ok(borrowed),
+            Err(place) => Ok(place.with(self.work.acquire().await?)),
+        }
     }
 
     /// Whether the database answers within a second.
@@ -97,20 +113,22 @@ impl Database {
     pub(crate) fn level(&self) -> PoolLevel {
         PoolLevel {
             open: self.work.size(),
-            idle: self.work.num_idle(),
+            idle: self.work.num_idle() + self.shelf.kept(),
             most: self.work.options().get_max_connections(),
         }
     }
 
     pub(crate) async fn close(&self) {
-        tokio::join!(self.work.close(), self.probe.close());
+        let closing = self.work.close();
+        self.shelf.clear();
+        tokio::join!(closing, self.probe.close());
     }
 }
 
 /// A connection of the pool while somebody uses it. Operations are one or two statements and wait for nothing else meanwhile,
 /// so the time is that of their statements.
 pub(crate) struct Lent {
-    connection: PoolConnection<Postgres>,
+    connection: Borrowed,
     since: Instant,
     meters: Metrics,
 }
