@@ -13,6 +13,7 @@ use crate::{
     connection::Limits,
     database::Database,
     lifecycle::Lifecycle,
+    reminder,
     router::{self, Shared},
     schema::{self, SchemaError},
     server,
@@ -153,6 +154,7 @@ impl Service {
             tokio::spawn(census::run(database.clone(), meters.clone())),
             tokio::spawn(meters.upkeep()),
             tokio::spawn(feed.run(database.clone())),
+            tokio::spawn(reminder::run(database.clone())),
             tokio::spawn(upkeep::run(database.clone(), settings.keep_events)),
         ];
         let serving = tokio::spawn(server::serve(

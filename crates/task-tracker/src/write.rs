@@ -24,19 +24,8 @@ macro_rules! change {
         concat!(
             "with ",
             $($cte,)+
-            ", recorded as (
-                insert into events (actor_id, token_id, action, request_id, project_id, target_id, before, after)
-                select $1, $2, $3, $4, effect.project, effect.target,
-                       case when effect.after is null then effect.before else (
-                           select jsonb_object_agg(key, value) from jsonb_each(effect.before)
-                           where value is distinct from effect.after -> key
-                       ) end,
-                       case when effect.before is null then effect.after else (
-                           select jsonb_object_agg(key, value) from jsonb_each(effect.after)
-                           where value is distinct from effect.before -> key
-                       ) end
-                from effect
-             ), kept as (
+            crate::write::recorded!(),
+            ", kept as (
                 insert into idempotency_keys (user_id, operation, key, body_sha256, status, answer)
                 select $1, $6, $5, $7, $8, effect.after from effect where $5::text is not null
              )
@@ -45,6 +34,43 @@ macro_rules! change {
     };
 }
 pub(crate) use change;
+
+/// As `change!`, of several things at once: `effect` has a row for each, which is an event of its own, and a further CTE
+/// called `answer` has, in its one row's column `after`, what the client is told.
+macro_rules! changes {
+    ($($cte:expr),+ $(,)?) => {
+        concat!(
+            "with ",
+            $($cte,)+
+            crate::write::recorded!(),
+            ", kept as (
+                insert into idempotency_keys (user_id, operation, key, body_sha256, status, answer)
+                select $1, $6, $5, $7, $8, answer.after from answer where $5::text is not null
+             )
+             select after from answer"
+        )
+    };
+}
+pub(crate) use changes;
+
+macro_rules! recorded {
+    () => {
+        ", recorded as (
+            insert into events (actor_id, token_id, action, request_id, project_id, target_id, before, after)
+            select $1, $2, $3, $4, effect.project, effect.target,
+                   case when effect.after is null then effect.before else (
+                       select jsonb_object_agg(key, value) from jsonb_each(effect.before)
+                       where value is distinct from effect.after -> key
+                   ) end,
+                   case when effect.before is null then effect.after else (
+                       select jsonb_object_agg(key, value) from jsonb_each(effect.after)
+                       where value is distinct from effect.before -> key
+                   ) end
+            from effect
+         )"
+    };
+}
+pub(crate) use recorded;
 
 /// A change about to happen.
 #[must_use]

@@ -22,7 +22,8 @@ use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    account, activity, api_token, comment, invitation, label, member, problem, project, router::Context, session, task,
+    account, activity, api_token, comment, invitation, label, member, notification, problem, project, reminder,
+    router::Context, saved_filter, session, task,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -41,6 +42,9 @@ pub(crate) fn operations() -> (Router<Context>, OpenApi) {
         .merge(task::routes())
         .merge(label::routes())
         .merge(comment::routes())
+        .merge(saved_filter::routes())
+        .merge(reminder::routes())
+        .merge(notification::routes())
         .merge(activity::routes())
         .split_for_parts()
 }

@@ -40,7 +40,9 @@ impl Connection {
         loop {
             self.receive().await?;
             let Some(head) = head(&self.buffer)? else { continue };
-            let body = head.body.ok_or_else(|| io::Error::other("an answer without a length"))?;
+            let body = head
+                .body
+                .ok_or_else(|| io::Error::other("an answer without a length"))?;
             if self.buffer.len() >= head.length + body {
                 return Ok(head.status);
             }
@@ -89,7 +91,8 @@ fn head(bytes: &[u8]) -> io::Result<Option<Head>> {
     let status: u16 = status.ok_or_else(odd)?;
     let length = lines.find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.trim().parse().ok())?
     });
     Ok(Some(Head {
         status,

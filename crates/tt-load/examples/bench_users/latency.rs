@@ -14,6 +14,7 @@ pub(crate) struct Latencies(Histogram<u64>);
 
 /// In milliseconds.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the unit stands in the JSON")]
 pub(crate) struct Spread {
     p50_ms: f64,
     p95_ms: f64,
@@ -27,7 +28,8 @@ impl Latencies {
     }
 
     pub(crate) fn record(&mut self, took: Duration) {
-        self.0.saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        self.0
+            .saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     }
 
     pub(crate) fn add(&mut self, other: &Self) -> Result<(), Failure> {

@@ -64,7 +64,9 @@ impl Ask {
                 person.request("GET", &format!("{project}?limit=20&q={word}"), None)
             }
             Self::Create => {
-                let body = format!(r#"{{"title":"Order the fence {number}","description":"See what was said about it last week.","priority":"high"}}"#);
+                let body = format!(
+                    r#"{{"title":"Order the fence {number}","description":"See what was said about it last week.","priority":"high"}}"#
+                );
                 person.request("POST", &project, Some(&body))
             }
             Self::Update => {
@@ -77,7 +79,10 @@ impl Ask {
 
 impl Person {
     pub(crate) fn request(&self, method: &str, path: &str, body: Option<&str>) -> Vec<u8> {
-        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {}\r\n", self.token);
+        let mut request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {}\r\n",
+            self.token
+        );
         if method == "PATCH" {
             request.push_str("if-match: *\r\n");
         }

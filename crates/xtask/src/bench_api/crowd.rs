@@ -50,7 +50,10 @@ pub(super) fn measure(
 ) -> Result<Crowd, Failure> {
     say::act(
         "A crowd",
-        &format!("{} users arrive within 30 s and stay a minute, each with a request every 10 s.", options.users),
+        &format!(
+            "{} users arrive within 30 s and stay a minute, each with a request every 10 s.",
+            options.users
+        ),
     );
     let job = Job {
         users: options.users,

@@ -30,7 +30,12 @@ pub(super) struct Figures {
 impl Figures {
     /// Only what users would have noticed makes a benchmark fail.
     pub(super) fn nothing_failed(&self) -> Result<(), Failure> {
-        if let Some(crowd) = self.crowd.as_ref().map(|crowd| &crowd.outcome).filter(|crowd| crowd.failed > 0) {
+        if let Some(crowd) = self
+            .crowd
+            .as_ref()
+            .map(|crowd| &crowd.outcome)
+            .filter(|crowd| crowd.failed > 0)
+        {
             let first = crowd.failure.as_deref().unwrap_or("not known");
             return Err(Failure::Story(format!(
                 "{} of {} requests of the crowd failed; the first: {first}",
@@ -55,7 +60,11 @@ impl Figures {
         if let Some(requests) = &self.requests {
             rows.push((
                 "one task, share of pgbench's rate",
-                format!("{:.0} % of {:.0}/s", requests.share_of_pgbench() * 100.0, requests.pgbench_per_second),
+                format!(
+                    "{:.0} % of {:.0}/s",
+                    requests.share_of_pgbench() * 100.0,
+                    requests.pgbench_per_second
+                ),
                 "at least 35 %",
             ));
         }
@@ -67,12 +76,27 @@ impl Figures {
             let outcome = &crowd.outcome;
             rows.push((
                 "users at once",
-                format!("{}: {} requests, {} failed", outcome.users, outcome.requests, outcome.failed),
+                format!(
+                    "{}: {} requests, {} failed",
+                    outcome.users, outcome.requests, outcome.failed
+                ),
                 "none failed",
             ));
-            rows.push(("  95 % answered within, ms", format!("{:.1}", outcome.spread.p95_ms), "below 200"));
-            rows.push(("  99 % answered within, ms", format!("{:.1}", outcome.spread.p99_ms), ""));
-            rows.push(("  memory of the server, MB", format!("{:.0}", crowd.memory_mb), "at most 512"));
+            rows.push((
+                "  95 % answered within, ms",
+                format!("{:.1}", outcome.spread.p95_ms),
+                "below 200",
+            ));
+            rows.push((
+                "  99 % answered within, ms",
+                format!("{:.1}", outcome.spread.p99_ms),
+                "",
+            ));
+            rows.push((
+                "  memory of the server, MB",
+                format!("{:.0}", crowd.memory_mb),
+                "at most 512",
+            ));
         }
         if let Some(listeners) = &self.listeners {
             rows.push((

@@ -134,7 +134,10 @@ pub(crate) fn run(place: &Place, interrupt: &Interrupt, options: &Options) -> Re
 }
 
 fn build(place: &Place, interrupt: &Interrupt) -> Result<(), Failure> {
-    say::act("Build", "The service and its users, optimised; minutes when nothing is built yet.");
+    say::act(
+        "Build",
+        "The service and its users, optimised; minutes when nothing is built yet.",
+    );
     let mut command = Command::new("cargo");
     command
         .args(["build", "--locked", "--profile", PROFILE])

@@ -102,9 +102,15 @@ impl Stage {
     /// What psql prints for this, without any decoration.
     pub(super) fn sql(&self, statement: &str, interrupt: &Interrupt) -> Result<String, Failure> {
         let mut psql = Command::new(self.programs.join("psql"));
-        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"])
-            .arg(format!("--command={statement}"))
-            .arg(self.url());
+        psql.args([
+            "--no-psqlrc",
+            "--quiet",
+            "--tuples-only",
+            "--no-align",
+            "--set=ON_ERROR_STOP=1",
+        ])
+        .arg(format!("--command={statement}"))
+        .arg(self.url());
         said("psql", &mut psql, interrupt)
     }
 }

@@ -28,6 +28,7 @@ struct Order<'o, J> {
 
 /// How long answers took, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the unit stands in the JSON")]
 pub(super) struct Spread {
     pub(super) p50_ms: f64,
     pub(super) p95_ms: f64,

@@ -18,6 +18,8 @@ import uuid
 
 BINARY, LOG = sys.argv[1:]
 URL = os.environ["DATABASE_URL"]
+# What the engine of migrations looks into; every release reads these tables, and they differ.
+BOOKS = re.compile("_migrations")
 PASSWORD = "correct horse battery staple"
 
 
@@ -133,8 +135,14 @@ def everything(port):
     return owner_id
 
 
-def run(*arguments):
-    subprocess.run([BINARY, *arguments], check=True, stdout=subprocess.DEVNULL)
+def run(*arguments, url=URL):
+    environment = os.environ | {"DATABASE_URL": url}
+    subprocess.run([BINARY, *arguments], check=True, stdout=subprocess.DEVNULL, env=environment)
+
+
+def psql(script, url=URL):
+    arguments = ["psql", "--no-psqlrc", "--quiet", "--output=/dev/null", url]
+    return subprocess.run(arguments, input=script, check=True, text=True, capture_output=True).stdout
 
 
 def record():
@@ -183,6 +191,27 @@ def statements(begin):
     return found
 
 
+def literal(value):
+    return "null" if value is None else "'" + value.replace("'", "''") + "'"
+
+
+def outcomes(found):
+    """How many rows each statement finds, or changes, on a fresh schema of the same release; or by what it is refused."""
+    base, name = URL.rsplit("/", 1)
+    psql(f'create database "{name}_again"')
+    again = f"{base}/{name}_again"
+    run("migrate", url=again)
+    script = []
+    for sql, values in found:
+        arguments = "(" + ", ".join(map(literal, values)) + ")" if values else ""
+        script += [f"prepare statement as {sql};", f"execute statement{arguments};", r"\echo :SQLSTATE :ROW_COUNT", "deallocate statement;"]
+    lines = [line.split() for line in psql("\n".join(script), again).splitlines()]
+    return [{"rows": int(count)} if state == "00000" else {"refused": state} for state, count in lines]
+
+
 if __name__ == "__main__":
-    for sql, values in statements(record()):
-        print(json.dumps({"sql": sql, "values": values}))
+    found = [one for one in statements(record()) if not BOOKS.search(one[0])]
+    for (sql, values), outcome in zip(found, outcomes(found), strict=True):
+        # Which transactions there were is of one database only.
+        outcome = {} if "xid8" in sql else outcome
+        print(json.dumps({"sql": sql, "values": values} | outcome))
