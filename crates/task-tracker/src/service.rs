@@ -155,7 +155,11 @@ impl Service {
             tokio::spawn(meters.upkeep()),
             tokio::spawn(feed.run(database.clone())),
             tokio::spawn(reminder::run(database.clone())),
-            tokio::spawn(upkeep::run(database.clone(), settings.keep_events)),
+            tokio::spawn(upkeep::run(
+                database.clone(),
+                settings.keep_events,
+                settings.first_upkeep,
+            )),
         ];
         let serving = tokio::spawn(server::serve(
             api.listener,

@@ -33,4 +33,5 @@ mod search;
 mod subtasks;
 mod tasks;
 mod traps;
+mod upkeep;
 mod way;
