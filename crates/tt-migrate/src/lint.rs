@@ -3,8 +3,11 @@
 //! Behind the feature `lint`: squawk's parser takes longer to build than the rest of this crate. A finding is let off only by
 //! a `-- tt-waive:` with a reason; squawk's own `squawk-ignore`, which needs none, counts as a finding itself.
 
-use squawk_linter::{Linter, LinterSettings, Rule};
-use squawk_syntax::SourceFile;
+use squawk_linter::{Linter, LinterSettings, Rule, Violation};
+use squawk_syntax::{
+    SourceFile,
+    ast::{self, AstNode as _},
+};
 
 use crate::{
     alter::{Change, Constraint},
@@ -109,7 +112,9 @@ fn by_squawk(script: &Script, phase: Phase) -> Vec<Finding> {
         assume_in_transaction: !matches!(script.way, Way::Alone(_)),
         ..LinterSettings::default()
     };
-    findings.extend(linter.lint(&parsed, &script.text).into_iter().map(|violation| {
+    let violations = linter.lint(&parsed, &script.text).into_iter();
+    let serious = violations.filter(|violation| !is_filled_for_others(&parsed.tree(), violation));
+    findings.extend(serious.map(|violation| {
         finding(
             violation.text_range.start().into(),
             violation.code.to_string(),
@@ -118,6 +123,25 @@ fn by_squawk(script: &Script, phase: Phase) -> Vec<Finding> {
         )
     }));
     findings
+}
+
+/// `add column … not null default …`: whoever does not know the column yet writes its default, so no write is rejected.
+fn is_filled_for_others(file: &SourceFile, violation: &Violation) -> bool {
+    if violation.code != Rule::BanNewWriteRestriction {
+        return false;
+    }
+    let mut columns = file.syntax().descendants().filter_map(ast::AddColumn::cast);
+    columns.any(|column| {
+        let found = |constraint: ast::Constraint| {
+            matches!(constraint, ast::Constraint::NotNullConstraint(_))
+                && constraint.syntax().text_range() == violation.text_range
+        };
+        let fills = |constraint: ast::Constraint| {
+            let text = constraint.syntax().text().to_string();
+            matches!(constraint, ast::Constraint::DefaultConstraint(_)) && !text.to_lowercase().ends_with("null")
+        };
+        column.constraints().any(found) && column.constraints().any(fills)
+    })
 }
 
 /// Squawk's own way of letting off says no reason.
@@ -243,6 +267,14 @@ mod tests {
             ],
         );
         check(
+            &["-- tt: phase=expand\nalter table t add a bigint not null default null"],
+            &expect!["2 ban-new-write-restriction"],
+        );
+        check(
+            &["-- tt: phase=expand\nalter table t add a bigint default 0 check (a > 1)"],
+            &expect!["2 ban-new-write-restriction"],
+        );
+        check(
             &["-- tt: phase=expand\nalter table t alter a type bigint"],
             &expect!["2 blocking-work; 2 changing-column-type"],
         );
@@ -296,6 +328,10 @@ mod tests {
             &expect![[""]],
         );
         check(&["-- tt: phase=expand\nalter table t add a text"], &expect![[""]]);
+        check(
+            &["-- tt: phase=expand\nalter table t add a bigint not null default 0, add b text not null default ''"],
+            &expect![""],
+        );
         check(
             &["-- tt: phase=contract breaks-below=1\nalter table t add constraint c check (a is not null) not valid"],
             &expect![[""]],

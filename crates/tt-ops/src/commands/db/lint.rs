@@ -31,3 +31,18 @@ fn refused(unloadable: &tt_migrate::Unloadable) -> Failure {
         hints,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    #[test]
+    fn our_own_service_keeps_the_rules() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../task-tracker/migrations");
+        let migrations = tt_migrate::load(tt_migrate::folder(&folder).unwrap()).unwrap();
+        let findings = tt_migrate::lint(&migrations);
+        let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        assert!(migrations.iter().count() > 0);
+        assert_eq!(lines, Vec::<String>::new());
+    }
+}
