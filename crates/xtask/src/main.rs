@@ -69,7 +69,7 @@ enum Chore {
     BenchDeploy(bench::Options),
     /// Measure how long users wait for changes of the schema, and compare with the forms that people write
     BenchDb(bench_db::Options),
-    /// Measure what the service costs, and compare it with the same endpoints on Fastify and FastAPI
+    /// Measure what the service costs, and compare it with the same endpoints by others
     BenchApi(bench_api::Options),
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     crowd::Crowd,
-    listeners::Listeners,
+    listeners::Followed,
     requests::{Ask, Measured, Requests},
     rest::Rest,
 };
@@ -24,7 +24,7 @@ pub(super) struct Figures {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) crowd: Option<Crowd>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) listeners: Option<Listeners>,
+    pub(super) listeners: Option<Followed>,
 }
 
 impl Figures {

@@ -24,7 +24,7 @@ struct Job {
 
 /// From the moment at which a change was sent until a listener had its event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Listeners {
+pub(super) struct Followed {
     pub(super) listeners: usize,
     pub(super) projects: usize,
     pub(super) events: u64,
@@ -39,7 +39,7 @@ pub(super) fn measure(
     ours: &Server,
     users: &Users,
     interrupt: &Interrupt,
-) -> Result<Listeners, Failure> {
+) -> Result<Followed, Failure> {
     say::act(
         "Listeners",
         &format!(

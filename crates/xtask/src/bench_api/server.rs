@@ -52,7 +52,7 @@ impl Server {
         command.stdin(Stdio::null()).stdout(out).stderr(err);
         let started = Instant::now();
         let mut process = Child::start(name, command)?.logged(log);
-        while !status(address, path).is_some_and(|status| status < 500) {
+        while status(address, path).is_none_or(|status| status >= 500) {
             if let Some(status) = process.ended()? {
                 return Err(process.failed(status));
             }
