@@ -35,7 +35,7 @@ lint: ## Check formatting, clippy, the dependencies and the environments
 bench-deploy: ## Measure deploys, and compare them with the script that teams write
 	@cargo xtask bench-deploy
 
-bench-db: ## Measure how long users wait for changes of the schema, and compare with the forms that people write
+bench-db: ## Measure changes of the schema, exports and restores, and compare with what people type
 	@cargo xtask bench-db
 
 bench-api: ## Measure what the service costs, next to the same endpoints on Fastify and FastAPI

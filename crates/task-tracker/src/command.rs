@@ -1,4 +1,4 @@
-//! The command line: `serve`, `migrate`, `export`, `erase`, `seed` and `health`, the tracing they print, and the exit code they end with.
+//! The command line: `serve`, `migrate`, `doctor`, `export`, `erase`, `seed` and `health`, the tracing they print, and the exit code they end with.
 
 use std::{
     error::Error,
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     config::{DatabaseUrl, Settings},
-    examine, health,
+    doctor, examine, health,
     lifecycle::Lifecycle,
     migrate, personal, schema,
     seed::{self, Amounts},
@@ -28,8 +28,8 @@ use crate::{
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "DATABASE_URL (postgres://user:password@host:5432/database) is read from the environment only: a \
-command line is visible to every user of the machine.\n\nExit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage; `migrate --help` has those of migrations."
+    after_help = "DATABASE_URL (postgres://user:password@host:5432/database) is read from the environment, or \
+from the file that DATABASE_URL_FILE names, which is read again while it serves: a command line is visible to every user of the machine.\n\nExit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage; `migrate --help` has those of migrations."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -58,6 +58,8 @@ enum Command {
     Serve(Settings),
     /// Bring the schema to this release and end; safe to run twice, and while an older release serves
     Migrate(migrate::Options),
+    /// Look whether `serve` would have what it needs: settings, database, schema, rights, clock, room for its connections
+    Doctor(doctor::Options),
     /// Print everything that is kept about one user, as JSON (GDPR, articles 15 and 20)
     Export {
         /// The user's id, as the account and the audit trail have it
@@ -103,6 +105,7 @@ fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<ExitCode, Fai
             let exit = runtime()?.block_on(migrate::run(&options, &DatabaseUrl::from_environment()?));
             return Ok(exit.into());
         }
+        Command::Doctor(options) => return Ok(runtime()?.block_on(doctor::run(&options))),
         Command::Export { user } => runtime()?.block_on(export(&DatabaseUrl::from_environment()?, user))?,
         Command::Erase => runtime()?.block_on(erase(&DatabaseUrl::from_environment()?))?,
         Command::Seed(amounts) => runtime()?.block_on(fill(&DatabaseUrl::from_environment()?, &amounts))?,

@@ -3,7 +3,13 @@
 //! The database URL holds a password, so it comes from the environment only, never from a flag (a command line is
 //! visible to every user of the machine), and is never printed.
 
-use std::{env, fmt, net::IpAddr, str::FromStr, time::Duration};
+use std::{
+    env, fmt, fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
@@ -109,6 +115,8 @@ pub struct DatabaseUrl {
     url: SecretString,
     /// Takes the place of the URL's host and port: a restored copy has another address, and the same logins.
     endpoint: Option<(String, u16)>,
+    /// Where it was read, and may stand otherwise later on.
+    file: Option<PathBuf>,
 }
 
 /// `DATABASE_URL` is absent or no PostgreSQL URL; the text never repeats the value.
@@ -120,19 +128,59 @@ pub enum MissingDatabaseUrl {
     /// The variable is set to something else.
     #[error("DATABASE_URL is not a PostgreSQL URL; give it as postgres://user:password@host:5432/database")]
     Malformed,
+    /// The file of `DATABASE_URL_FILE` cannot be read; its name and the reason are in the log.
+    #[error(
+        "the file that DATABASE_URL_FILE names cannot be read; give one that holds postgres://user:password@host:5432/database"
+    )]
+    Unreadable,
     /// The other variable is set to something that is no address.
     #[error("DATABASE_ENDPOINT is not an address; give it as host:port, or leave it out")]
     Endpoint,
 }
 
 impl DatabaseUrl {
-    /// Reads `DATABASE_URL`, and `DATABASE_ENDPOINT` where a one-off task is to look at a restored copy.
+    /// Reads the file of `DATABASE_URL_FILE`, or else `DATABASE_URL`; and `DATABASE_ENDPOINT` where a one-off task is to look at
+    /// a restored copy.
     pub fn from_environment() -> Result<Self, MissingDatabaseUrl> {
-        let url = Self::parse(&env::var("DATABASE_URL").unwrap_or_default())?;
+        let url = match env::var_os("DATABASE_URL_FILE").filter(|file| !file.is_empty()) {
+            Some(file) => Self::from_file(Path::new(&file))?,
+            None => Self::parse(&env::var("DATABASE_URL").unwrap_or_default())?,
+        };
         match env::var("DATABASE_ENDPOINT") {
             Ok(endpoint) if !endpoint.is_empty() => url.at(&endpoint),
             Ok(_) | Err(_) => Ok(url),
         }
+    }
+
+    /// Reads a file that holds the URL and nothing else but white space around it. The service reads it again and again, so
+    /// that a new password needs no new start.
+    pub fn from_file(file: &Path) -> Result<Self, MissingDatabaseUrl> {
+        let text = fs::read_to_string(file).map_err(|cause| {
+            tracing::error!(file = %file.display(), %cause, "could not read the database URL");
+            MissingDatabaseUrl::Unreadable
+        })?;
+        Ok(Self {
+            file: Some(file.to_owned()),
+            ..Self::parse(text.trim())?
+        })
+    }
+
+    /// Whether a change of it is noticed while the service runs.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// As it stands in its file by now; None when it is not from a file, or has not changed.
+    pub(crate) fn changed(&self) -> Result<Option<Self>, MissingDatabaseUrl> {
+        let Some(file) = &self.file else {
+            return Ok(None);
+        };
+        let now = Self::from_file(file)?;
+        let is_new = now.url.expose_secret() != self.url.expose_secret();
+        Ok(is_new.then(|| Self {
+            endpoint: self.endpoint.clone(),
+            ..now
+        }))
     }
 
     /// The same database on another server.
@@ -158,6 +206,7 @@ impl DatabaseUrl {
         Ok(Self {
             url: SecretString::from(url),
             endpoint: None,
+            file: None,
         })
     }
 

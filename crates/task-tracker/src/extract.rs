@@ -131,9 +131,34 @@ pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializ
     T::deserialize(deserializer).map(Some)
 }
 
+/// How much of a body is read, and for how long it is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Patience {
+    bytes: usize,
+    time: Duration,
+}
+
+/// For most.
+const USUAL: Patience = Patience {
+    bytes: LARGEST_BODY,
+    time: BODY,
+};
+
+/// For whole projects, on a line of a few megabits a second.
+pub(crate) const IMPORT: Patience = Patience {
+    bytes: 4 * 1024 * 1024,
+    time: Duration::from_secs(9),
+};
+
+/// What the operation at this route takes.
+pub(crate) fn patience(route: &str) -> Patience {
+    let is_import = ["/import", "/tasks.csv"].iter().any(|end| route.ends_with(end));
+    if is_import { IMPORT } else { USUAL }
+}
+
 /// A whole body, within the limits of size and time.
-pub(crate) async fn read(body: body::Body) -> Result<Bytes, Problem> {
-    tokio::time::timeout(BODY, body::to_bytes(body, LARGEST_BODY))
+pub(crate) async fn read(body: body::Body, patience: Patience) -> Result<Bytes, Problem> {
+    tokio::time::timeout(patience.time, body::to_bytes(body, patience.bytes))
         .await
         .map_err(|_| Problem::BodyTooSlow)?
         .map_err(|_| Problem::TooLarge)

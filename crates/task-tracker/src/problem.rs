@@ -126,8 +126,8 @@ impl Problem {
             "" if is_of_the_connection(cause) => Self::DatabaseUnavailable,
             // PostgreSQL manual, appendix A: class 57 operator intervention (shutdown, cancelled by a timeout), class 53
             // insufficient resources, 55P03 lock not available, 40001 and 40P01 lost against another transaction,
-            // 25006 read-only while a replica is promoted.
-            code if code.starts_with("57") || code.starts_with("53") => Self::DatabaseUnavailable,
+            // 25006 read-only while a replica is promoted; class 28 a login that is refused, as while a password is changed.
+            code if ["28", "53", "57"].iter().any(|class| code.starts_with(class)) => Self::DatabaseUnavailable,
             "55P03" | "40001" | "40P01" | "25006" => Self::DatabaseUnavailable,
             _ => Self::Internal,
         };
@@ -212,7 +212,7 @@ impl Problem {
             Self::NoSuch(what) => format!("there is no {what} with this id"),
             Self::Malformed { detail } | Self::Invalid { detail } => detail.clone(),
             Self::ForeignCursor => "this cursor is not of this list".into(),
-            Self::TooLarge => "the request body is larger than 64 KiB".into(),
+            Self::TooLarge => "the request body is larger than this takes: 64 KiB, or 4 MiB of an import".into(),
             Self::UnsupportedMediaType => "send the body as application/json".into(),
             Self::BodyTooSlow => "the request body did not arrive in time".into(),
             Self::Unauthenticated => "log in, or send an API token that has not expired".into(),

@@ -39,7 +39,7 @@ impl Retry {
             return Ok((request, None));
         };
         let (parts, body) = request.into_parts();
-        let bytes = extract::read(body).await?;
+        let bytes = extract::read(body, extract::patience(route)).await?;
         let mut digest = Sha256::new();
         let target = parts
             .uri

@@ -22,6 +22,7 @@ use crate::{
     openapi, probe,
     problem::Problem,
     telemetry::{self, Metrics},
+    trace::Traces,
 };
 
 /// What endpoints share. Each layer and each endpoint clones it for each request.
@@ -32,6 +33,8 @@ pub(crate) struct Context(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) database: Database,
     pub(crate) meters: Metrics,
+    /// When somebody collects them.
+    pub(crate) traces: Option<Traces>,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) release: HeaderValue,
     pub(crate) passwords: Passwords,
@@ -65,6 +68,7 @@ impl Shared {
         Self {
             database,
             meters,
+            traces: None,
             lifecycle,
             release,
             passwords: Passwords::new(),

@@ -18,6 +18,7 @@ use crate::{
     schema::{self, SchemaError},
     server,
     telemetry::Metrics,
+    trace::{NoTraces, Traces},
     upkeep,
 };
 
@@ -34,6 +35,7 @@ pub struct Service {
     settings: Settings,
     database: Database,
     meters: Metrics,
+    traces: Option<Traces>,
     feed: Feed,
     lifecycle: Lifecycle,
 }
@@ -65,6 +67,9 @@ pub enum StartError {
     /// The metrics recorder refused its own settings.
     #[error("could not set up metrics")]
     Metrics(#[source] BuildError),
+    /// Traces are wanted and cannot be sent.
+    #[error("could not set up traces")]
+    Traces(#[source] NoTraces),
 }
 
 /// The process ended before all its requests had.
@@ -80,13 +85,17 @@ impl Service {
         dress: impl FnOnce(Router) -> Router,
     ) -> Result<Self, StartError> {
         let meters = Metrics::new().map_err(StartError::Metrics)?;
+        let traces = Traces::from_environment(&settings.release).map_err(StartError::Traces)?;
         let database = Database::open(url, &settings, meters.clone()).map_err(StartError::Url)?;
         schema::require(&database, settings.database_start)
             .await
             .map_err(StartError::Schema)?;
 
         let lifecycle = Lifecycle::new();
-        let shared = Shared::new(&settings, database.clone(), meters.clone(), lifecycle.clone());
+        let shared = Shared {
+            traces: traces.clone(),
+            ..Shared::new(&settings, database.clone(), meters.clone(), lifecycle.clone())
+        };
         let feed = shared.feed.clone();
         let api = listen(&settings, settings.port, router::api(shared, dress)).await?;
         let metrics = listen(
@@ -109,6 +118,7 @@ impl Service {
             settings,
             database,
             meters,
+            traces,
             feed,
             lifecycle,
         })
@@ -138,6 +148,7 @@ impl Service {
             settings,
             database,
             meters,
+            traces,
             feed,
             lifecycle,
         } = self;
@@ -152,6 +163,7 @@ impl Service {
                 scrape,
             )),
             tokio::spawn(census::run(database.clone(), meters.clone())),
+            tokio::spawn(database.clone().follow_login()),
             tokio::spawn(meters.upkeep()),
             tokio::spawn(feed.run(database.clone())),
             tokio::spawn(reminder::run(database.clone())),
@@ -183,6 +195,9 @@ impl Service {
         tracing::info!("stopping: no new connections, finishing those that are open");
         let outcome = finish(serving, &settings, &lifecycle).await;
 
+        if let Some(traces) = traces {
+            traces.end().await;
+        }
         drop(tokio::time::timeout(POOL_FAREWELL, database.close()).await);
         for task in background {
             task.abort();

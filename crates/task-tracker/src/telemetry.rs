@@ -21,7 +21,7 @@ use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusRecor
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::{census::Census, database::PoolLevel, operation::Name, router::Context};
+use crate::{census::Census, database::PoolLevel, operation::Name, router::Context, trace};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RELEASE: HeaderName = HeaderName::from_static("x-release");
@@ -37,10 +37,28 @@ pub(crate) async fn observe(State(context): State<Context>, mut request: Request
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("<unmatched>", MatchedPath::as_str);
-    let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), %method, route);
+    let span = tracing::info_span!(
+        "request",
+        id = id.to_str().unwrap_or_default(),
+        %method,
+        route,
+        trace = tracing::field::Empty
+    );
 
     request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = match &context.traces {
+        None => next.run(request).instrument(span.clone()).await,
+        Some(traces) => {
+            let headers = request.headers().clone();
+            let work = async {
+                if let Some(id) = trace::id() {
+                    span.record("trace", &*id);
+                }
+                next.run(request).instrument(span.clone()).await
+            };
+            traces.request((&method, route), &headers, work).await
+        }
+    };
 
     let status = response.status();
     let took = begun.elapsed();

@@ -235,6 +235,12 @@ impl<T: Versioned> Done<T> {
 }
 
 impl<T: Serialize> Done<T> {
+    /// Of a create, for what has no version: with the place of what was made.
+    pub(crate) fn respond_plainly_at(self, place: impl FnOnce(&T) -> String) -> Response {
+        let place = self.row.as_ref().map(place);
+        with_location(self.respond_plainly(), place)
+    }
+
     pub(crate) fn respond_plainly(self) -> Response {
         match self.row {
             Some(row) => (self.status, Json(row)).into_response(),

@@ -109,7 +109,8 @@ async fn verify(connection: &mut PgConnection, wanted: &[(&str, String)]) -> Res
     }
 }
 
-/// Begins a transaction, and bounds what comes in it: one message, so that there is no moment between the two.
+/// Begins a transaction, and bounds what comes in it: one message, so that there is no moment between the two. Whoever
+/// begins one ends it, by `commit` in the last message or by [`roll_back`].
 pub(crate) async fn begin(
     connection: &mut PgConnection,
     lock: Duration,
@@ -122,11 +123,6 @@ pub(crate) async fn begin(
         milliseconds(statement)
     );
     raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
-}
-
-/// Ends what [`begin`] began.
-pub(crate) async fn commit(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    raw_sql("commit").execute(connection).await.map(drop)
 }
 
 /// Undoes what came since [`begin`]. A session that cannot be told has ended, which undoes it too.

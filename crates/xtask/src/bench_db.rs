@@ -11,6 +11,7 @@ use std::{
 use clap::Args;
 
 use crate::{
+    bench_export,
     child::Child,
     failure::Failure,
     interrupt::Interrupt,
@@ -49,7 +50,7 @@ pub(crate) fn run(place: &Place, interrupt: &Interrupt, options: &Options) -> Re
         "\nThe figures are in {}, measured on {machine}.",
         path.display()
     ));
-    Ok(())
+    bench_export::run(place, interrupt)
 }
 
 /// Optimised, as the programs of the demo are: what waits is PostgreSQL, but what adds up over hundreds of small steps is ours.

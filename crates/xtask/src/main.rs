@@ -6,6 +6,7 @@
 mod bench;
 mod bench_api;
 mod bench_db;
+mod bench_export;
 mod build_step;
 mod child;
 mod containers;

@@ -54,7 +54,13 @@ impl Versioned for Label {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
 #[schema(value_type = String, pattern = "^#[0-9a-fA-F]{6}$")]
-pub(super) struct Colour(String);
+pub(crate) struct Colour(String);
+
+impl From<Colour> for String {
+    fn from(colour: Colour) -> Self {
+        colour.0
+    }
+}
 
 impl TryFrom<String> for Colour {
     type Error = &'static str;

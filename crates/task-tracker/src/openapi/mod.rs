@@ -23,7 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     account, activity, api_token, comment, invitation, label, member, notification, problem, project, reminder,
-    router::Context, saved_filter, session, task,
+    router::Context, saved_filter, session, task, transfer,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -46,6 +46,7 @@ pub(crate) fn operations() -> (Router<Context>, OpenApi) {
         .merge(reminder::routes())
         .merge(notification::routes())
         .merge(activity::routes())
+        .merge(transfer::routes())
         .split_for_parts()
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<Context> {
 /// A project as one of its members sees it.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Project {
-    id: Uuid,
+    pub(crate) id: Uuid,
     name: String,
     /// Markdown.
     description: String,

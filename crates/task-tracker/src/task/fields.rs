@@ -20,7 +20,7 @@ pub(crate) enum Status {
 }
 
 impl Status {
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::InProgress => "in_progress",
@@ -42,7 +42,7 @@ pub(crate) enum Priority {
 }
 
 impl Priority {
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Low => "low",
@@ -85,7 +85,7 @@ impl From<Moment> for OffsetDateTime {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(try_from = "Vec<Uuid>")]
 #[schema(value_type = Vec<Uuid>, max_items = 20)]
-pub(super) struct Few(BTreeSet<Uuid>);
+pub(crate) struct Few(BTreeSet<Uuid>);
 
 impl TryFrom<Vec<Uuid>> for Few {
     type Error = &'static str;

@@ -8,7 +8,7 @@ mod filter;
 mod get;
 mod list;
 mod move_to;
-mod rank;
+pub(crate) mod rank;
 mod tree;
 mod update;
 mod words;
@@ -27,8 +27,7 @@ use crate::{
     version::Version,
     write::Versioned,
 };
-pub(crate) use fields::{Moment, of_the_project};
-use fields::{Priority, Status};
+pub(crate) use fields::{Few, Moment, Priority, Status, of_the_project};
 pub(crate) use filter::Filter;
 use tree::Subtasks;
 

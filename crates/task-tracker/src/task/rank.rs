@@ -20,10 +20,10 @@ macro_rules! of {
         )
     };
 }
-pub(super) use of;
+pub(crate) use of;
 
 /// Behind every task that there is: by the time.
-pub(super) fn at_end(now: OffsetDateTime) -> String {
+pub(crate) fn at_end(now: OffsetDateTime) -> String {
     let micros = now.unix_timestamp_nanos() / 1000;
     let mut rest = u64::try_from(micros).unwrap_or_default();
     // Nine digits hold the microseconds of 400 years.

@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::{api::Api, cluster, line::within};
 
-fn task_tracker(database_url: &str) -> Command {
+pub(crate) fn task_tracker(database_url: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_task-tracker"));
     command
         .env_clear()
@@ -30,10 +30,55 @@ fn task_tracker(database_url: &str) -> Command {
 }
 
 /// Exit code, standard output and standard error.
-async fn outcome(command: &mut Command) -> (Option<i32>, String, String) {
+pub(crate) async fn outcome(command: &mut Command) -> (Option<i32>, String, String) {
     let output = within(command.output()).await.unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// `serve` in a process of its own, and all that it logs.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    child: Child,
+    log: tokio::task::JoinHandle<String>,
+}
+
+/// Serves this database with these variables besides the usual ones, and logs at the level of debugging.
+pub(crate) async fn serve(database: &cluster::Database, variables: &[(&str, &str)]) -> Running {
+    let mut command = task_tracker(&database.url());
+    command
+        .args(["serve", "--log", "debug"])
+        .envs(variables.iter().copied());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut log = String::new();
+    let address = loop {
+        let line = within(lines.next_line())
+            .await
+            .unwrap()
+            .expect("it serves before it ends");
+        log.push_str(&line);
+        if let Some((_, rest)) = line.split_once("api=") {
+            break rest.split_whitespace().next().unwrap().parse().unwrap();
+        }
+    };
+    let log = tokio::spawn(async move {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            log.push_str(&line);
+        }
+        log
+    });
+    Running { address, child, log }
+}
+
+impl Running {
+    /// Ends it as a platform does, which it must survive well, and gives its log.
+    pub(crate) async fn end(mut self) -> String {
+        terminate(&self.child).await;
+        let log = within(self.log).await.unwrap();
+        assert_eq!(within(self.child.wait()).await.unwrap().code(), Some(0), "{log}");
+        log
+    }
 }
 
 async fn terminate(child: &Child) {

@@ -51,6 +51,10 @@ DELETE /api/v1/tokens/{token}                              | session        | 20
 GET /api/v1/projects                                       | projects:read  | 200 200 200 200 |
 POST /api/v1/projects                                      | projects:write | 201 201 201 201 | {"name":"garden"}
 GET /api/v1/projects/{project}                             | projects:read  | 200 200 200 404 |
+GET /api/v1/projects/{project}/export                      | tasks:read     | 200 200 200 404 |
+POST /api/v1/projects/import                               | projects:write | 201 201 201 201 | {"format":"task-tracker.project/1","project":{"name":"garden"},"tasks":[]}
+GET /api/v1/projects/{project}/tasks.csv                   | tasks:read     | 200 200 200 404 |
+POST /api/v1/projects/{project}/tasks.csv                  | tasks:write    | 201 201 403 404 | title
 PATCH /api/v1/projects/{project}                           | projects:write | 200 403 403 404 | {"name":"orchard"}
 DELETE /api/v1/projects/{project}                          | projects:write | 204 403 403 404 |
 GET /api/v1/projects/{project}/members                     | projects:read  | 200 200 200 404 |
@@ -205,7 +209,12 @@ impl World {
         } else if body.is_empty() {
             api.send(request.body(Body::empty()).unwrap()).await
         } else {
-            let request = request.header("content-type", "application/json");
+            let kind = if path.ends_with("/tasks.csv") {
+                "text/csv"
+            } else {
+                "application/json"
+            };
+            let request = request.header("content-type", kind);
             api.send(request.body(Body::from(self.fill(body))).unwrap()).await
         };
         (reply.status, reply.headers, reply.body)

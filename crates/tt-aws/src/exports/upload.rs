@@ -70,8 +70,9 @@ impl Upload for Sending {
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
         let sent = self.multipart.as_ref().map_or(0, |multipart| multipart.sent.len());
         let enough = piece(sent);
-        if self.gathered.capacity() == 0 && sent > 0 {
-            self.gathered.reserve_exact(enough + SLACK);
+        // Most objects are small. One that is not gets its room at once: growing by doubling would hold a piece twice for a moment.
+        if self.gathered.len() > SLACK && self.gathered.capacity() < enough + SLACK {
+            self.gathered.reserve_exact(enough + SLACK - self.gathered.len());
         }
         self.gathered.extend_from_slice(&bytes);
         if self.gathered.len() < enough {

@@ -88,7 +88,7 @@ pub(crate) async fn behind_a_reader(table: &Database) -> Result<Measured, Failur
 }
 
 /// Enough for each runner to meet the machine at rest once.
-const ROUNDS: u32 = 5;
+const ROUNDS: u32 = 15;
 
 /// Small migrations on an empty database; the runners take turns, and the best counts for each.
 pub(crate) async fn many(migrations: u32) -> Result<Many, Failure> {

@@ -25,7 +25,6 @@ pub(crate) async fn up(hands: &mut Hands<'_>, migration: &Migration) -> Result<D
         // The bookkeeping comes first: after the statements, users may be waiting.
         journal::recorded(connection, migration).await?;
         carry_out(connection, &migration.up).await?;
-        session::commit(connection).await?;
         Ok(())
     })
     .await
@@ -43,18 +42,16 @@ pub(crate) async fn down(hands: &mut Hands<'_>, migration: &Migration, accepted:
         recount(connection, &doomed, accepted).await?;
         journal::undone(connection, migration.version).await?;
         carry_out(connection, &migration.down).await?;
-        session::commit(connection).await?;
         Ok(())
     })
     .await
 }
 
-/// The whole file in one message: PostgreSQL runs its statements in the transaction around them.
+/// The whole file and the end of the transaction in one message: its locks are not held while we are on our way to say
+/// that they may go. What fails in it keeps the end from being reached. A file may end in a comment, hence the line break.
 async fn carry_out(connection: &mut PgConnection, script: &Script) -> Result<(), sqlx::Error> {
-    raw_sql(AssertSqlSafe(script.text.clone()))
-        .execute(connection)
-        .await
-        .map(drop)
+    let sql = format!("{}\n;commit", script.text);
+    raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
 }
 
 /// Under the lock, so that nothing is lost which came after the first count.

@@ -18,8 +18,9 @@ use crate::{
     line::within,
 };
 
-/// These end the session that the run goes by (`accounts` tests them), or never end (`following` does).
-const LEFT_OUT: [&str; 3] = ["logout", "revoke_session", "follow_project"];
+/// These end the session that the run goes by (`accounts` tests them), never end (`following` does), or take a body in a form that
+/// the tester cannot write (`transfer` does).
+const LEFT_OUT: [&str; 4] = ["logout", "revoke_session", "follow_project", "import_tasks"];
 
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 

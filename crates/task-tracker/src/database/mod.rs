@@ -4,8 +4,11 @@
 //! future that began one is dropped (launchbadge/sqlx #4385, #4393), and a client that disconnects drops its future.
 //! Every mutation is one statement instead; `idle_in_transaction_session_timeout` is the net below.
 
+mod login;
+
 use std::{
     ops::{Deref, DerefMut},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,12 +17,15 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+use login::Login;
+
 use crate::{
     config::{DatabaseUrl, MissingDatabaseUrl, Settings},
     operation,
     problem::Problem,
     shelf::{Borrowed, Shelf},
     telemetry::Metrics,
+    trace,
 };
 
 /// A connection that was idle for longer is asked for a sign of life before it is lent out.
@@ -33,10 +39,11 @@ pub(crate) struct Database {
     work: PgPool,
     /// Connections of that pool that are at hand.
     shelf: Shelf,
-    /// How long to wait for one.
-    patience: Duration,
     /// `/readyz` has a connection of its own: a pool that is merely busy must not look like a database that is gone.
     probe: PgPool,
+    login: Arc<Login>,
+    /// How long to wait for a connection.
+    patience: Duration,
     meters: Metrics,
 }
 
@@ -68,42 +75,72 @@ impl Database {
             .connect_lazy_with(options.clone());
         Ok(Self {
             shelf: Shelf::of(&work),
-            patience: settings.database_acquire,
             work,
             probe: pool.max_connections(1).connect_lazy_with(options),
+            login: Arc::new(Login::new(url, settings)),
+            patience: settings.database_acquire,
             meters,
         })
     }
 
     /// Lends a connection; the wait for it is measured, and how long it is used, and for what.
     pub(crate) async fn connection(&self) -> Result<Lent, Problem> {
+        let operation = operation::current();
+        let mut traced = trace::database(&operation);
         let asked = Instant::now();
-        let lent = tokio::time::timeout(self.patience, self.borrow())
+        let end = (asked + self.patience).into();
+        let lent = tokio::time::timeout_at(end, self.borrow(end))
             .await
             .unwrap_or(Err(sqlx::Error::PoolTimedOut));
         self.meters.pool_wait(asked.elapsed());
         let connection = lent.map_err(|cause| Problem::of_database(&cause))?;
+        traced.has_connection();
         Ok(Lent {
             connection,
+            operation,
             since: Instant::now(),
             meters: self.meters.clone(),
+            _traced: traced,
         })
     }
 
-    async fn borrow(&self) -> Result<Borrowed, sqlx::Error> {
-        match self.shelf.place().await?.at_hand() {
-            Ok(borrowed) => Ok(borrowed),
-            Err(place) => Ok(place.with(self.work.acquire().await?)),
-        }
+    async fn borrow(&self, end: tokio::time::Instant) -> Result<Borrowed, sqlx::Error> {
+        let place = match self.shelf.place().await?.at_hand() {
+            Ok(borrowed) => return Ok(borrowed),
+            Err(place) => place,
+        };
+        let connection = match self.work.acquire().await {
+            Err(cause) if login::is_refused(&cause) => self.login.retry([&self.work, &self.probe], end).await?,
+            lent => lent?,
+        };
+        Ok(place.with(connection))
     }
 
     /// Whether the database answers within a second.
     pub(crate) async fn answers(&self) -> Result<(), sqlx::Error> {
-        let question = async { sqlx::query("select 1").execute(&self.probe).await };
+        let question = async {
+            let mut connection = match self.probe.acquire().await {
+                Err(cause) if login::is_refused(&cause) => {
+                    let end = tokio::time::Instant::now() + PROBE;
+                    self.login.retry([&self.probe, &self.work], end).await?
+                }
+                lent => lent?,
+            };
+            sqlx::query("select 1").execute(&mut *connection).await
+        };
         tokio::time::timeout(PROBE, question)
             .await
             .map_err(|_| sqlx::Error::PoolTimedOut)??;
         Ok(())
+    }
+
+    /// Looks for a new login from time to time; never ends by itself.
+    pub(crate) async fn follow_login(self) {
+        let mut beat = tokio::time::interval(login::PACE);
+        loop {
+            beat.tick().await;
+            self.login.renew([&self.work, &self.probe]).await;
+        }
     }
 
     pub(crate) fn probe(&self) -> &PgPool {
@@ -129,8 +166,11 @@ impl Database {
 /// so the time is that of their statements.
 pub(crate) struct Lent {
     connection: Borrowed,
+    operation: operation::Name,
     since: Instant,
     meters: Metrics,
+    /// Ends with this.
+    _traced: trace::Use,
 }
 
 impl Deref for Lent {
@@ -149,7 +189,7 @@ impl DerefMut for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        self.meters.database_use(&operation::current(), self.since.elapsed());
+        self.meters.database_use(&self.operation, self.since.elapsed());
     }
 }
 
