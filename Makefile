@@ -1,6 +1,6 @@
 # An index: each target is one line or two, and whatever needs thought is in crates/xtask.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check-manifests test-infrastructure verify-containers lint bench-deploy bench-db setup
+.PHONY: help demo up down test check-manifests test-infrastructure verify-containers lint bench-deploy bench-db bench-api setup
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench-deploy: ## Measure deploys, and compare them with the script that teams wr
 
 bench-db: ## Measure changes of the schema, exports and restores, and compare with what people type
 	@cargo xtask bench-db
+
+bench-api: ## Measure what the service costs, next to the same endpoints on Fastify and FastAPI
+	@cargo xtask bench-api
 
 setup: ## Find what demo and tests need, and install what is missing with apt-get
 	@cargo xtask setup

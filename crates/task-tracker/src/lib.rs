@@ -44,6 +44,7 @@ mod seed;
 mod server;
 mod service;
 mod session;
+mod shelf;
 mod task;
 mod telemetry;
 mod text;

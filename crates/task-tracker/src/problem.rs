@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     access::{Scope, throttle::Allowance},
+    operation,
     version::Version,
 };
 
@@ -116,6 +117,7 @@ pub(crate) struct Refused {
 impl Problem {
     /// Tells a database that is busy or gone (try again) from a fault of ours, and logs both.
     pub(crate) fn of_database(cause: &sqlx::Error) -> Self {
+        operation::had_trouble();
         let code = cause
             .as_database_error()
             .and_then(DatabaseError::code)

@@ -1,6 +1,6 @@
 //! Which path leads where, and what wraps every request.
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{any::Any, ops::Deref, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -25,9 +25,12 @@ use crate::{
     trace::Traces,
 };
 
-/// What endpoints share.
+/// What endpoints share. Each layer and each endpoint clones it for each request.
 #[derive(Clone)]
-pub(crate) struct Context {
+pub(crate) struct Context(Arc<Shared>);
+
+/// See `Context`.
+pub(crate) struct Shared {
     pub(crate) database: Database,
     pub(crate) meters: Metrics,
     /// When somebody collects them.
@@ -36,7 +39,7 @@ pub(crate) struct Context {
     pub(crate) release: HeaderValue,
     pub(crate) passwords: Passwords,
     pub(crate) feed: Feed,
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) policy: Policy,
     pub(crate) limits: Limits,
     /// Proxies of ours in front.
     pub(crate) proxies: u8,
@@ -51,7 +54,15 @@ pub(crate) struct Limits {
     pub(crate) writes: Limit,
 }
 
-impl Context {
+impl Deref for Context {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Shared {
     pub(crate) fn new(settings: &Settings, database: Database, meters: Metrics, lifecycle: Lifecycle) -> Self {
         let release = HeaderValue::from_str(settings.release.as_str()).unwrap_or(HeaderValue::from_static("unknown"));
         Self {
@@ -62,7 +73,7 @@ impl Context {
             release,
             passwords: Passwords::new(),
             feed: Feed::default(),
-            policy: Arc::default(),
+            policy: Policy::default(),
             limits: Limits {
                 writes: Limit {
                     name: "writes",
@@ -77,12 +88,12 @@ impl Context {
 }
 
 /// The API. Whatever `dress` adds stands between the endpoints and what observes and limits them.
-pub(crate) fn api(context: Context, dress: impl FnOnce(Router) -> Router) -> Router {
+pub(crate) fn api(shared: Shared, dress: impl FnOnce(Router) -> Router) -> Router {
     let (operations, document) = openapi::operations();
-    let context = Context {
-        policy: Arc::new(Policy::of(&document)),
-        ..context
-    };
+    let context = Context(Arc::new(Shared {
+        policy: Policy::of(&document),
+        ..shared
+    }));
     let routes = operations
         .layer(middleware::from_fn_with_state(context.clone(), access::guard))
         .merge(openapi::pages(&document))

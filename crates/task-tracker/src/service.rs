@@ -14,7 +14,7 @@ use crate::{
     database::Database,
     lifecycle::Lifecycle,
     reminder,
-    router::{self, Context},
+    router::{self, Shared},
     schema::{self, SchemaError},
     server,
     telemetry::Metrics,
@@ -92,12 +92,12 @@ impl Service {
             .map_err(StartError::Schema)?;
 
         let lifecycle = Lifecycle::new();
-        let context = Context {
+        let shared = Shared {
             traces: traces.clone(),
-            ..Context::new(&settings, database.clone(), meters.clone(), lifecycle.clone())
+            ..Shared::new(&settings, database.clone(), meters.clone(), lifecycle.clone())
         };
-        let feed = context.feed.clone();
-        let api = listen(&settings, settings.port, router::api(context, dress)).await?;
+        let feed = shared.feed.clone();
+        let api = listen(&settings, settings.port, router::api(shared, dress)).await?;
         let metrics = listen(
             &settings,
             settings.metrics_port,

@@ -3,7 +3,7 @@
 use std::{
     os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
-    process::{self, ChildStdout, Command, ExitStatus},
+    process::{self, ChildStdin, ChildStdout, Command, ExitStatus},
     thread,
     time::{Duration, Instant},
 };
@@ -47,6 +47,10 @@ impl Child {
 
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    pub(crate) fn take_input(&mut self) -> Option<ChildStdin> {
+        self.process.stdin.take()
     }
 
     pub(crate) fn take_output(&mut self) -> Option<ChildStdout> {

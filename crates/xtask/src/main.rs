@@ -4,6 +4,7 @@
 //! as programs only, by their command lines and by the files they write.
 
 mod bench;
+mod bench_api;
 mod bench_db;
 mod bench_export;
 mod build_step;
@@ -69,6 +70,8 @@ enum Chore {
     BenchDeploy(bench::Options),
     /// Measure how long users wait for changes of the schema, and compare with the forms that people write
     BenchDb(bench_db::Options),
+    /// Measure what the service costs, and compare it with the same endpoints by others
+    BenchApi(bench_api::Options),
 }
 
 fn main() -> ExitCode {
@@ -95,6 +98,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Chore::VerifyContainers(options) => containers::verify(&place, &interrupt, options).map(|()| ExitCode::SUCCESS),
         Chore::Fetch(question) => containers::fetch(question).map(|()| ExitCode::SUCCESS),
         Chore::BenchDb(options) => bench_db::run(&place, &interrupt, options).map(|()| ExitCode::SUCCESS),
+        Chore::BenchApi(options) => bench_api::run(&place, &interrupt, options).map(|()| ExitCode::SUCCESS),
         Chore::BenchDeploy(options) => bench::run(&place, &interrupt, options).map(|()| ExitCode::SUCCESS),
     }
 }

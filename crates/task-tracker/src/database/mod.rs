@@ -13,8 +13,7 @@ use std::{
 };
 
 use sqlx::{
-    Connection, PgConnection, PgPool, Postgres,
-    pool::PoolConnection,
+    Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -24,6 +23,7 @@ use crate::{
     config::{DatabaseUrl, MissingDatabaseUrl, Settings},
     operation,
     problem::Problem,
+    shelf::{Borrowed, Shelf},
     telemetry::Metrics,
     trace,
 };
@@ -37,6 +37,8 @@ const PROBE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct Database {
     work: PgPool,
+    /// Connections of that pool that are at hand.
+    shelf: Shelf,
     /// `/readyz` has a connection of its own: a pool that is merely busy must not look like a database that is gone.
     probe: PgPool,
     login: Arc<Login>,
@@ -67,11 +69,13 @@ impl Database {
                     Ok(true)
                 })
             });
+        let work = pool
+            .clone()
+            .max_connections(settings.database_pool)
+            .connect_lazy_with(options.clone());
         Ok(Self {
-            work: pool
-                .clone()
-                .max_connections(settings.database_pool)
-                .connect_lazy_with(options.clone()),
+            shelf: Shelf::of(&work),
+            work,
             probe: pool.max_connections(1).connect_lazy_with(options),
             login: Arc::new(Login::new(url, settings)),
             patience: settings.database_acquire,
@@ -84,13 +88,10 @@ impl Database {
         let operation = operation::current();
         let mut traced = trace::database(&operation);
         let asked = Instant::now();
-        let lent = match self.work.acquire().await {
-            Err(cause) if login::is_refused(&cause) => {
-                let end = (asked + self.patience).into();
-                self.login.retry([&self.work, &self.probe], end).await
-            }
-            lent => lent,
-        };
+        let end = (asked + self.patience).into();
+        let lent = tokio::time::timeout_at(end, self.borrow(end))
+            .await
+            .unwrap_or(Err(sqlx::Error::PoolTimedOut));
         self.meters.pool_wait(asked.elapsed());
         let connection = lent.map_err(|cause| Problem::of_database(&cause))?;
         traced.has_connection();
@@ -101,6 +102,18 @@ impl Database {
             meters: self.meters.clone(),
             _traced: traced,
         })
+    }
+
+    async fn borrow(&self, end: tokio::time::Instant) -> Result<Borrowed, sqlx::Error> {
+        let place = match self.shelf.place().await?.at_hand() {
+            Ok(borrowed) => return Ok(borrowed),
+            Err(place) => place,
+        };
+        let connection = match self.work.acquire().await {
+            Err(cause) if login::is_refused(&cause) => self.login.retry([&self.work, &self.probe], end).await?,
+            lent => lent?,
+        };
+        Ok(place.with(connection))
     }
 
     /// Whether the database answers within a second.
@@ -137,20 +150,22 @@ impl Database {
     pub(crate) fn level(&self) -> PoolLevel {
         PoolLevel {
             open: self.work.size(),
-            idle: self.work.num_idle(),
+            idle: self.work.num_idle() + self.shelf.kept(),
             most: self.work.options().get_max_connections(),
         }
     }
 
     pub(crate) async fn close(&self) {
-        tokio::join!(self.work.close(), self.probe.close());
+        let closing = self.work.close();
+        self.shelf.clear();
+        tokio::join!(closing, self.probe.close());
     }
 }
 
 /// A connection of the pool while somebody uses it. Operations are one or two statements and wait for nothing else meanwhile,
 /// so the time is that of their statements.
 pub(crate) struct Lent {
-    connection: PoolConnection<Postgres>,
+    connection: Borrowed,
     operation: operation::Name,
     since: Instant,
     meters: Metrics,

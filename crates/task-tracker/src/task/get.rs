@@ -6,7 +6,7 @@ use crate::{
     extract::Id,
     problem::Problem,
     router::Context,
-    task::{Task, WORD, json},
+    task::{Task, WORD, shown},
 };
 
 /// See a task
@@ -20,7 +20,7 @@ pub(crate) async fn get(State(context): State<Context>, caller: Caller, Id(id): 
     let mut connection = context.database.connection().await?;
     let task: Option<Json<Task>> = sqlx::query_scalar(concat!(
         "select ",
-        json!("tasks"),
+        shown!("tasks"),
         " from tasks join memberships on memberships.project_id = tasks.project_id
          where tasks.id = $1 and memberships.user_id = $2"
     ))

@@ -15,7 +15,7 @@ use crate::{
         Task,
         fields::{Priority, Status},
         filter::{Asked, Assignee, Filter, Paging, Parent, Sort},
-        json, rank,
+        rank, shown,
         words::{Words, found},
     },
 };
@@ -76,7 +76,7 @@ macro_rules! asked {
     ($words:expr) => {
         concat!(
             "select ",
-            json!("tasks"),
+            shown!("tasks"),
             " from tasks
              where project_id = $1
                and exists (select from memberships where memberships.project_id = $1 and memberships.user_id = $2)

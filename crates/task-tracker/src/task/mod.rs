@@ -82,21 +82,42 @@ impl Versioned for Task {
     }
 }
 
-/// A `Task` out of a row of tasks. What the same statement does to its parent has to be given: it is not to be seen yet.
+/// A `Task` out of a row of tasks, to be compared and recorded. What the same statement does to its parent has to be given:
+/// it is not to be seen yet.
 macro_rules! json {
     ($task:literal) => {
-        crate::task::json!(
-            $task,
-            concat!(
-                "(select link.parent_id from subtasks as link where link.task_id = ",
-                $task,
-                ".id)"
-            )
-        )
+        crate::task::object!("jsonb_build_object", $task, crate::task::parent_of!($task))
     };
     ($task:literal, $parent:expr) => {
+        crate::task::object!("jsonb_build_object", $task, $parent)
+    };
+}
+use json;
+
+/// A `Task` out of a row of tasks, to be shown: written at once, where jsonb would be built first.
+macro_rules! shown {
+    ($task:literal) => {
+        crate::task::object!("json_build_object", $task, crate::task::parent_of!($task))
+    };
+}
+use shown;
+
+macro_rules! parent_of {
+    ($task:literal) => {
         concat!(
-            "jsonb_build_object('id', ",
+            "(select link.parent_id from subtasks as link where link.task_id = ",
+            $task,
+            ".id)"
+        )
+    };
+}
+use parent_of;
+
+macro_rules! object {
+    ($build:literal, $task:literal, $parent:expr) => {
+        concat!(
+            $build,
+            "('id', ",
             $task,
             ".id, 'project_id', ",
             $task,
@@ -130,7 +151,7 @@ macro_rules! json {
         )
     };
 }
-use json;
+use object;
 
 fn place(task: &Task) -> String {
     format!("/api/v1/tasks/{}", task.id)

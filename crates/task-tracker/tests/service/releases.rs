@@ -1,9 +1,68 @@
 //! Two releases on one schema: what the release before wrote and read goes on, and nobody is shown what it left.
 
-use sqlx::Row;
+use serde::Deserialize;
+use sqlx::{AssertSqlSafe, PgConnection, Row, error::DatabaseError, raw_sql};
 use uuid::Uuid;
 
-use crate::instance::start;
+use crate::{cluster::migrated, instance::start};
+
+/// What the binary of a release asked of PostgreSQL while its whole API was used once, in order (`releases/record.py`). Its
+/// own schema was at version 3.
+const OF_SCHEMA_3: &str = include_str!("releases/schema_0003.jsonl");
+
+#[derive(Deserialize)]
+struct Asked {
+    sql: String,
+    values: Vec<Option<String>>,
+    /// How many it found, or changed, on its own schema. Not said of what follows transactions by number.
+    rows: Option<u64>,
+    /// The SQLSTATE by which its own schema refused it.
+    refused: Option<String>,
+}
+
+#[tokio::test]
+async fn what_a_release_asked_of_its_own_schema_it_gets_from_this_one() {
+    let database = migrated().await;
+    let mut connection = database.connect().await;
+    let lines: Vec<&str> = OF_SCHEMA_3.lines().collect();
+    assert!(lines.len() > 100, "a recording of the whole API");
+    for line in lines {
+        let asked: Asked = serde_json::from_str(line).unwrap();
+        match asked.send(&mut connection).await {
+            Ok(found) => assert!(
+                asked.rows.is_none_or(|rows| rows == found),
+                "{found} rows: {}",
+                asked.sql
+            ),
+            Err(cause) => {
+                let code = cause.as_database_error().and_then(DatabaseError::code);
+                assert_eq!(code.as_deref(), asked.refused.as_deref(), "{cause}: {}", asked.sql);
+            }
+        }
+    }
+}
+
+impl Asked {
+    async fn send(&self, connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
+        let values: Vec<String> = self.values.iter().map(|value| literal(value.as_deref())).collect();
+        let arguments = if values.is_empty() {
+            String::new()
+        } else {
+            format!("({})", values.join(", "))
+        };
+        let send = async |connection: &mut PgConnection, statement: String| {
+            raw_sql(AssertSqlSafe(statement)).execute(connection).await
+        };
+        send(connection, format!("prepare statement as {}", self.sql)).await?;
+        let outcome = send(connection, format!("execute statement{arguments}")).await;
+        send(connection, "deallocate statement".to_owned()).await?;
+        Ok(outcome?.rows_affected())
+    }
+}
+
+fn literal(value: Option<&str>) -> String {
+    value.map_or_else(|| "null".to_owned(), |value| format!("'{}'", value.replace('\'', "''")))
+}
 
 /// The statements of the release that knew neither users nor anything but titles, descriptions and states of tasks.
 #[tokio::test]

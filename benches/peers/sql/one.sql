@@ -1,0 +1,6 @@
+select id, project_id, title, description, status, priority, due_at,
+       coalesce(rank, 'a' || replace(id::text, '-', '') || 'V') as rank,
+       assignee_ids, label_ids, version, created_at, updated_at
+from tasks
+where id = $1
+  and exists (select from memberships where memberships.project_id = tasks.project_id and memberships.user_id = $2)

@@ -1,0 +1,10 @@
+with hit as (
+  select api_tokens.id, api_tokens.user_id, api_tokens.scopes
+  from api_tokens join users on users.id = api_tokens.user_id
+  where api_tokens.token_sha256 = $1 and api_tokens.expires_at > now() and users.erase_after is null
+), noted as (
+  update api_tokens set last_used_at = now() from hit
+  where api_tokens.id = hit.id
+    and (api_tokens.last_used_at is null or api_tokens.last_used_at < now() - interval '5 minutes')
+)
+select id, user_id, scopes, 0::float8 as level from hit
