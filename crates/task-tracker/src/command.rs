@@ -20,6 +20,7 @@ use crate::{
     examine, health,
     lifecycle::Lifecycle,
     migrate, personal, schema,
+    secrets::Secrets,
     seed::{self, Amounts},
     service::Service,
 };
@@ -55,7 +56,7 @@ enum LogFormat {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the API until SIGTERM, then drain and end; refuses a schema older than this release needs
-    Serve(Settings),
+    Serve(Box<Settings>),
     /// Bring the schema to this release and end; safe to run twice, and while an older release serves
     Migrate(migrate::Options),
     /// Print everything that is kept about one user, as JSON (GDPR, articles 15 and 20)
@@ -98,7 +99,10 @@ pub fn program_with_migrations(files: &'static [(&'static str, &'static str)]) -
 fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<ExitCode, Failure> {
     log(&cli)?;
     match cli.command {
-        Command::Serve(settings) => runtime()?.block_on(serve(settings, &DatabaseUrl::from_environment()?, dress))?,
+        Command::Serve(mut settings) => {
+            settings.secrets = Secrets::from_environment()?;
+            runtime()?.block_on(serve(*settings, &DatabaseUrl::from_environment()?, dress))?;
+        }
         Command::Migrate(options) => {
             let exit = runtime()?.block_on(migrate::run(&options, &DatabaseUrl::from_environment()?));
             return Ok(exit.into());

@@ -90,6 +90,10 @@ impl Database {
         Ok(())
     }
 
+    pub(crate) fn meters(&self) -> &Metrics {
+        &self.meters
+    }
+
     pub(crate) fn probe(&self) -> &PgPool {
         &self.probe
     }

@@ -25,6 +25,8 @@ pub(crate) enum Problem {
     MethodNotAllowed,
     /// The named thing does not exist.
     NoSuch(&'static str),
+    /// Whoever runs this installation left it out; what they would have to do.
+    NotOffered(&'static str),
     /// The request cannot be read.
     Malformed {
         detail: String,
@@ -71,6 +73,7 @@ pub(crate) enum Problem {
     /// The service took too long.
     TimedOut,
     DatabaseUnavailable,
+    BucketUnavailable,
     /// Too much of this at once.
     Busy,
     Draining,
@@ -118,7 +121,7 @@ impl Problem {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::NoSuchRoute | Self::NoSuch(_) => StatusCode::NOT_FOUND,
+            Self::NoSuchRoute | Self::NoSuch(_) | Self::NotOffered(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Malformed { .. } | Self::ForeignCursor => StatusCode::BAD_REQUEST,
             Self::Invalid { .. } | Self::Rule(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -133,7 +136,9 @@ impl Problem {
             Self::KeyInUse | Self::Conflict(_) | Self::IdTaken(_) => StatusCode::CONFLICT,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::Stale { .. } => StatusCode::PRECONDITION_FAILED,
-            Self::TimedOut | Self::DatabaseUnavailable | Self::Busy | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TimedOut | Self::DatabaseUnavailable | Self::BucketUnavailable | Self::Busy | Self::Draining => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -144,6 +149,7 @@ impl Problem {
             Self::NoSuchRoute => "no-such-route",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::NoSuch(_) => "not-found",
+            Self::NotOffered(_) => "not-offered",
             Self::Malformed { .. } => "malformed",
             Self::Invalid { .. } => "invalid",
             Self::Rule(_) => "rule",
@@ -166,6 +172,7 @@ impl Problem {
             Self::IdTaken(_) => "id-taken",
             Self::TimedOut => "timed-out",
             Self::DatabaseUnavailable => "database-unavailable",
+            Self::BucketUnavailable => "bucket-unavailable",
             Self::Busy => "busy",
             Self::Draining => "draining",
             Self::Internal => "internal",
@@ -188,7 +195,9 @@ impl Problem {
             Self::WrongCredentials => "there is no account with this e-mail address and password".into(),
             Self::SessionRequired => "this takes a session; API tokens cannot do it".into(),
             Self::ScopeMissing(scope) => format!("this takes an API token with the scope `{}`", scope.as_str()),
-            Self::Forbidden(detail) | Self::Conflict(detail) | Self::Rule(detail) => (*detail).into(),
+            Self::Forbidden(detail) | Self::Conflict(detail) | Self::Rule(detail) | Self::NotOffered(detail) => {
+                (*detail).into()
+            }
             Self::CrossOrigin => "a page of another site may not change anything here".into(),
             Self::Throttled { allowance } => {
                 format!(
@@ -205,6 +214,7 @@ impl Problem {
             }
             Self::TimedOut => "the request took too long".into(),
             Self::DatabaseUnavailable => "the database does not answer; try again".into(),
+            Self::BucketUnavailable => "where files are kept does not answer; try again".into(),
             Self::Busy => "too many of these at once; try again".into(),
             Self::Draining => "this instance is about to end".into(),
             Self::Internal => "something went wrong here; the log has it under the request id".into(),

@@ -8,20 +8,25 @@ use tokio::net::TcpListener;
 
 use crate::{
     activity::Feed,
+    attachment::{self, Bucket},
     census,
     config::{DatabaseUrl, MissingDatabaseUrl, Settings},
     connection::Limits,
     database::Database,
     lifecycle::Lifecycle,
+    outbox,
     router::{self, Context},
     schema::{self, SchemaError},
     server,
     telemetry::Metrics,
     upkeep,
+    webhook::Webhooks,
 };
 
 /// How long the pool may take to say goodbye to PostgreSQL; the server cleans up after one that does not.
 const POOL_FAREWELL: Duration = Duration::from_secs(2);
+/// How long messages under way may still take.
+const OUTBOX_FAREWELL: Duration = Duration::from_secs(2);
 /// Scrapers need a handful of connections; more is somebody else.
 const METRICS_CONNECTIONS: usize = 64;
 
@@ -34,6 +39,8 @@ pub struct Service {
     database: Database,
     meters: Metrics,
     feed: Feed,
+    webhooks: Option<Webhooks>,
+    attachments: Option<Bucket>,
     lifecycle: Lifecycle,
 }
 
@@ -64,6 +71,9 @@ pub enum StartError {
     /// The metrics recorder refused its own settings.
     #[error("could not set up metrics")]
     Metrics(#[source] BuildError),
+    /// Attachments are wanted, and the settings lead to no bucket.
+    #[error("could not tell where attachments are kept")]
+    Attachments(#[source] attachment::NoUrl),
 }
 
 /// The process ended before all its requests had.
@@ -85,8 +95,10 @@ impl Service {
             .map_err(StartError::Schema)?;
 
         let lifecycle = Lifecycle::new();
-        let context = Context::new(&settings, database.clone(), meters.clone(), lifecycle.clone());
+        let context = Context::new(&settings, database.clone(), meters.clone(), lifecycle.clone())
+            .map_err(StartError::Attachments)?;
         let feed = context.feed.clone();
+        let (webhooks, attachments) = (context.webhooks.clone(), context.attachments.clone());
         let api = listen(&settings, settings.port, router::api(context, dress)).await?;
         let metrics = listen(
             &settings,
@@ -109,6 +121,8 @@ impl Service {
             database,
             meters,
             feed,
+            webhooks,
+            attachments,
             lifecycle,
         })
     }
@@ -138,6 +152,8 @@ impl Service {
             database,
             meters,
             feed,
+            webhooks,
+            attachments,
             lifecycle,
         } = self;
         // Metrics outlive the API, so that the last requests are counted where a scraper can still see them.
@@ -154,7 +170,9 @@ impl Service {
             tokio::spawn(meters.upkeep()),
             tokio::spawn(feed.run(database.clone())),
             tokio::spawn(upkeep::run(database.clone(), settings.keep_events)),
+            tokio::spawn(attachment::sweep::run(database.clone(), attachments)),
         ];
+        let outbox = tokio::spawn(outbox::run(database.clone(), webhooks, lifecycle.clone()));
         let serving = tokio::spawn(server::serve(
             api.listener,
             api.router,
@@ -176,6 +194,10 @@ impl Service {
         lifecycle.stop();
         tracing::info!("stopping: no new connections, finishing those that are open");
         let outcome = finish(serving, &settings, &lifecycle).await;
+        // Messages under way have been ending since the drain began; one that takes longer is sent again by somebody else.
+        let ending = outbox.abort_handle();
+        drop(tokio::time::timeout(OUTBOX_FAREWELL, outbox).await);
+        ending.abort();
 
         drop(tokio::time::timeout(POOL_FAREWELL, database.close()).await);
         for task in background {

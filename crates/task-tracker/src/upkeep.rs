@@ -45,7 +45,7 @@ pub(crate) async fn clear(database: &Database, keep_events: Duration) -> Result<
 
 /// `$1` is the turn and `$2` how many seconds events are kept. So many rows at a time that no statement runs into its
 /// time limit; the rest waits for the next turn.
-const STATEMENTS: [&str; 5] = [
+const STATEMENTS: [&str; 7] = [
     "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8),
      old as (select user_id, operation, key from idempotency_keys, turn
              where got and created_at < now() - interval '1 day' limit 10000)
@@ -59,6 +59,13 @@ const STATEMENTS: [&str; 5] = [
      where got and (expires_at < now() or last_used_at < now() - interval '14 days')",
     "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8)
      delete from invitations using turn where got and expires_at < now() - interval '30 days'",
+    "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8),
+     old as (select id from webhook_deliveries, turn
+             where got and created_at < now() - interval '30 days' limit 10000)
+     delete from webhook_deliveries using old where webhook_deliveries.id = old.id",
+    "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8)
+     update webhooks set previous_secret = null, previous_secret_until = null from turn
+     where got and previous_secret_until < now()",
     // The trigger lets nobody else through; set_config lasts as long as this statement's own transaction.
     "with turn as materialized (select pg_try_advisory_xact_lock($1) as got,
                                        set_config('task_tracker.curating', 'on', true)),

@@ -22,7 +22,8 @@ use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    account, activity, api_token, comment, invitation, label, member, problem, project, router::Context, session, task,
+    account, activity, api_token, attachment, comment, invitation, label, member, problem, project, router::Context,
+    session, task, webhook,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -41,6 +42,8 @@ pub(crate) fn operations() -> (Router<Context>, OpenApi) {
         .merge(task::routes())
         .merge(label::routes())
         .merge(comment::routes())
+        .merge(attachment::routes())
+        .merge(webhook::routes())
         .merge(activity::routes())
         .split_for_parts()
 }

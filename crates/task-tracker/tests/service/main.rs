@@ -8,6 +8,7 @@
 
 mod accounts;
 mod api;
+mod attachments;
 mod board;
 mod cluster;
 mod command;
@@ -24,9 +25,12 @@ mod outage;
 mod personal;
 mod problems;
 mod projects;
+mod receiver;
 mod releases;
 mod retries;
 mod search;
+mod store;
 mod tasks;
 mod traps;
 mod way;
+mod webhooks;

@@ -31,6 +31,9 @@ struct Row {
     body: &'static str,
 }
 
+/// Nothing here asks the bucket, so it need not be there.
+const EVERYTHING: &str = "--webhook-allow 127.0.0.1 --attachments-bucket files --s3-endpoint http://127.0.0.1:9";
+
 const SCOPES: [&str; 4] = ["projects:read", "projects:write", "tasks:read", "tasks:write"];
 
 /// Method and path, what it asks of credentials (nothing, a session, or that scope of a token), what owner, editor, viewer
@@ -76,6 +79,20 @@ PATCH /api/v1/comments/{comment}                           | tasks:write    | 20
 DELETE /api/v1/comments/{comment}                          | tasks:write    | 204 403 403 404 |
 GET /api/v1/projects/{project}/activity                    | tasks:read     | 200 200 200 404 |
 GET /api/v1/projects/{project}/events                      | tasks:read     | 200 200 200 404 |
+GET /api/v1/tasks/{task}/attachments                       | tasks:read     | 200 200 200 404 |
+POST /api/v1/tasks/{task}/attachments                      | tasks:write    | 201 201 403 404 | {"name":"plan.txt","content_type":"text/plain","size":5}
+GET /api/v1/attachments/{attachment}                       | tasks:read     | 200 200 200 404 |
+POST /api/v1/attachments/{attachment}/completion           | tasks:write    | 200 403 403 404 |
+DELETE /api/v1/attachments/{attachment}                    | tasks:write    | 204 204 403 404 |
+GET /api/v1/projects/{project}/webhooks                    | projects:read  | 200 403 403 404 |
+POST /api/v1/projects/{project}/webhooks                   | projects:write | 201 403 403 404 | {"url":"http://127.0.0.1:9/"}
+GET /api/v1/webhooks/{webhook}                             | projects:read  | 200 403 403 404 |
+PATCH /api/v1/webhooks/{webhook}                           | projects:write | 200 403 403 404 | {"actions":["task.*"]}
+DELETE /api/v1/webhooks/{webhook}                          | projects:write | 204 403 403 404 |
+POST /api/v1/webhooks/{webhook}/secret                     | projects:write | 200 403 403 404 |
+POST /api/v1/webhooks/{webhook}/ping                       | projects:write | 202 403 403 404 |
+GET /api/v1/webhooks/{webhook}/deliveries                  | projects:read  | 200 403 403 404 |
+POST /api/v1/webhooks/{webhook}/deliveries/{delivery}/redelivery | projects:write | 202 403 403 404 |
 POST /api/v1/me/erasure                                    | session        | 403 403 403 403 | {"password":"wrong horse"}
 GET /api/v1/me/export                                      | session        | 200 200 200 200 |
 "##;
@@ -124,6 +141,7 @@ impl World {
         let fresh = || Uuid::now_v7().to_string();
         let (project, task, invitation, token, secret) = (fresh(), fresh(), fresh(), fresh(), fresh());
         let (label, comment) = (fresh(), fresh());
+        let (attachment, webhook, delivery) = (fresh(), fresh(), fresh());
         let [owner, editor, viewer, stranger] = [users[0], users[1], users[2], users[3]];
         let session: Uuid = sqlx::query_scalar(
             "insert into sessions (id, user_id, token_sha256, expires_at)
@@ -143,6 +161,11 @@ impl World {
              insert into tasks (id, project_id, title) values ('{task}', '{project}', 'dig');
              insert into labels (id, project_id, name, colour) values ('{label}', '{project}', 'urgent', '#000000');
              insert into comments (id, task_id, author_id, body) values ('{comment}', '{task}', '{owner}', 'Here?');
+             insert into attachments (id, task_id, author_id, name, content_type, size, object_key, upload_until, stored_at)
+                values ('{attachment}', '{task}', '{owner}', 'plan.txt', 'text/plain', 5, '{attachment}', now(), now());
+             insert into webhooks (id, project_id, url, secret) values ('{webhook}', '{project}', 'http://127.0.0.1:9/', '');
+             insert into webhook_deliveries (id, webhook_id, action, state) values
+                ('{delivery}', '{webhook}', 'task.created', 'dead');
              insert into invitations (id, project_id, role, token_sha256, invited_by, expires_at) values
                 ('{invitation}', '{project}', 'editor', sha256('{secret}'), '{owner}', now() + interval '1 day');
              insert into api_tokens (id, user_id, name, token_sha256, scopes, expires_at) values
@@ -157,6 +180,9 @@ impl World {
             ("{invitation}", invitation),
             ("{label}", label),
             ("{comment}", comment),
+            ("{attachment}", attachment),
+            ("{webhook}", webhook),
+            ("{delivery}", delivery),
             ("{member}", member.to_string()),
             ("{session}", session.to_string()),
             ("{token}", token),
@@ -234,7 +260,7 @@ fn shape(operation: &str) -> String {
 
 #[tokio::test]
 async fn nobody_gets_in_where_they_do_not_belong() {
-    let service = start("").await;
+    let service = start(EVERYTHING).await;
     let mut connection = service.database.connect().await;
     for row in &rows() {
         let Row {
@@ -266,7 +292,7 @@ async fn nobody_gets_in_where_they_do_not_belong() {
 
 #[tokio::test]
 async fn a_token_does_what_its_scope_says_and_nothing_else() {
-    let service = start("").await;
+    let service = start(EVERYTHING).await;
     let mut connection = service.database.connect().await;
     for row in &rows() {
         let Row {

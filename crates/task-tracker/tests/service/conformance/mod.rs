@@ -16,6 +16,7 @@ use crate::{
     api::Api,
     instance::{Instance, start},
     line::within,
+    store,
 };
 
 /// These end the session that the run goes by (`accounts` tests them), or never end (`following` does).
@@ -48,7 +49,9 @@ async fn what_the_description_says_is_what_the_service_does() {
         }
     };
     // What is tried is whether the answers fit, not how many are allowed.
-    let service = start("--writes-per-minute 1000000 --trusted-proxies 0").await;
+    let store = store::start().await;
+    let flags = format!("--writes-per-minute 1000000 --trusted-proxies 0 {}", store.flags());
+    let service = start(&flags).await;
     furnish(&service.api).await;
     let (_, bob) = service.user("bob").await;
     furnish(&bob).await;
