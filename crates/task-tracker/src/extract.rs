@@ -98,6 +98,39 @@ impl<const MOST: u16> TryFrom<f64> for Days<MOST> {
     }
 }
 
+/// A whole number in these bounds; 7.0 is as good as 7 here too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "f64")]
+pub(crate) struct Whole<const LEAST: i64, const MOST: i64>(i64);
+
+impl<const LEAST: i64, const MOST: i64> Whole<LEAST, MOST> {
+    pub(crate) fn get(self) -> i64 {
+        self.0
+    }
+
+    /// As PostgreSQL's `integer`.
+    pub(crate) fn small(self) -> Option<i32> {
+        i32::try_from(self.0).ok()
+    }
+}
+
+impl<const LEAST: i64, const MOST: i64> TryFrom<f64> for Whole<LEAST, MOST> {
+    type Error = String;
+
+    fn try_from(number: f64) -> Result<Self, Self::Error> {
+        // Up to 2^53 a float writes a whole number without a point or an exponent.
+        let whole = if number.fract() == 0.0 {
+            format!("{number}").parse().ok()
+        } else {
+            None
+        };
+        whole
+            .filter(|whole| (LEAST..=MOST).contains(whole))
+            .map(Self)
+            .ok_or_else(|| format!("expected a whole number, {LEAST} to {MOST}"))
+    }
+}
+
 /// For the fields of a change: absent means "leave it", and `null` is no value.
 pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)

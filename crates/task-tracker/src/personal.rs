@@ -76,6 +76,15 @@ pub(crate) async fn export(connection: &mut PgConnection, user: Uuid) -> Result<
             'attachments', (select coalesce(jsonb_agg(jsonb_build_object('task_id', task_id, 'name', name,
                 'content_type', content_type, 'size', size, 'created_at', created_at) order by id), '[]')
                 from attachments where author_id = users.id),
+            'saved_filters', (select coalesce(jsonb_agg(jsonb_build_object('project_id', project_id, 'name', name,
+                'filter', filter, 'created_at', created_at) order by id), '[]')
+                from saved_filters where user_id = users.id),
+            'reminders', (select coalesce(jsonb_agg(jsonb_build_object('task_id', task_id, 'at', at,
+                'minutes_before_due', minutes_before_due, 'delivered_at', delivered_at, 'created_at', created_at)
+                order by id), '[]') from reminders where user_id = users.id),
+            'notifications', (select coalesce(jsonb_agg(jsonb_build_object('task_id', task_id, 'remind_at', remind_at,
+                'read_at', read_at, 'created_at', created_at) order by created_at, id), '[]')
+                from notifications where user_id = users.id),
             'activity', (select coalesce(jsonb_agg(jsonb_build_object('at', at, 'action', action,
                 'project_id', project_id, 'target_id', target_id) order by id), '[]')
                 from events where actor_id = users.id)
@@ -110,7 +119,7 @@ async fn erase(connection: &mut PgConnection, user: Uuid) -> Result<bool, sqlx::
         .await?;
     for statement in STATEMENTS {
         // PostgreSQL wants to know the type of a parameter that a statement does not use.
-        sqlx::query(statement)
+        sqlx::query(*statement)
             .bind(user)
             .bind(nobody)
             .execute(&mut *transaction)
@@ -121,7 +130,7 @@ async fn erase(connection: &mut PgConnection, user: Uuid) -> Result<bool, sqlx::
 }
 
 /// In this order; `$1` is the user and `$2` the made-up id.
-const STATEMENTS: [&str; 7] = [
+const STATEMENTS: &[&str] = &[
     // Projects that are nobody else's.
     "with asked as (select $1::uuid as id, $2::uuid)
      delete from projects using asked
@@ -144,6 +153,11 @@ const STATEMENTS: [&str; 7] = [
     "with asked as (select $1::uuid as id, $2::uuid)
      update tasks set assignee_ids = array_remove(assignee_ids, asked.id), version = version + 1, updated_at = now()
      from asked where asked.id = any(assignee_ids)",
+    // Filters that all members of a project have go on, and find nobody.
+    "with asked as (select $1::uuid as id, $2::uuid as nobody)
+     update saved_filters
+     set filter = replace(filter::text, asked.id::text, asked.nobody::text)::jsonb, version = version + 1, updated_at = now()
+     from asked where filter::text like '%' || asked.id || '%'",
     // What the user is called.
     "with asked as (select $1::uuid as id, $2::uuid)
      update events set before = before - 'name', after = after - 'name'
@@ -159,6 +173,6 @@ const STATEMENTS: [&str; 7] = [
         or before::text like '%' || asked.id || '%' or after::text like '%' || asked.id || '%'",
     "with asked as (select $1::uuid as id, $2::uuid)
      delete from throttles using asked where key in ('writes/' || asked.id, 'password/' || asked.id)",
-    // Sessions, tokens, memberships, invitations and kept answers go with it.
+    // Sessions, tokens, memberships, invitations, filters, reminders, notifications and kept answers go with it.
     "with asked as (select $1::uuid as id, $2::uuid) delete from users using asked where users.id = asked.id",
 ];

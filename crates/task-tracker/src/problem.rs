@@ -12,6 +12,7 @@ use axum::{
 use serde::Serialize;
 use sqlx::error::DatabaseError;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::{
     access::{Scope, throttle::Allowance},
@@ -64,6 +65,14 @@ pub(crate) enum Problem {
     KeyInUse,
     /// It contradicts what is there.
     Conflict(&'static str),
+    /// Of many things that were to change together, these are not there, or are and were changed since; so none did.
+    NoSuchAmong {
+        refused: Vec<Refused>,
+    },
+    /// Of many things that were to change together, these were changed since; so none did.
+    StaleAmong {
+        refused: Vec<Refused>,
+    },
     PreconditionRequired,
     Stale {
         current: Version,
@@ -93,6 +102,18 @@ pub(crate) struct Details {
     status: u16,
     /// What was wrong with this request, for people.
     detail: String,
+    /// Of a change of many: those that cannot be changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    refused: Vec<Refused>,
+}
+
+/// One of many that cannot be changed.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct Refused {
+    pub(crate) id: Uuid,
+    /// As it is now; null when there is no such thing in this project.
+    pub(crate) version: Option<Version>,
 }
 
 impl Problem {
@@ -121,7 +142,9 @@ impl Problem {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::NoSuchRoute | Self::NoSuch(_) | Self::NotOffered(_) => StatusCode::NOT_FOUND,
+            Self::NoSuchRoute | Self::NoSuch(_) | Self::NoSuchAmong { .. } | Self::NotOffered(_) => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Malformed { .. } | Self::ForeignCursor => StatusCode::BAD_REQUEST,
             Self::Invalid { .. } | Self::Rule(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -135,7 +158,7 @@ impl Problem {
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::KeyInUse | Self::Conflict(_) | Self::IdTaken(_) => StatusCode::CONFLICT,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
-            Self::Stale { .. } => StatusCode::PRECONDITION_FAILED,
+            Self::Stale { .. } | Self::StaleAmong { .. } => StatusCode::PRECONDITION_FAILED,
             Self::TimedOut | Self::DatabaseUnavailable | Self::BucketUnavailable | Self::Busy | Self::Draining => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -148,7 +171,7 @@ impl Problem {
         match self {
             Self::NoSuchRoute => "no-such-route",
             Self::MethodNotAllowed => "method-not-allowed",
-            Self::NoSuch(_) => "not-found",
+            Self::NoSuch(_) | Self::NoSuchAmong { .. } => "not-found",
             Self::NotOffered(_) => "not-offered",
             Self::Malformed { .. } => "malformed",
             Self::Invalid { .. } => "invalid",
@@ -168,7 +191,7 @@ impl Problem {
             Self::KeyInUse => "idempotency-key-in-use",
             Self::Conflict(_) => "conflict",
             Self::PreconditionRequired => "precondition-required",
-            Self::Stale { .. } => "stale-version",
+            Self::Stale { .. } | Self::StaleAmong { .. } => "stale-version",
             Self::IdTaken(_) => "id-taken",
             Self::TimedOut => "timed-out",
             Self::DatabaseUnavailable => "database-unavailable",
@@ -176,6 +199,14 @@ impl Problem {
             Self::Busy => "busy",
             Self::Draining => "draining",
             Self::Internal => "internal",
+        }
+    }
+
+    fn refused(&self) -> &[Refused] {
+        if let Self::NoSuchAmong { refused } | Self::StaleAmong { refused } = self {
+            refused
+        } else {
+            &[]
         }
     }
 
@@ -209,6 +240,10 @@ impl Problem {
             Self::KeyInUse => "the first request with this Idempotency-Key is still running; ask again".into(),
             Self::PreconditionRequired => "send the ETag you last saw in If-Match".into(),
             Self::Stale { .. } => "it was changed since; the ETag header is that of its current version".into(),
+            Self::NoSuchAmong { refused } | Self::StaleAmong { refused } => format!(
+                "nothing was changed: {} of them are not there, or were changed since; `refused` names them",
+                refused.len()
+            ),
             Self::IdTaken(what) => {
                 format!("this id belongs to another {what}, or to one that was changed since")
             }
@@ -243,6 +278,7 @@ impl IntoResponse for Problem {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: self.detail(),
+            refused: self.refused().to_vec(),
         };
         let mut response = (status, Json(details)).into_response();
         let headers = response.headers_mut();

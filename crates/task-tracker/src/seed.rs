@@ -23,7 +23,7 @@ pub struct Amounts {
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=1_000_000))]
     pub users: i64,
 
-    /// Tasks, spread over the projects; every fourth has a comment
+    /// Tasks, spread over the projects; every fourth has a comment, some are parts of others, and some are reminded of
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(i64).range(0..=100_000_000))]
     pub tasks: i64,
 
@@ -67,6 +67,10 @@ pub async fn seed(url: &DatabaseUrl, amounts: &Amounts) -> Result<u64, SeedError
         (LABELS, amounts.users),
         (TASKS, amounts.tasks),
         (COMMENTS, amounts.tasks),
+        (SUBTASKS, amounts.tasks),
+        (FILTERS, amounts.users),
+        (REMINDERS, amounts.tasks),
+        (NOTIFICATIONS, amounts.tasks),
     ] {
         made += in_steps(&mut connection, statement, rows, amounts, &hash)
             .await
@@ -175,4 +179,56 @@ const COMMENTS: &str = step!(
             (array['Is this still to be done?', 'I will see to it.', 'Waiting for an answer.', 'Done by half.'])[1 + pick % 4],
             timestamptz '2026-01-02' + make_interval(secs => n), timestamptz '2026-01-02' + make_interval(secs => n)
      from placed where n % 4 = 0 on conflict do nothing"
+);
+
+/// Every seventh task is a part of the one before it in its project, unless that is a part itself.
+const SUBTASKS: &str = step!(
+    ", placed as (select step.*, pick % ((users + 4) / 5) as project from step),
+     paired as (
+        select n, seed, project, lag(n) over (partition by project order by n) as before from placed
+     )
+     insert into subtasks (task_id, parent_id, project_id)
+     select md5(seed || '/task/' || n)::uuid, md5(seed || '/task/' || before)::uuid, md5(seed || '/project/' || project)::uuid
+     from paired where n % 7 = 0 and before % 7 <> 0 on conflict do nothing"
+);
+
+/// The first user of each project saves one for all of its members, the second one for oneself.
+const FILTERS: &str = step!(
+    "insert into saved_filters (id, project_id, user_id, name, filter)
+     select md5(seed || '/filter/' || n)::uuid, md5(seed || '/project/' || n / 5)::uuid,
+            case when n % 5 = 1 then md5(seed || '/user/' || n)::uuid end,
+            (array['Mine, as they are sorted', 'What is urgent'])[1 + n % 5],
+            (array['{\"assignee\": \"me\", \"sort\": \"rank\"}', '{\"priority\": \"urgent\"}'])[1 + n % 5]::jsonb
+     from step where n % 5 < 2 on conflict do nothing"
+);
+
+/// Those of the first half of the year are delivered already.
+macro_rules! reminded {
+    ($rest:literal) => {
+        concat!(
+            step!(
+                ", due as (
+                    select md5(seed || '/reminder/' || n)::uuid as reminder, md5(seed || '/task/' || n)::uuid as task,
+                           md5(seed || '/user/' || pick % ((users + 4) / 5) * 5)::uuid as reminded, n,
+                           timestamptz '2026-01-01' + make_interval(days => pick / 11 % 365) as at
+                    from step where n % 40 = 0 and pick % 2 = 0
+                 ), made as (select *, at - interval '1 day' as moment, at < timestamptz '2026-07-01' as delivered from due) "
+            ),
+            $rest
+        )
+    };
+}
+
+const REMINDERS: &str = reminded!(
+    "insert into reminders (id, task_id, user_id, minutes_before_due, fires_at, delivered_at, created_at)
+     select reminder, task, reminded, 1440, case when not delivered then moment end, case when delivered then moment end,
+            timestamptz '2026-01-01'
+     from made on conflict do nothing"
+);
+
+const NOTIFICATIONS: &str = reminded!(
+    "insert into notifications (id, user_id, task_id, reminder_id, remind_at, read_at, created_at)
+     select md5(reminder || '/notification')::uuid, reminded, task, reminder, moment,
+            case when n % 80 = 0 then moment end, moment
+     from made where delivered on conflict do nothing"
 );

@@ -14,7 +14,7 @@ use crate::{
     connection::Limits,
     database::Database,
     lifecycle::Lifecycle,
-    outbox,
+    outbox, reminder,
     router::{self, Context},
     schema::{self, SchemaError},
     server,
@@ -169,6 +169,7 @@ impl Service {
             tokio::spawn(census::run(database.clone(), meters.clone())),
             tokio::spawn(meters.upkeep()),
             tokio::spawn(feed.run(database.clone())),
+            tokio::spawn(reminder::run(database.clone())),
             tokio::spawn(upkeep::run(database.clone(), settings.keep_events)),
             tokio::spawn(attachment::sweep::run(database.clone(), attachments)),
         ];

@@ -30,7 +30,7 @@ pub(crate) async fn run(database: Database, keep_events: Duration) {
 pub(crate) async fn clear(database: &Database, keep_events: Duration) -> Result<(), Problem> {
     let mut connection = database.connection().await?;
     for statement in STATEMENTS {
-        let cleared = sqlx::query(statement)
+        let cleared = sqlx::query(*statement)
             .bind(TURN)
             .bind(keep_events.as_secs_f64())
             .execute(&mut *connection)
@@ -45,7 +45,7 @@ pub(crate) async fn clear(database: &Database, keep_events: Duration) -> Result<
 
 /// `$1` is the turn and `$2` how many seconds events are kept. So many rows at a time that no statement runs into its
 /// time limit; the rest waits for the next turn.
-const STATEMENTS: [&str; 7] = [
+const STATEMENTS: &[&str] = &[
     "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8),
      old as (select user_id, operation, key from idempotency_keys, turn
              where got and created_at < now() - interval '1 day' limit 10000)
@@ -66,6 +66,13 @@ const STATEMENTS: [&str; 7] = [
     "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8)
      update webhooks set previous_secret = null, previous_secret_until = null from turn
      where got and previous_secret_until < now()",
+    "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8),
+     old as (select id from notifications, turn where got and created_at < now() - interval '90 days' limit 10000)
+     delete from notifications using old where notifications.id = old.id",
+    // Those before a due date wait for the date to move.
+    "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8)
+     delete from reminders using turn
+     where got and at is not null and fires_at is null and delivered_at < now() - interval '90 days'",
     // The trigger lets nobody else through; set_config lasts as long as this statement's own transaction.
     "with turn as materialized (select pg_try_advisory_xact_lock($1) as got,
                                        set_config('task_tracker.curating', 'on', true)),

@@ -18,26 +18,15 @@ use crate::{access::Caller, problem::Problem, retry::Retry, version::Version};
 const ONCE: &str = "idempotency_keys_once";
 
 /// The statement of a change. The given CTEs end in one called `effect` with the columns `project` and `target` (ids),
-/// `before` and `after` (jsonb; `after` is also the answer, and of a change only what differs is recorded). What is
-/// called `url` stays out of the record: to know a webhook's address is to be able to write to it. Their own parameters begin at `$9`; `$1` is the caller.
+/// `before` and `after` (jsonb; `after` is also the answer, and of a change only what differs is recorded). Their
+/// own parameters begin at `$9`; `$1` is the caller.
 macro_rules! change {
     ($($cte:expr),+ $(,)?) => {
         concat!(
             "with ",
             $($cte,)+
-            ", recorded as (
-                insert into events (actor_id, token_id, action, request_id, project_id, target_id, before, after)
-                select $1, $2, $3, $4, effect.project, effect.target,
-                       case when effect.after is null then effect.before - 'url' else (
-                           select jsonb_object_agg(key, value) from jsonb_each(effect.before)
-                           where value is distinct from effect.after -> key and key <> 'url'
-                       ) end,
-                       case when effect.before is null then effect.after - 'url' else (
-                           select jsonb_object_agg(key, value) from jsonb_each(effect.after)
-                           where value is distinct from effect.before -> key and key <> 'url'
-                       ) end
-                from effect
-             ), kept as (
+            crate::write::recorded!(),
+            ", kept as (
                 insert into idempotency_keys (user_id, operation, key, body_sha256, status, answer)
                 select $1, $6, $5, $7, $8, effect.after from effect where $5::text is not null
              )
@@ -46,6 +35,44 @@ macro_rules! change {
     };
 }
 pub(crate) use change;
+
+/// As `change!`, of several things at once: `effect` has a row for each, which is an event of its own, and a further CTE
+/// called `answer` has, in its one row's column `after`, what the client is told.
+macro_rules! changes {
+    ($($cte:expr),+ $(,)?) => {
+        concat!(
+            "with ",
+            $($cte,)+
+            crate::write::recorded!(),
+            ", kept as (
+                insert into idempotency_keys (user_id, operation, key, body_sha256, status, answer)
+                select $1, $6, $5, $7, $8, answer.after from answer where $5::text is not null
+             )
+             select after from answer"
+        )
+    };
+}
+pub(crate) use changes;
+
+/// What is called `url` stays out of it: whoever knows a webhook's address can write to it, and members read the record.
+macro_rules! recorded {
+    () => {
+        ", recorded as (
+            insert into events (actor_id, token_id, action, request_id, project_id, target_id, before, after)
+            select $1, $2, $3, $4, effect.project, effect.target,
+                   case when effect.after is null then effect.before - 'url' else (
+                       select jsonb_object_agg(key, value) from jsonb_each(effect.before)
+                       where value is distinct from effect.after -> key and key <> 'url'
+                   ) end,
+                   case when effect.before is null then effect.after - 'url' else (
+                       select jsonb_object_agg(key, value) from jsonb_each(effect.after)
+                       where value is distinct from effect.before -> key and key <> 'url'
+                   ) end
+            from effect
+         )"
+    };
+}
+pub(crate) use recorded;
 
 /// A change about to happen.
 #[must_use]

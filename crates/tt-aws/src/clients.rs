@@ -49,6 +49,20 @@ impl Clients {
         self.configuration.credentials_provider()
     }
 
+    /// S3 for large objects: a piece of several megabytes may take a while on a slow line.
+    pub(crate) fn s3_for_data(&self) -> aws_sdk_s3::Client {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(3))
+            .operation_attempt_timeout(Duration::from_mins(1))
+            .operation_timeout(Duration::from_mins(5))
+            .build();
+        let config = aws_sdk_s3::config::Builder::from(&self.configuration)
+            .force_path_style(self.configuration.endpoint_url().is_some())
+            .timeout_config(timeouts)
+            .build();
+        aws_sdk_s3::Client::from_conf(config)
+    }
+
     /// RDS in another Region: whatever arrives there is asked for there.
     pub(crate) fn rds_in(&self, region: &Region) -> aws_sdk_rds::Client {
         let elsewhere = aws_sdk_rds::config::Builder::from(&self.configuration)

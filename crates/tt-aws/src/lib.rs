@@ -1,4 +1,4 @@
-//! The tool's only user of the AWS SDK: reads an account into [`Observed`](tt_plan::Observed), applies single steps, and keeps records and lock in S3.
+//! The tool's only user of the AWS SDK: reads an account into [`Observed`](tt_plan::Observed), applies single steps, and keeps records, lock and exports in S3.
 //!
 //! SDK types end here. A field that AWS leaves out where its documents promise it is a named error, never a default.
 
@@ -10,6 +10,7 @@ mod ecs;
 mod elb;
 mod error;
 mod evidence;
+mod exports;
 mod identity;
 mod logs;
 mod metrics;
@@ -22,6 +23,7 @@ mod secrets;
 pub use clients::Clients;
 pub use cloud::AwsCloud;
 pub use database::{DatabaseState, Reachability};
+pub use exports::{BadExportId, Begun, ExportId, ExportState, ListedExport, Receiving, S3Export, S3Exports, Sending};
 pub use rds::AwsBackups;
 pub use records::S3Journal;
 pub use registry::{Resolved, resolve_image};

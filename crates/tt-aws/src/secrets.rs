@@ -44,7 +44,14 @@ pub(crate) async fn find(clients: &Clients, name: &SecretName) -> Result<Option<
     }
 }
 
-/// A secret's value, for the registry login only. Never logged.
+impl Clients {
+    /// A database's address with its login, for who may read it. Never logged; the caller parses it and shows neither.
+    pub async fn database_url(&self, name: &SecretName) -> Result<String, PortError> {
+        value(self, name).await
+    }
+}
+
+/// A secret's value, for logins only. Never logged.
 pub(crate) async fn value(clients: &Clients, name: &SecretName) -> Result<String, PortError> {
     let action = format!("read secret `{name}`");
     let secret = clients

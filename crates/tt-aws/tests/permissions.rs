@@ -13,8 +13,10 @@ const POLICY: &str = "infrastructure/terraform/modules/ci_access/policy.tf";
 
 /// SDK call → what IAM asks for it (AWS Service Authorization Reference). Most calls need the action of their own name; S3's are called
 /// otherwise, some need a second one, and knowing oneself needs none.
-const CALLS: [(&str, &[&str]); 42] = [
+const CALLS: [(&str, &[&str]); 47] = [
+    ("abort_multipart_upload", &["s3:AbortMultipartUpload"]),
     ("add_tags_to_resource", &["rds:AddTagsToResource"]),
+    ("complete_multipart_upload", &["s3:PutObject", "kms:Decrypt"]),
     ("continue_service_deployment", &["ecs:ContinueServiceDeployment"]),
     (
         "copy_db_snapshot",
@@ -26,6 +28,10 @@ const CALLS: [(&str, &[&str]); 42] = [
         ],
     ),
     ("create_db_snapshot", &["rds:CreateDBSnapshot", "rds:AddTagsToResource"]),
+    (
+        "create_multipart_upload",
+        &["s3:PutObject", "kms:Decrypt", "kms:GenerateDataKey"],
+    ),
     ("delete_db_instance", &["rds:DeleteDBInstance"]),
     ("delete_db_snapshot", &["rds:DeleteDBSnapshot"]),
     ("delete_object", &["s3:DeleteObject"]),
@@ -56,6 +62,7 @@ const CALLS: [(&str, &[&str]); 42] = [
     ("get_metric_data", &["cloudwatch:GetMetricData"]),
     ("get_object", &["s3:GetObject", "kms:Decrypt"]),
     ("get_secret_value", &["secretsmanager:GetSecretValue", "kms:Decrypt"]),
+    ("list_multipart_uploads", &["s3:ListBucketMultipartUploads"]),
     ("list_objects_v2", &["s3:ListBucket"]),
     ("list_service_deployments", &["ecs:ListServiceDeployments"]),
     ("list_tags_for_resource", &["rds:ListTagsForResource"]),
@@ -99,10 +106,11 @@ const CALLS: [(&str, &[&str]); 42] = [
     ("stop_service_deployment", &["ecs:StopServiceDeployment"]),
     ("stop_task", &["ecs:StopTask"]),
     ("update_service", &["ecs:UpdateService"]),
+    ("upload_part", &["s3:PutObject", "kms:Decrypt", "kms:GenerateDataKey"]),
 ];
 
 /// What the names of AWS's operations begin with.
-const VERBS: [&str; 33] = [
+const VERBS: [&str; 34] = [
     "abort",
     "add",
     "attach",
@@ -136,10 +144,11 @@ const VERBS: [&str; 33] = [
     "tag",
     "untag",
     "update",
+    "upload",
 ];
 
 /// Methods that begin like an operation and take no argument either, but read a field of an answer.
-const NO_CALLS: [&str; 2] = ["restore_window", "tag_list"];
+const NO_CALLS: [&str; 3] = ["restore_window", "tag_list", "upload_id"];
 
 #[test]
 fn the_deploy_role_may_do_what_is_called_and_nothing_else() {

@@ -101,6 +101,14 @@ pub(crate) async fn version(connection: &mut PgConnection) -> Result<(String, i3
     read.map_err(ExportError::database(action))
 }
 
+pub(crate) async fn database_exists(connection: &mut PgConnection, name: &str) -> Result<bool, ExportError> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+        .bind(name)
+        .fetch_one(connection)
+        .await
+        .map_err(ExportError::database("look which databases there are"))
+}
+
 pub(crate) async fn count(connection: &mut PgConnection, table: &str) -> Result<u64, ExportError> {
     let action = format!("count the rows of `{table}`");
     let rows = all(connection, &action, format!("SELECT count(*) FROM ONLY {table}")).await?;

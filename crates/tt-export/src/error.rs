@@ -9,6 +9,15 @@ pub enum ExportError {
     /// The text is not a URL of a database. It is not repeated, because it may hold a password.
     #[error("the database's URL cannot be read: write postgres://USER:PASSWORD@HOST:PORT/DATABASE")]
     Url,
+    /// Nobody answers at its address.
+    #[error("nothing answers at the database's address within {} s", crate::source::PATIENCE.as_secs())]
+    Unreachable,
+    /// The database that a restore should make is there already. Nothing was written.
+    #[error("there is a database `{name}` already; a restore makes a new one and never writes into one that exists")]
+    Exists {
+        /// Its name.
+        name: String,
+    },
     /// The server cannot be reached or refused a statement.
     #[error("could not {action}")]
     Database {

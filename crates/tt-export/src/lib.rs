@@ -22,14 +22,16 @@ mod restore;
 mod schema;
 mod source;
 mod store;
+mod target;
 
 pub use error::ExportError;
 pub use export::{ExportOptions, Exported, export};
 pub use folder::Folder;
 pub use manifest::{Manifest, Part, Sequence, Table};
-pub use restore::{Restored, restore};
-pub use source::DatabaseUrl;
+pub use restore::{Restored, Verified, fill, read_manifest, restore, verify};
+pub use source::{BadDatabaseName, DatabaseName, DatabaseUrl};
 pub use store::{Reading, Store, StoreError, Upload};
+pub use target::{create_database, drop_database, is_free};
 
 /// What happens, for whoever shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,6 +26,17 @@ pub struct Restored {
     pub rows: u64,
 }
 
+/// An export each of whose parts was as its manifest says when it was last read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified(Manifest);
+
+impl Verified {
+    /// What is in it.
+    pub fn manifest(&self) -> &Manifest {
+        &self.0
+    }
+}
+
 /// Restores an export into an empty database over several connections, at least 1. `heard` is told what happens.
 pub async fn restore<S: Store>(
     url: &DatabaseUrl,
@@ -33,30 +44,65 @@ pub async fn restore<S: Store>(
     connections: usize,
     heard: impl Fn(Event) + Send + Sync + 'static,
 ) -> Result<Restored, ExportError> {
+    let heard = Arc::new(heard);
+    let told = Arc::clone(&heard);
+    refuse_a_filled(&mut url.connect().await?).await?;
+    let verified = verify(store, connections, move |event| told(event)).await?;
+    fill(url, store, &verified, connections, move |event| heard(event)).await
+}
+
+/// Reads every part and believes none that is not as the manifest says. Writes nothing and needs no database.
+pub async fn verify<S: Store>(
+    store: &S,
+    at_once: usize,
+    heard: impl Fn(Event) + Send + Sync + 'static,
+) -> Result<Verified, ExportError> {
     let manifest = read_manifest(store).await?;
     let heard = Arc::new(heard);
     heard(Event::Sized {
         tables: manifest.tables.len(),
         bytes: manifest.parts().map(|part| part.bytes).sum(),
     });
-    let mut connection = url.connect().await?;
-    let obstacles = catalog::obstacles(&mut connection).await?;
-    if !obstacles.is_empty() {
-        return Err(ExportError::NotEmpty {
-            found: obstacles.join(", "),
-        });
-    }
-    verify(store, &manifest, connections, &heard).await?;
-    define(url, store, &manifest.before_data, "make the tables").await?;
-    fill(url, store, &manifest, connections, &heard).await?;
-    heard(Event::Indexing);
-    define(url, store, &manifest.after_data, "make the indexes and constraints").await?;
-    settle(&mut connection, &manifest).await?;
-    let rows = count(&mut connection, &manifest).await?;
-    Ok(Restored { manifest, rows })
+    verify_all(store, &manifest, at_once, &heard).await?;
+    Ok(Verified(manifest))
 }
 
-async fn read_manifest<S: Store>(store: &S) -> Result<Manifest, ExportError> {
+/// Restores a verified export into an empty database. A part that was altered since is noticed, and its rows are not committed.
+pub async fn fill<S: Store>(
+    url: &DatabaseUrl,
+    store: &S,
+    verified: &Verified,
+    connections: usize,
+    heard: impl Fn(Event) + Send + Sync + 'static,
+) -> Result<Restored, ExportError> {
+    let manifest = verified.manifest();
+    let heard = Arc::new(heard);
+    let mut connection = url.connect().await?;
+    refuse_a_filled(&mut connection).await?;
+    define(url, store, &manifest.before_data, "make the tables").await?;
+    copy_all(url, store, manifest, connections, &heard).await?;
+    heard(Event::Indexing);
+    define(url, store, &manifest.after_data, "make the indexes and constraints").await?;
+    settle(&mut connection, manifest).await?;
+    let rows = count(&mut connection, manifest).await?;
+    Ok(Restored {
+        manifest: manifest.clone(),
+        rows,
+    })
+}
+
+async fn refuse_a_filled(connection: &mut PgConnection) -> Result<(), ExportError> {
+    let obstacles = catalog::obstacles(connection).await?;
+    if obstacles.is_empty() {
+        return Ok(());
+    }
+    Err(ExportError::NotEmpty {
+        found: obstacles.join(", "),
+    })
+}
+
+/// The table of contents of an export, without a look at its parts.
+pub async fn read_manifest<S: Store>(store: &S) -> Result<Manifest, ExportError> {
     let reading = || ExportError::store(format!("read `{}`", manifest::NAME));
     let mut object = store.open(manifest::NAME).await.map_err(reading())?;
     let mut text = Vec::new();
@@ -94,7 +140,7 @@ fn next<J>(jobs: &Mutex<Vec<J>>) -> Option<J> {
     jobs.lock().unwrap_or_else(PoisonError::into_inner).pop()
 }
 
-async fn verify<S: Store, H: Fn(Event) + Send + Sync + 'static>(
+async fn verify_all<S: Store, H: Fn(Event) + Send + Sync + 'static>(
     store: &S,
     manifest: &Manifest,
     at_once: usize,
@@ -147,7 +193,7 @@ async fn define<S: Store>(url: &DatabaseUrl, store: &S, part: &Part, action: &st
         .map_err(ExportError::database(action))
 }
 
-async fn fill<S: Store, H: Fn(Event) + Send + Sync + 'static>(
+async fn copy_all<S: Store, H: Fn(Event) + Send + Sync + 'static>(
     url: &DatabaseUrl,
     store: &S,
     manifest: &Manifest,

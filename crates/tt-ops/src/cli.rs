@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::database::{Backup, BackupCommand, DbMigrate, DbRollback, DbStatus, Phase, Restore};
+pub(crate) use self::database::{
+    Backup, BackupCommand, BackupKind, DbMigrate, DbRollback, DbStatus, Export, ExportCommand, Phase, Restore,
+};
 use crate::exit::TABLE;
 
 mod database;
@@ -131,17 +133,22 @@ What would be lost is counted first, and refused (exit code 4) until each count
 is accepted; before accepted rows go, a snapshot is taken. Usually the expanded
 schema may simply stay: roll back the release instead.")]
     DbRollback(DbRollback),
-    /// Snapshots and what they promise: create, list, verify, prune, report
+    /// Snapshots and what they promise: create, list, verify, prune, report; exports for moving data elsewhere
     Backup(Backup),
-    /// Restore the database beside itself, to keep or as a drill
+    /// Restore the database beside itself, to keep or as a drill; or an export into a new database
     #[command(after_help = "\
 Examples:
   tt-ops restore production --to latest --as task-tracker-drill --drill
   tt-ops restore production --to 2026-03-01T02:55:00Z --as task-tracker-before
   tt-ops restore production --to before-the-move --as task-tracker-copy
+  tt-ops restore production --from-export before-the-move --as task_tracker_copy
 
 Never in place and never over an instance that exists. With --drill the copy is
-looked into, the times are measured and kept, and the copy is deleted.")]
+looked into, the times are measured and kept, and the copy is deleted.
+
+An export goes into a database that is made for it, on the server of --on: every
+part is verified before anything is written (exit code 9), and a restore that
+fails takes the new database away again.")]
     Restore(Restore),
     /// Check a folder of migrations without a database
     #[command(after_help = "\

@@ -6,7 +6,7 @@ use crate::{access::Caller, personal, problem::Problem, router::Context};
 /// Get everything that is kept about oneself
 #[utoipa::path(
     get, path = "/api/v1/me/export", operation_id = "export_me", tag = "accounts",
-    responses((status = 200, description = "The account, sessions, tokens, projects, tasks, comments and activity", body = Object)),
+    responses((status = 200, description = "The account, sessions, tokens, projects, tasks, comments, filters, reminders, notifications and activity", body = Object)),
     security(("session" = [])),
 )]
 pub(crate) async fn export(State(context): State<Context>, caller: Caller) -> Result<Json<Value>, Problem> {

@@ -22,8 +22,8 @@ use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    account, activity, api_token, attachment, comment, invitation, label, member, problem, project, router::Context,
-    session, task, webhook,
+    account, activity, api_token, attachment, comment, invitation, label, member, notification, problem, project,
+    reminder, router::Context, saved_filter, session, task, webhook,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -44,6 +44,9 @@ pub(crate) fn operations() -> (Router<Context>, OpenApi) {
         .merge(comment::routes())
         .merge(attachment::routes())
         .merge(webhook::routes())
+        .merge(saved_filter::routes())
+        .merge(reminder::routes())
+        .merge(notification::routes())
         .merge(activity::routes())
         .split_for_parts()
 }

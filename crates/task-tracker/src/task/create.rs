@@ -18,7 +18,7 @@ use crate::{
     task::{
         Task, VIEWERS_LOOK, WORD,
         fields::{Few, Moment, Priority, Status, of_elsewhere, of_the_project},
-        json, place, rank,
+        json, place, rank, tree,
     },
     text::{Name, Prose},
     write::{Done, Failed, Write, change},
@@ -41,6 +41,8 @@ pub(crate) struct NewTask {
     assignee_ids: Few,
     #[serde(default)]
     label_ids: Few,
+    /// The task of the same project that it is a part of.
+    parent_id: Option<Uuid>,
 }
 
 /// Make a task
@@ -87,7 +89,8 @@ pub(crate) async fn create(
     })
 }
 
-/// Nothing comes back when the id is taken, the project is not the caller's to change, or a label or an assignee is not of it.
+/// Nothing comes back when the id is taken, the project is not the caller's to change, or a label, an assignee or the parent is
+/// not of it.
 async fn insert(
     connection: &mut PgConnection,
     caller: &Caller,
@@ -105,13 +108,16 @@ async fn insert(
                 select $9, memberships.project_id, $11, $12, $13, $14, $15, $16, $17, $18 from memberships
                 where memberships.project_id = $10 and memberships.user_id = $1
                   and memberships.role in ('owner', 'editor') and ",
-            of_the_project!("$10", "$17", "$18"),
+            of_the_project!("$10", "$17", "$18", "$19"),
             "
                 on conflict (id) do nothing
                 returning *
+             ), below as (
+                insert into subtasks (task_id, parent_id, project_id)
+                select id, $19, project_id from made where $19::uuid is not null
              ), effect as (
                 select project_id as project, id as target, null::jsonb as before, ",
-            json!("made"),
+            json!("made", "$19::uuid"),
             " as after from made
              )"
         ),
@@ -126,12 +132,13 @@ async fn insert(
     .bind(rank::at_end(OffsetDateTime::now_utc()))
     .bind(Vec::from(new.assignee_ids.clone()))
     .bind(Vec::from(new.label_ids.clone()))
+    .bind(new.parent_id)
     .run(connection)
     .await;
     match inserted {
         // The project went away between the look at the membership and the check of the foreign key.
-        Err(Failed::Constraint(constraint)) if constraint == "tasks_project_id_fkey" => Ok(None),
-        inserted => inserted.map_err(Problem::from),
+        Err(Failed::Constraint(constraint)) if constraint.ends_with("_project_id_fkey") => Ok(None),
+        inserted => inserted.map_err(tree::refused),
     }
 }
 
@@ -148,7 +155,8 @@ async fn same(
         " from tasks join memberships on memberships.project_id = tasks.project_id
          where tasks.id = $1 and tasks.project_id = $2 and title = $3 and description = $4 and status = $5
            and memberships.user_id = $6 and priority = $7 and due_at is not distinct from $8
-           and assignee_ids = $9 and label_ids = $10"
+           and assignee_ids = $9 and label_ids = $10
+           and (select parent_id from subtasks where task_id = tasks.id) is not distinct from $11"
     ))
     .bind(id)
     .bind(project_id)
@@ -160,6 +168,7 @@ async fn same(
     .bind(new.due_at.map(OffsetDateTime::from))
     .bind(Vec::from(new.assignee_ids.clone()))
     .bind(Vec::from(new.label_ids.clone()))
+    .bind(new.parent_id)
     .fetch_optional(connection)
     .await
     .map_err(|cause| Problem::of_database(&cause))

@@ -5,14 +5,14 @@ use crate::{
     extract::Id,
     problem::Problem,
     router::Context,
-    task::{Task, json, refusal},
+    task::{Task, json, refusal, tree::freed},
     version::IfMatch,
     write::{Write, change},
 };
 
 /// Delete a task
 ///
-/// For owners and editors.
+/// For owners and editors. Its subtasks stay: they stand by themselves now, and get a new version.
 #[utoipa::path(
     delete, path = "/api/v1/tasks/{id}", operation_id = "delete_task", tag = "tasks",
     params(("id" = Uuid, Path, description = "The task"), ("if-match" = String, Header, description = "Its ETag")),
@@ -37,7 +37,9 @@ pub(crate) async fn delete(
                 where tasks.id = $9 and memberships.project_id = tasks.project_id and memberships.user_id = $1
                   and memberships.role in ('owner', 'editor') and ($10::bigint[] is null or tasks.version = any($10))
                 returning tasks.*
-             ), effect as (
+             ), ",
+            freed!("array[$9]"),
+            ", effect as (
                 select project_id as project, id as target, ",
             json!("gone"),
             " as before, null::jsonb as after from gone

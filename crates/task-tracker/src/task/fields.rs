@@ -12,7 +12,7 @@ use crate::problem::Problem;
 /// How far a task is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Status {
+pub(crate) enum Status {
     #[default]
     Open,
     InProgress,
@@ -32,7 +32,7 @@ impl Status {
 /// How much it matters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Priority {
+pub(crate) enum Priority {
     #[default]
     None,
     Low,
@@ -57,7 +57,7 @@ impl Priority {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(try_from = "Written")]
 #[schema(value_type = String, format = DateTime)]
-pub(super) struct Moment(OffsetDateTime);
+pub(crate) struct Moment(OffsetDateTime);
 
 #[derive(Deserialize)]
 #[serde(transparent)]
@@ -104,8 +104,21 @@ impl From<Few> for Vec<Uuid> {
     }
 }
 
-/// The predicate that assignees are members and labels are labels of this project; null arrays are no change.
+/// The predicate that assignees are members, labels are labels and the parent is a task of this project; null is no change.
 macro_rules! of_the_project {
+    ($project:literal, $assignees:literal, $labels:literal, $parent:literal) => {
+        concat!(
+            crate::task::of_the_project!($project, $assignees, $labels),
+            " and (",
+            $parent,
+            "::uuid is null or exists (
+                select from tasks as parent where parent.id = ",
+            $parent,
+            " and parent.project_id = ",
+            $project,
+            "))"
+        )
+    };
     ($project:literal, $assignees:literal, $labels:literal) => {
         concat!(
             "(",
@@ -132,11 +145,11 @@ macro_rules! of_the_project {
         )
     };
 }
-pub(super) use of_the_project;
+pub(crate) use of_the_project;
 
 /// Somebody or something named in a task is not of its project.
 pub(super) fn of_elsewhere() -> Problem {
-    Problem::Rule("assignees are members of the project, and labels are labels of the project")
+    Problem::Rule("assignees are members of the project; labels are labels, and the parent is a task, of the project")
 }
 
 #[cfg(test)]

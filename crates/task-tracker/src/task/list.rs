@@ -1,65 +1,31 @@
 use axum::{Json, extract::State};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sqlx::{PgConnection, types::Json as Row};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
     access::{Caller, secret::Fingerprint},
-    extract::{Id, Params},
+    extract::Id,
     page::{self, Limit, Page},
     problem::Problem,
     project,
     router::Context,
+    saved_filter,
     task::{
         Task,
-        fields::Status,
+        fields::{Priority, Status},
+        filter::{Asked, Assignee, Filter, Paging, Parent, Sort},
         json, rank,
         words::{Words, found},
     },
 };
 
-/// In what order.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum Sort {
-    /// By id: those that the service chose sort by the time they were made.
-    #[default]
-    Id,
-    /// As they were placed among each other.
-    Rank,
-}
-
-#[derive(Deserialize, Serialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Which {
-    /// How many at most.
-    #[serde(default, skip_serializing)]
-    #[param(value_type = u32, minimum = 1, maximum = 100, default = 50)]
-    limit: Limit,
-    /// From the page before.
-    #[serde(skip_serializing)]
-    cursor: Option<String>,
-    #[serde(default)]
-    #[param(inline)]
-    sort: Sort,
-    /// Only those of this status.
-    #[param(inline)]
-    status: Option<Status>,
-    /// Only those of this assignee.
-    assignee: Option<Uuid>,
-    /// Only those with this label.
-    label: Option<Uuid>,
-    /// Only those whose title or description has these words; quotes keep words together, a minus excludes one.
-    #[param(value_type = Option<String>, max_length = 200)]
-    q: Option<Words>,
-}
-
 /// List the tasks of a project
+///
+/// Subtasks among them, each on its own; `parent` tells them apart.
 #[utoipa::path(
     get, path = "/api/v1/projects/{id}/tasks", operation_id = "list_tasks", tag = "tasks",
-    params(("id" = Uuid, Path, description = "The project"), Which),
+    params(("id" = Uuid, Path, description = "The project"), Paging, Filter),
     responses((status = 200, description = "A page of them", body = Page<Task>)),
     security(("session" = []), ("token" = ["tasks:read"])),
 )]
@@ -67,21 +33,26 @@ pub(crate) async fn list(
     State(context): State<Context>,
     caller: Caller,
     Id(project_id): Id,
-    Params(which): Params<Which>,
+    Asked { paging, filter }: Asked,
 ) -> Result<Json<Page<Task>>, Problem> {
-    // A cursor holds for the order and the filters it was given out with.
-    let filters = Fingerprint::of(&serde_json::to_string(&which).map_err(|_| Problem::Internal)?);
-    let list = format!("tasks/{project_id}/{}", hex::encode(&filters.as_bytes()[..8]));
     let mut connection = context.database.connection().await?;
-    let asked = Asked {
+    let filter = match paging.saved {
+        Some(id) => filter.over(saved_filter::load(&mut connection, &caller, project_id, id).await?),
+        None => filter,
+    };
+    // A cursor holds for the order and the filters it was given out with, whoever or whatever named them.
+    let bound = Fingerprint::of(&serde_json::to_string(&filter).map_err(|_| Problem::Internal)?);
+    let list = List {
         caller: &caller,
         project_id,
-        which: &which,
-        list: &list,
+        name: format!("tasks/{project_id}/{}", hex::encode(&bound.as_bytes()[..8])),
+        cursor: paging.cursor.as_deref(),
+        limit: paging.limit,
+        filter: &filter,
     };
-    let page = match which.sort {
-        Sort::Id => by_id(&mut connection, asked).await?,
-        Sort::Rank => by_rank(&mut connection, asked).await?,
+    let page = match filter.sort.unwrap_or_default() {
+        Sort::Id => list.by_id(&mut connection).await?,
+        Sort::Rank => list.by_rank(&mut connection).await?,
     };
     if page.is_empty() {
         // An empty page of a project is not the same as no project.
@@ -90,12 +61,13 @@ pub(crate) async fn list(
     Ok(Json(page))
 }
 
-#[derive(Clone, Copy)]
-struct Asked<'a> {
+struct List<'a> {
     caller: &'a Caller,
     project_id: Uuid,
-    which: &'a Which,
-    list: &'a str,
+    name: String,
+    cursor: Option<&'a str>,
+    limit: Limit,
+    filter: &'a Filter,
 }
 
 /// The tasks that are asked for, wherever the page begins. A list and a search are two statements: one that could be either
@@ -111,6 +83,11 @@ macro_rules! asked {
                and ($4::text is null or status = $4)
                and ($5::uuid is null or $5 = any(assignee_ids))
                and ($6::uuid is null or $6 = any(label_ids))
+               and ($8::text is null or priority = $8)
+               and ($9::uuid is null
+                    or case when $9 = '00000000-0000-0000-0000-000000000000'
+                       then not exists (select from subtasks where subtasks.task_id = tasks.id)
+                       else id in (select subtasks.task_id from subtasks where subtasks.parent_id = $9) end)
                and ",
             $words
         )
@@ -134,60 +111,71 @@ macro_rules! behind_rank {
         concat!(
             " and (",
             rank::of!("tasks"),
-            ", id) > ($8 collate \"C\", $9) order by ",
+            ", id) > ($10 collate \"C\", $11) order by ",
             rank::of!("tasks"),
             ", id limit $3"
         )
     };
 }
 
-async fn by_id(connection: &mut PgConnection, asked: Asked<'_>) -> Result<Page<Task>, Problem> {
-    let after = page::start(asked.which.cursor.as_deref(), asked.list)?;
-    let sql = match asked.which.q {
-        Some(_) => searched!(" and id > $8 order by id limit $3"),
-        None => listed!(" and id > $8 order by id limit $3"),
-    };
-    let rows = sqlx::query_scalar(sql)
-        .bind(asked.project_id)
-        .bind(asked.caller.user)
-        .bind(asked.which.limit.and_one())
-        .bind(asked.which.status.map(Status::as_str))
-        .bind(asked.which.assignee)
-        .bind(asked.which.label)
-        .bind(asked.which.q.as_ref().map(Words::as_str))
-        .bind(after)
-        .fetch_all(connection)
-        .await;
-    cut(rows, asked, |task| task.id)
-}
+type Query = sqlx::query::QueryScalar<'static, sqlx::Postgres, Row<Task>, sqlx::postgres::PgArguments>;
 
-async fn by_rank(connection: &mut PgConnection, asked: Asked<'_>) -> Result<Page<Task>, Problem> {
-    let after: (String, Uuid) = page::behind(asked.which.cursor.as_deref(), asked.list)?.unwrap_or_default();
-    let sql = match asked.which.q {
-        Some(_) => searched!(behind_rank!()),
-        None => listed!(behind_rank!()),
-    };
-    let rows = sqlx::query_scalar(sql)
-        .bind(asked.project_id)
-        .bind(asked.caller.user)
-        .bind(asked.which.limit.and_one())
-        .bind(asked.which.status.map(Status::as_str))
-        .bind(asked.which.assignee)
-        .bind(asked.which.label)
-        .bind(asked.which.q.as_ref().map(Words::as_str))
-        .bind(after.0.replace('\0', ""))
-        .bind(after.1)
-        .fetch_all(connection)
-        .await;
-    cut(rows, asked, |task| (task.rank.clone(), task.id))
-}
+impl List<'_> {
+    async fn by_id(self, connection: &mut PgConnection) -> Result<Page<Task>, Problem> {
+        let after = page::start(self.cursor, &self.name)?;
+        let query = self.asked(
+            listed!(" and id > $10 order by id limit $3"),
+            searched!(" and id > $10 order by id limit $3"),
+        );
+        let rows = query.bind(after).fetch_all(connection).await;
+        self.cut(rows, |task| task.id)
+    }
 
-fn cut<K: Serialize>(
-    rows: Result<Vec<Row<Task>>, sqlx::Error>,
-    asked: Asked<'_>,
-    key: impl Fn(&Task) -> K,
-) -> Result<Page<Task>, Problem> {
-    let rows = rows.map_err(|cause| Problem::of_database(&cause))?;
-    let rows = rows.into_iter().map(|row| row.0).collect();
-    Ok(Page::cut(rows, asked.which.limit, asked.list, key))
+    async fn by_rank(self, connection: &mut PgConnection) -> Result<Page<Task>, Problem> {
+        let (rank, id): (String, Uuid) = page::behind(self.cursor, &self.name)?.unwrap_or_default();
+        let query = self.asked(listed!(behind_rank!()), searched!(behind_rank!()));
+        let rows = query.bind(rank.replace('\0', "")).bind(id).fetch_all(connection).await;
+        self.cut(rows, |task| (task.rank.clone(), task.id))
+    }
+
+    /// What all lists have in common; where the page begins is still to be said.
+    fn asked(&self, listed: &'static str, searched: &'static str) -> Query {
+        let Filter {
+            status,
+            priority,
+            assignee,
+            label,
+            parent,
+            q,
+            sort: _,
+        } = self.filter;
+        let assignee = assignee.map(|assignee| match assignee {
+            Assignee::Me => self.caller.user,
+            Assignee::User(id) => id,
+        });
+        let parent = parent.map(|parent| match parent {
+            Parent::None => Uuid::nil(),
+            Parent::Task(id) => id,
+        });
+        sqlx::query_scalar(if q.is_some() { searched } else { listed })
+            .bind(self.project_id)
+            .bind(self.caller.user)
+            .bind(self.limit.and_one())
+            .bind(status.map(Status::as_str))
+            .bind(assignee)
+            .bind(*label)
+            .bind(q.as_ref().map(|words| Words::as_str(words).to_owned()))
+            .bind(priority.map(Priority::as_str))
+            .bind(parent)
+    }
+
+    fn cut<K: Serialize>(
+        &self,
+        rows: Result<Vec<Row<Task>>, sqlx::Error>,
+        key: impl Fn(&Task) -> K,
+    ) -> Result<Page<Task>, Problem> {
+        let rows = rows.map_err(|cause| Problem::of_database(&cause))?;
+        let rows = rows.into_iter().map(|row| row.0).collect();
+        Ok(Page::cut(rows, self.limit, &self.name, key))
+    }
 }

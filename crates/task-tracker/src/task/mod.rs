@@ -1,12 +1,15 @@
 //! Tasks: what there is to do in a project. One endpoint per file.
 
+mod bulk;
 mod create;
 mod delete;
 mod fields;
+mod filter;
 mod get;
 mod list;
 mod move_to;
 mod rank;
+mod tree;
 mod update;
 mod words;
 
@@ -24,7 +27,10 @@ use crate::{
     version::Version,
     write::Versioned,
 };
+pub(crate) use fields::{Moment, of_the_project};
 use fields::{Priority, Status};
+pub(crate) use filter::Filter;
+use tree::Subtasks;
 
 /// What clients call this in problems.
 pub(crate) const WORD: &str = "task";
@@ -35,6 +41,7 @@ pub(crate) fn routes() -> OpenApiRouter<Context> {
         .routes(routes!(list::list, create::create))
         .routes(routes!(get::get, update::update, delete::delete))
         .routes(routes!(move_to::move_to))
+        .routes(routes!(bulk::change))
 }
 
 /// A task as clients see it.
@@ -55,6 +62,14 @@ pub(crate) struct Task {
     assignee_ids: Vec<Uuid>,
     /// Labels of the project.
     label_ids: Vec<Uuid>,
+    /// The task of the same project that it is a part of. The service before it had no such thing.
+    #[serde(default)]
+    #[schema(required = true)]
+    parent_id: Option<Uuid>,
+    /// Its own parts; a change of theirs gives it no new version.
+    #[serde(default)]
+    #[schema(required = true)]
+    subtasks: Subtasks,
     version: Version,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
@@ -68,9 +83,19 @@ impl Versioned for Task {
     }
 }
 
-/// A `Task` out of a row of tasks.
+/// A `Task` out of a row of tasks. What the same statement does to its parent has to be given: it is not to be seen yet.
 macro_rules! json {
     ($task:literal) => {
+        crate::task::json!(
+            $task,
+            concat!(
+                "(select link.parent_id from subtasks as link where link.task_id = ",
+                $task,
+                ".id)"
+            )
+        )
+    };
+    ($task:literal, $parent:expr) => {
         concat!(
             "jsonb_build_object('id', ",
             $task,
@@ -92,7 +117,11 @@ macro_rules! json {
             $task,
             ".assignee_ids, 'label_ids', ",
             $task,
-            ".label_ids, 'version', ",
+            ".label_ids, 'parent_id', ",
+            $parent,
+            ", 'subtasks', ",
+            crate::task::tree::counted!($task),
+            ", 'version', ",
             $task,
             ".version, 'created_at', ",
             $task,

@@ -52,7 +52,11 @@ pub(crate) async fn move_to(
 ) -> Result<Response, Problem> {
     let versions = if_match.versions();
     let mut connection = context.database.connection().await?;
-    let rank = place(&mut connection, &caller, id, &wanted).await?;
+    let beside = Beside {
+        after: wanted.after,
+        before: wanted.before,
+    };
+    let rank = places(&mut connection, &caller, &[id], beside).await?.pop();
     let moved = Write::<Task>::new(
         &caller,
         "task.moved",
@@ -89,10 +93,22 @@ pub(crate) async fn move_to(
     }
 }
 
-/// The rank for the place that is wanted, as the other tasks stand now.
-async fn place(connection: &mut PgConnection, caller: &Caller, id: Uuid, wanted: &Move) -> Result<String, Problem> {
+/// Where to move to, seen from a task that stays.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beside {
+    pub(super) after: Option<Uuid>,
+    pub(super) before: Option<Uuid>,
+}
+
+/// The ranks for the place that is wanted, one for each task that moves, as the others stand now.
+pub(super) async fn places(
+    connection: &mut PgConnection,
+    caller: &Caller,
+    moving: &[Uuid],
+    wanted: Beside,
+) -> Result<Vec<String>, Problem> {
     let neighbour = match (wanted.after, wanted.before) {
-        (None, None) => return Ok(rank::at_end(OffsetDateTime::now_utc())),
+        (None, None) => return Ok(rank::several_at_end(OffsetDateTime::now_utc(), moving.len())),
         (Some(_), Some(_)) => {
             return Err(Problem::Rule(
                 "name a task to stand behind or one to stand before, not both",
@@ -100,23 +116,23 @@ async fn place(connection: &mut PgConnection, caller: &Caller, id: Uuid, wanted:
         }
         (Some(neighbour), None) | (None, Some(neighbour)) => neighbour,
     };
-    // The neighbour's rank, and the next ones below and above it, leaving out the task that moves.
+    // The neighbour's rank, and the next ones below and above it, leaving out the tasks that move.
     let found: Option<(String, Option<String>, Option<String>)> = sqlx::query_as(concat!(
-        "with moving as (
-            select tasks.id, tasks.project_id from tasks
+        "with project as (
+            select distinct tasks.project_id from tasks
             join memberships on memberships.project_id = tasks.project_id
-            where tasks.id = $1 and memberships.user_id = $2
+            where tasks.id = any($1) and memberships.user_id = $2
          ), ranked as (
             select others.id, ",
         rank::of!("others"),
-        " as rank from tasks as others join moving on moving.project_id = others.project_id
-            where others.id <> moving.id
+        " as rank from tasks as others join project on project.project_id = others.project_id
+            where others.id <> all($1)
          )
          select near.rank, (select max(rank) from ranked where rank < near.rank),
                 (select min(rank) from ranked where rank > near.rank)
          from ranked as near where near.id = $3"
     ))
-    .bind(id)
+    .bind(moving)
     .bind(caller.user)
     .bind(neighbour)
     .fetch_optional(&mut *connection)
@@ -124,14 +140,23 @@ async fn place(connection: &mut PgConnection, caller: &Caller, id: Uuid, wanted:
     .map_err(|cause| Problem::of_database(&cause))?;
     let Some((near, below, above)) = found else {
         // Somebody who may not know the task itself hears nothing of its neighbours.
-        super::role(connection, caller, id).await?;
+        if let [id] = moving {
+            super::role(connection, caller, *id).await?;
+        }
         return Err(Problem::Rule(
             "the task to stand next to is another task of the same project",
         ));
     };
-    Ok(if wanted.after.is_some() {
-        rank::between(Some(&near), above.as_deref())
+    let (lower, upper) = match wanted.after {
+        Some(_) => (Some(near), above),
+        None => (below, Some(near)),
+    };
+    // Behind the last one is at the end, and what is made later has to come behind that.
+    let end = rank::several_at_end(OffsetDateTime::now_utc(), moving.len());
+    let is_end = upper.is_none() && lower.as_ref() < end.first();
+    Ok(if is_end {
+        end
     } else {
-        rank::between(below.as_deref(), Some(&near))
+        rank::several_between(lower.as_deref(), upper.as_deref(), moving.len())
     })
 }

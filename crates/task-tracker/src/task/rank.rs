@@ -4,7 +4,7 @@
 //! at the same moment would pick the same middle; the two random digits at the end keep them apart.
 
 use rand::Rng;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -43,6 +43,26 @@ pub(super) fn between(lower: Option<&str>, upper: Option<&str>) -> String {
     jittered(middle(lower, upper.map(str::as_bytes)))
 }
 
+/// As `at_end`, for so many tasks, in this order.
+pub(super) fn several_at_end(now: OffsetDateTime, count: usize) -> Vec<String> {
+    let moments = (0..count).map(|place| now + Duration::microseconds(i64::try_from(place).unwrap_or_default()));
+    moments.map(at_end).collect()
+}
+
+/// As `between`, for so many tasks, in this order. Each is put into the middle of its half, so that ranks grow with the
+/// logarithm of the count.
+pub(super) fn several_between(lower: Option<&str>, upper: Option<&str>, count: usize) -> Vec<String> {
+    if count == 0 {
+        return Vec::new();
+    }
+    let middle = between(lower, upper);
+    let mut ranks = several_between(lower, Some(&middle), count / 2);
+    let behind = several_between(Some(&middle), upper, count - count / 2 - 1);
+    ranks.push(middle);
+    ranks.extend(behind);
+    ranks
+}
+
 /// A rank never ends in the lowest digit, or nothing would fit before it.
 fn jittered(mut rank: String) -> String {
     let mut random = rand::rng();
@@ -78,10 +98,8 @@ fn value(digit: u8) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use time::Duration;
-
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn later_tasks_stand_behind_earlier_ones() {
@@ -90,6 +108,28 @@ mod tests {
             .map(|seconds| at_end(now + Duration::microseconds(seconds)))
             .collect();
         assert!(ranks.is_sorted());
+    }
+
+    #[test]
+    fn several_that_are_moved_at_once_stay_in_their_order() {
+        for (lower, upper) in [
+            (None, None),
+            (Some("m"), None),
+            (None, Some("m")),
+            (Some("mV1V"), Some("mV1W")),
+        ] {
+            let ranks = several_between(lower, upper, 100);
+            assert_eq!(ranks.len(), 100);
+            let whole: Vec<&str> = lower
+                .into_iter()
+                .chain(ranks.iter().map(String::as_str))
+                .chain(upper)
+                .collect();
+            assert!(whole.windows(2).all(|pair| pair[0] < pair[1]), "{whole:?}");
+            assert!(ranks.iter().all(|rank| rank.len() < 40), "{ranks:?}");
+        }
+        let now = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
+        assert!(several_at_end(now, 100).is_sorted());
     }
 
     proptest! {

@@ -2,6 +2,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::{
     access::Caller,
@@ -12,6 +13,7 @@ use crate::{
         Task,
         fields::{Few, Moment, Priority, Status, of_the_project},
         json, refusal,
+        tree::{self, parent, placed},
     },
     text::{Name, Prose},
     version::IfMatch,
@@ -51,6 +53,14 @@ pub(crate) struct Change {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     label_ids: Option<Few>,
+    /// The task of the same project to be a part of, with all its own parts; null lets it stand by itself.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Uuid>)]
+    #[expect(
+        clippy::option_option,
+        reason = "absent, null and a value are three things in a change"
+    )]
+    parent_id: Option<Option<Uuid>>,
 }
 
 impl Change {
@@ -63,10 +73,12 @@ impl Change {
             due_at,
             assignee_ids,
             label_ids,
+            parent_id,
         } = self;
         let texts = title.is_none() && description.is_none();
         let states = status.is_none() && priority.is_none() && due_at.is_none();
-        texts && states && assignee_ids.is_none() && label_ids.is_none()
+        let places = assignee_ids.is_none() && label_ids.is_none() && parent_id.is_none();
+        texts && states && places
     }
 }
 
@@ -104,9 +116,9 @@ pub(crate) async fn update(
                 where tasks.id = $9 and memberships.user_id = $1 and memberships.role in ('owner', 'editor')
                   and ($10::bigint[] is null or tasks.version = any($10))
                   and ",
-            of_the_project!("tasks.project_id", "$17", "$18"),
+            of_the_project!("tasks.project_id", "$17", "$18", "$20"),
             "
-                for update of tasks
+                for no key update of tasks
              ), new as (
                 update tasks
                 set title = coalesce($11, tasks.title), description = coalesce($12, tasks.description),
@@ -116,11 +128,13 @@ pub(crate) async fn update(
                     version = tasks.version + 1, updated_at = now()
                 from old where tasks.id = old.id
                 returning tasks.*
-             ), effect as (
+             ), ",
+            placed!("$19", "$20"),
+            ", effect as (
                 select new.project_id as project, new.id as target, ",
             json!("old"),
             " as before, ",
-            json!("new"),
+            json!("new", parent!("new", "$19", "$20")),
             " as after from old join new on new.id = old.id
              )"
         ),
@@ -135,8 +149,11 @@ pub(crate) async fn update(
     .bind(change.due_at.flatten().map(OffsetDateTime::from))
     .bind(change.assignee_ids.map(Vec::from))
     .bind(change.label_ids.map(Vec::from))
+    .bind(change.parent_id.is_some())
+    .bind(change.parent_id.flatten())
     .run(&mut connection)
-    .await?;
+    .await
+    .map_err(tree::refused)?;
     match changed {
         Some(done) => Ok(done.respond()),
         None => Err(refusal(&mut connection, &caller, id, versions).await),

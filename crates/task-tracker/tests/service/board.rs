@@ -4,10 +4,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{
-    api::Api,
-    instance::{Instance, start},
-};
+use crate::{api::Api, instance::start};
 
 fn titles(page: &Value) -> Vec<&str> {
     let items = page["items"].as_array().unwrap();
@@ -31,20 +28,11 @@ async fn label(api: &Api, project: &str, name: &str) -> String {
     made.id()
 }
 
-async fn join(service: &Instance, project: &str, role: &str) -> (Uuid, Api) {
-    let (id, api) = service.user("bob").await;
-    let path = format!("/api/v1/projects/{project}/invitations");
-    let invited = service.api.post(&path, json!({ "role": role })).await.expect(201);
-    let token = json!({ "token": invited.body["token"] });
-    api.post("/api/v1/invitations/accept", token).await.expect(200);
-    (id, api)
-}
-
 #[tokio::test]
 async fn a_task_has_what_it_was_given_and_loses_what_is_taken_away() {
     let service = start("").await;
     let project = service.api.project().await;
-    let (bob, _) = join(&service, &project, "viewer").await;
+    let (bob, _) = service.member(&project, "bob", "viewer").await;
     let urgent = label(&service.api, &project, "urgent").await;
     let tasks = format!("/api/v1/projects/{project}/tasks");
     let new = json!({
@@ -221,6 +209,8 @@ async fn tasks_stand_where_they_are_put_on_every_page() {
         (0, json!({ "after": ids[1] }), "dbac"),
         (1, json!({}), "dacb"),
         (2, json!({ "after": ids[3], "status": "done" }), "dcab"),
+        (0, json!({ "after": ids[1] }), "dcba"),
+        (1, json!({}), "dcab"),
     ] {
         assert_eq!(move_to(&service.api, &ids[task], place).await, 200);
         assert_eq!(order().await, expected);
@@ -291,7 +281,7 @@ async fn concurrent_moves_lose_and_double_nothing() {
 async fn comments_are_their_authors_own_and_owners_may_take_them_away() {
     let service = start("").await;
     let project = service.api.project().await;
-    let (bob_id, bob) = join(&service, &project, "editor").await;
+    let (bob_id, bob) = service.member(&project, "bob", "editor").await;
     let comments = format!("/api/v1/tasks/{}/comments", service.api.task(&project, "dig").await);
     let mine = service
         .api

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
+use serde_json::json;
 use task_tracker::{DatabaseUrl, Lifecycle, Secrets, Service, Settings, Unfinished};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -116,6 +117,16 @@ impl Instance {
     pub(crate) async fn user(&self, name: &str) -> (Uuid, Api) {
         let (id, secret) = self.database.user(name).await;
         (id, self.api.with_session(&secret))
+    }
+
+    /// Another user whom Ann invited into her project.
+    pub(crate) async fn member(&self, project: &str, name: &str, role: &str) -> (Uuid, Api) {
+        let (id, api) = self.user(name).await;
+        let path = format!("/api/v1/projects/{project}/invitations");
+        let invited = self.api.post(&path, json!({ "role": role })).await.expect(201);
+        let token = json!({ "token": invited.body["token"] });
+        api.post("/api/v1/invitations/accept", token).await.expect(200);
+        (id, api)
     }
 
     /// How the process ended; it must do so soon.

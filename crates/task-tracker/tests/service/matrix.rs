@@ -77,6 +77,18 @@ GET /api/v1/tasks/{task}/comments                          | tasks:read     | 20
 POST /api/v1/tasks/{task}/comments                         | tasks:write    | 201 201 403 404 | {"body":"Where?"}
 PATCH /api/v1/comments/{comment}                           | tasks:write    | 200 403 403 404 | {"body":"There."}
 DELETE /api/v1/comments/{comment}                          | tasks:write    | 204 403 403 404 |
+POST /api/v1/projects/{project}/tasks/bulk                 | tasks:write    | 200 200 403 404 | {"tasks":[{"id":"{task}"}],"change":{"status":"done"}}
+GET /api/v1/projects/{project}/filters                     | tasks:read     | 200 200 200 404 |
+POST /api/v1/projects/{project}/filters                    | tasks:write    | 201 201 403 404 | {"name":"Ours","audience":"project","filter":{"status":"open"}}
+PATCH /api/v1/projects/{project}/filters/{filter}          | tasks:write    | 200 200 403 404 | {"name":"Theirs"}
+DELETE /api/v1/projects/{project}/filters/{filter}         | tasks:write    | 204 204 403 404 |
+GET /api/v1/tasks/{task}/reminders                         | tasks:read     | 200 200 200 404 |
+POST /api/v1/tasks/{task}/reminders                        | tasks:write    | 201 201 201 404 | {"minutes_before_due":30}
+DELETE /api/v1/reminders/{reminder}                        | tasks:write    | 204 404 404 404 |
+GET /api/v1/notifications                                  | tasks:read     | 200 200 200 200 |
+POST /api/v1/notifications/read                            | tasks:write    | 200 404 404 404 | {"up_to":"{notification}"}
+PUT /api/v1/notifications/{notification}/read              | tasks:write    | 200 404 404 404 |
+DELETE /api/v1/notifications/{notification}/read           | tasks:write    | 200 404 404 404 |
 GET /api/v1/projects/{project}/activity                    | tasks:read     | 200 200 200 404 |
 GET /api/v1/projects/{project}/events                      | tasks:read     | 200 200 200 404 |
 GET /api/v1/tasks/{task}/attachments                       | tasks:read     | 200 200 200 404 |
@@ -140,7 +152,7 @@ impl World {
         let (member, _) = service.database.user("member").await;
         let fresh = || Uuid::now_v7().to_string();
         let (project, task, invitation, token, secret) = (fresh(), fresh(), fresh(), fresh(), fresh());
-        let (label, comment) = (fresh(), fresh());
+        let (label, comment, filter, reminder, notification) = (fresh(), fresh(), fresh(), fresh(), fresh());
         let (attachment, webhook, delivery) = (fresh(), fresh(), fresh());
         let [owner, editor, viewer, stranger] = [users[0], users[1], users[2], users[3]];
         let session: Uuid = sqlx::query_scalar(
@@ -166,6 +178,10 @@ impl World {
              insert into webhooks (id, project_id, url, secret) values ('{webhook}', '{project}', 'http://127.0.0.1:9/', '');
              insert into webhook_deliveries (id, webhook_id, action, state) values
                 ('{delivery}', '{webhook}', 'task.created', 'dead');
+             insert into saved_filters (id, project_id, name, filter) values ('{filter}', '{project}', 'Ours', '{{}}');
+             insert into reminders (id, task_id, user_id, minutes_before_due) values ('{reminder}', '{task}', '{owner}', 60);
+             insert into notifications (id, user_id, task_id, reminder_id, remind_at) values
+                ('{notification}', '{owner}', '{task}', '{reminder}', now());
              insert into invitations (id, project_id, role, token_sha256, invited_by, expires_at) values
                 ('{invitation}', '{project}', 'editor', sha256('{secret}'), '{owner}', now() + interval '1 day');
              insert into api_tokens (id, user_id, name, token_sha256, scopes, expires_at) values
@@ -183,6 +199,9 @@ impl World {
             ("{attachment}", attachment),
             ("{webhook}", webhook),
             ("{delivery}", delivery),
+            ("{filter}", filter),
+            ("{reminder}", reminder),
+            ("{notification}", notification),
             ("{member}", member.to_string()),
             ("{session}", session.to_string()),
             ("{token}", token),

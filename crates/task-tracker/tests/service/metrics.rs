@@ -114,7 +114,7 @@ async fn people_and_work_are_counted() {
         0,
         "again adds nothing"
     );
-    assert_eq!(made, 12 + 3 + 12 + 12 + 100 + 25);
+    assert_eq!(made, 12 + 3 + 12 + 12 + 100 + 25 + 14 + 6 + 3 + 1);
 
     let service = crate::instance::start_on(database, &url, "").await;
     let count = async |series: &str| {

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use crate::{
     api::Api,
     instance::{Instance, start},
+    line::until,
 };
 
 const PASSWORD: &str = "correct horse battery";
@@ -49,11 +50,24 @@ async fn an_export_has_what_is_kept_and_no_secrets() {
         .expect(201);
     let comments = format!("{}/comments", task.header("location"));
     bob.post(&comments, json!({ "body": "Where?" })).await.expect(201);
+    let filters = format!("/api/v1/projects/{project}/filters");
+    let filter = json!({ "name": "Mine", "audience": "me", "filter": { "assignee": "me" } });
+    bob.post(&filters, filter).await.expect(201);
+    let reminders = format!("{}/reminders", task.header("location"));
+    bob.post(&reminders, json!({ "at": "2001-01-01T00:00:00Z" }))
+        .await
+        .expect(201);
+    until("the reminder is delivered", async || {
+        bob.get("/api/v1/notifications").await.body["items"][0].is_object()
+    })
+    .await;
     let kept = bob.get("/api/v1/me/export").await.expect(200).body;
     assert_eq!(kept["account"]["email"], "bob@example.com");
     assert_eq!(kept["assigned_tasks"][0]["title"], "dig");
     assert_eq!(kept["comments"][0]["body"], "Where?");
     assert_eq!(kept["projects"][0]["role"], "owner");
+    assert_eq!(kept["saved_filters"][0]["filter"], json!({ "assignee": "me" }));
+    assert_eq!(kept["reminders"][0]["at"], kept["notifications"][0]["remind_at"]);
     let actions: Vec<&Value> = kept["activity"]
         .as_array()
         .unwrap()
@@ -66,7 +80,9 @@ async fn an_export_has_what_is_kept_and_no_secrets() {
             "account.registered",
             "project.created",
             "task.created",
-            "comment.created"
+            "comment.created",
+            "filter.created",
+            "reminder.created"
         ]
     );
     for secret in ["sha256", "password_hash", "argon2"] {
@@ -101,6 +117,14 @@ async fn whoever_leaves_is_locked_out_at_once_and_forgotten_later() {
         .expect(201);
     let task = task.header("location").to_owned();
     bob.post(&format!("{task}/comments"), json!({ "body": "Where?" }))
+        .await
+        .expect(201);
+
+    let filter = json!({ "name": "Of Bob", "audience": "project", "filter": { "assignee": id } });
+    bob.post(&format!("/api/v1/projects/{shared}/filters"), filter)
+        .await
+        .expect(201);
+    bob.post(&format!("{task}/reminders"), json!({ "minutes_before_due": 5 }))
         .await
         .expect(201);
 

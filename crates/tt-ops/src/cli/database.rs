@@ -1,8 +1,12 @@
 //! The command line of whoever looks after the database.
 
 use clap::{Args, Subcommand, ValueEnum};
-use tt_environment::{InstanceName, SnapshotName};
+use tt_aws::ExportId;
+use tt_environment::{InstanceName, SecretName, SnapshotName};
+use tt_export::DatabaseName;
 use tt_plan::{AcceptedLoss, database::RestoreTarget};
+
+use crate::{exit::Exit, failure::Failure};
 
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
@@ -10,7 +14,15 @@ pub(crate) struct Backup {
     #[arg(value_name = "ENV")]
     pub(crate) environment: String,
     #[command(subcommand)]
-    pub(crate) command: BackupCommand,
+    pub(crate) command: BackupKind,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BackupKind {
+    #[command(flatten)]
+    Snapshots(BackupCommand),
+    #[command(flatten)]
+    Exports(ExportCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -72,26 +84,118 @@ measurement counts as broken (exit code 9).")]
     Report,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExportCommand {
+    /// Write the database's definitions and rows to S3, for moving them out of RDS
+    #[command(after_help = "\
+Examples:
+  tt-ops backup production export
+  tt-ops backup production export --id before-the-move --connections 8
+
+Reads one snapshot of the database, whatever users write meanwhile, and never
+locks them out. It must run where the database can be reached, and needs
+pg_dump. One that fails or is interrupted leaves nothing behind.")]
+    #[command(name = "export")]
+    Take(Export),
+    /// List the exports: what is in them, and which were never finished
+    #[command(after_help = "\
+Examples:
+  tt-ops backup production exports
+  tt-ops backup production exports --output json")]
+    #[command(name = "exports")]
+    List,
+    /// Delete exports that are older than the retention, or that were never finished
+    #[command(after_help = "\
+Examples:
+  tt-ops backup production prune-exports --plan
+  tt-ops backup production prune-exports --yes
+  tt-ops backup production prune-exports --id before-the-move
+
+Without --id: exports older than `database.backup.retention`, and those that
+nobody finished within 12 h.")]
+    #[command(name = "prune-exports")]
+    Prune {
+        /// Only this one, however old
+        #[arg(long, value_name = "ID")]
+        id: Option<ExportId>,
+        /// Show what would be deleted and change nothing
+        #[arg(long)]
+        plan: bool,
+        /// Do not ask, even on a terminal
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// What to call it [default: the time]
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<ExportId>,
+    /// Secret with the database's URL [default: the service's own]
+    #[arg(long, value_name = "SECRET")]
+    pub(crate) url_secret: Option<SecretName>,
+    /// Connections that read at once; users share the database with them
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub(crate) connections: u8,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
     /// Environment, the name of its file without `.yaml`
     #[arg(value_name = "ENV")]
     pub(crate) environment: String,
     /// What to restore: a moment (2026-03-01T02:55:00Z), `latest`, or a snapshot's name
-    #[arg(long, value_name = "TIME|latest|SNAPSHOT")]
-    pub(crate) to: RestoreTarget,
-    /// Name of the new instance; it must not exist
+    #[arg(
+        long,
+        value_name = "TIME|latest|SNAPSHOT",
+        required_unless_present = "from_export",
+        conflicts_with = "from_export"
+    )]
+    pub(crate) to: Option<RestoreTarget>,
+    /// What to restore instead: an export's name
+    #[arg(long, value_name = "ID")]
+    pub(crate) from_export: Option<ExportId>,
+    /// Name of the new instance, or of the new database with --from-export; it must not exist
     #[arg(long = "as", value_name = "NAME")]
-    pub(crate) copy: InstanceName,
+    pub(crate) copy: CopyName,
     /// Look into the copy, report how long it all took, and delete the copy
-    #[arg(long)]
+    #[arg(long, conflicts_with = "from_export")]
     pub(crate) drill: bool,
+    /// With --from-export, secret with the URL of the server for the new database [default: the service's own]
+    #[arg(long, value_name = "SECRET", conflicts_with = "to")]
+    pub(crate) on: Option<SecretName>,
+    /// With --from-export, connections that write at once
+    #[arg(long, value_name = "N", default_value_t = 4, conflicts_with = "to", value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub(crate) connections: u8,
     /// Show the steps and change nothing
     #[arg(long)]
     pub(crate) plan: bool,
     /// Do not ask, even on a terminal
     #[arg(long, short)]
     pub(crate) yes: bool,
+}
+
+/// What a restore makes: an instance beside the old one, or a database on a server.
+#[derive(Debug, Clone)]
+pub(crate) struct CopyName(String);
+
+impl std::str::FromStr for CopyName {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl CopyName {
+    pub(crate) fn instance(&self) -> Result<InstanceName, Failure> {
+        InstanceName::parse(&self.0).map_err(|error| Failure::new(Exit::Usage, format!("--as: {error}")))
+    }
+
+    pub(crate) fn database(&self) -> Result<DatabaseName, Failure> {
+        DatabaseName::parse(&self.0).map_err(|error| Failure::new(Exit::Usage, format!("--as: {error}")))
+    }
 }
 
 #[derive(Debug, Args)]

@@ -1,12 +1,12 @@
-//! `backup`: snapshots, and what they promise.
+//! `backup`: snapshots, and what they promise; what is about exports is in `exports`.
 
 use time::OffsetDateTime;
 use tt_environment::{InstanceName, SnapshotName};
 use tt_plan::database::{self, DatabaseObserved, DatabasePlan, Extent};
 
 use crate::{
-    cli::{self, BackupCommand, Global},
-    commands::copies::carry_out,
+    cli::{self, BackupCommand, BackupKind, Global},
+    commands::{copies::carry_out, exports},
     context::Context,
     exit::Exit,
     failure::Failure,
@@ -15,13 +15,17 @@ use crate::{
 
 pub(crate) async fn run(global: &Global, args: &cli::Backup, reporter: &Reporter) -> Result<Exit, Failure> {
     let context = Context::open(global, &args.environment).await?;
+    let command = match &args.command {
+        BackupKind::Snapshots(command) => command,
+        BackupKind::Exports(command) => return exports::run(&context, command, reporter).await,
+    };
     let environment = &context.environment;
     let observed = context
         .backups()
         .observe()
         .await
         .map_err(|error| context.failure(error))?;
-    match &args.command {
+    match command {
         BackupCommand::Create { name, plan } => {
             let name = match name {
                 Some(name) => name.clone(),

@@ -7,6 +7,7 @@ pub(crate) mod db;
 pub(crate) mod deploy;
 pub(crate) mod diff;
 pub(crate) mod env;
+mod exports;
 pub(crate) mod history;
 pub(crate) mod release;
 pub(crate) mod restore;

@@ -1,10 +1,10 @@
-//! `restore`: beside, to keep or as a drill.
+//! `restore`: beside, to keep or as a drill; an export goes into a database of its own.
 
 use tt_plan::database::{DatabaseCommand, restore};
 
 use crate::{
     cli::{self, Global},
-    commands::copies::carry_out,
+    commands::{copies::carry_out, exports},
     context::Context,
     exit::Exit,
     failure::Failure,
@@ -13,6 +13,10 @@ use crate::{
 
 pub(crate) async fn run(global: &Global, args: &cli::Restore, reporter: &Reporter) -> Result<Exit, Failure> {
     let context = Context::open(global, &args.environment).await?;
+    let Some(target) = &args.to else {
+        return exports::bring_back(&context, args, reporter).await;
+    };
+    let copy = args.copy.instance()?;
     let environment = &context.environment;
     let observed = context
         .backups()
@@ -24,13 +28,13 @@ pub(crate) async fn run(global: &Global, args: &cli::Restore, reporter: &Reporte
     } else {
         DatabaseCommand::Restore
     };
-    let plan = restore(environment, &observed, &args.to, &args.copy, command)?;
+    let plan = restore(environment, &observed, target, &copy, command)?;
 
     reporter.database_plan(environment, &plan);
     if args.plan {
         return Ok(Exit::Done);
     }
-    if !args.yes && !reporter.confirm(&format!("Restore as {}?", args.copy)) {
+    if !args.yes && !reporter.confirm(&format!("Restore as {copy}?")) {
         return Ok(Exit::Refused);
     }
     let ended = carry_out(&context, &context.cloud(), &plan, None, &observed.caller, reporter).await;

@@ -1,6 +1,7 @@
 //! The only place that writes words: for a terminal, for a log, for GitLab, or as JSON lines.
 
 mod database;
+mod exports;
 mod json;
 mod lines;
 mod progress;
@@ -17,7 +18,10 @@ use tt_environment::Environment;
 use tt_execute::{Event, Halted, Progress};
 use tt_plan::{Observed, Outcome, Plan, Record, RollbackPlan};
 
-pub(crate) use self::tables::{Change, Line};
+pub(crate) use self::{
+    exports::Moving,
+    tables::{Change, Line},
+};
 use self::{lines::Lines, progress::Bars};
 use crate::{
     cli::{Global, Output},

@@ -128,13 +128,18 @@ impl Bars {
         }
     }
 
-    fn begin(&mut self, title: String) {
+    /// How far the step is, below it.
+    pub(super) fn far(&mut self, far: String) {
+        self.detail().set_message(far);
+    }
+
+    pub(super) fn begin(&mut self, title: String) {
         self.title.clone_from(&title);
         self.measured.clear();
         self.spinner().set_message(title);
     }
 
-    fn end(&mut self, took: Duration) {
+    pub(super) fn end(&mut self, took: Duration) {
         self.end_detail();
         if let Some(bar) = self.step.take() {
             let done = format!("  ✓ {}  {}", self.title, console::style(words::span(took)).dim());

@@ -13,6 +13,7 @@
 mod backups;
 mod bad_input;
 mod bad_releases;
+mod exports;
 mod harness;
 mod interruption;
 mod migrations;

@@ -175,6 +175,20 @@ locals {
         Resource = var.records_arn
       },
       {
+        # Exports that failed, or that nobody needs any more. Nothing else in the bucket can be deleted.
+        Sid      = "ExportsTidied"
+        Effect   = "Allow"
+        Action   = ["s3:AbortMultipartUpload", "s3:DeleteObject"]
+        Resource = "${var.records_arn}/*/exports/*"
+      },
+      {
+        # What a killed export began to send.
+        Sid      = "ExportsUnfinished"
+        Effect   = "Allow"
+        Action   = "s3:ListBucketMultipartUploads"
+        Resource = var.records_arn
+      },
+      {
         # S3 and Secrets Manager encrypt and decrypt on behalf of whoever calls them.
         Sid      = "Keys"
         Effect   = "Allow"

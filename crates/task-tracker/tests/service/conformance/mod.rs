@@ -90,7 +90,19 @@ async fn what_the_description_says_is_what_the_service_does() {
 /// Something of everything, so that lists are not empty.
 async fn furnish(api: &Api) {
     let project = api.project().await;
-    api.task(&project, "dig").await;
+    let task = api.task(&project, "dig").await;
+    let filter = json!({ "name": "Ours", "audience": "project", "filter": { "status": "open" } });
+    api.post(&format!("/api/v1/projects/{project}/filters"), filter)
+        .await
+        .expect(201);
+    for when in [
+        json!({ "at": "2001-01-01T00:00:00Z" }),
+        json!({ "minutes_before_due": 5 }),
+    ] {
+        api.post(&format!("/api/v1/tasks/{task}/reminders"), when)
+            .await
+            .expect(201);
+    }
     api.post(
         &format!("/api/v1/projects/{project}/invitations"),
         json!({ "role": "viewer" }),

@@ -1,0 +1,41 @@
+use axum::{extract::State, http::StatusCode, response::Response};
+
+use crate::{
+    access::Caller,
+    extract::Id,
+    problem::Problem,
+    reminder::{Reminder, WORD, json},
+    router::Context,
+    write::{Write, change},
+};
+
+/// Delete one of one's reminders
+///
+/// What it delivered stays among the notifications.
+#[utoipa::path(
+    delete, path = "/api/v1/reminders/{id}", operation_id = "delete_reminder", tag = "reminders",
+    params(("id" = Uuid, Path, description = "The reminder")),
+    responses((status = 204, description = "Deleted")),
+    security(("session" = []), ("token" = ["tasks:write"])),
+)]
+pub(crate) async fn delete(State(context): State<Context>, caller: Caller, Id(id): Id) -> Result<Response, Problem> {
+    let mut connection = context.database.connection().await?;
+    let deleted = Write::<Reminder>::new(
+        &caller,
+        "reminder.deleted",
+        StatusCode::NO_CONTENT,
+        change!(
+            "gone as (
+                delete from reminders where id = $9 and user_id = $1 returning *
+             ), effect as (
+                select null::uuid as project, id as target, ",
+            json!("gone"),
+            " as before, null::jsonb as after from gone
+             )"
+        ),
+    )
+    .bind(id)
+    .run(&mut connection)
+    .await?;
+    deleted.map_or(Err(Problem::NoSuch(WORD)), |done| Ok(done.respond_plainly()))
+}

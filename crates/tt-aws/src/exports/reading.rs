@@ -1,0 +1,78 @@
+//! An object that is being received. A connection that breaks is opened again where it broke: a restore reads for hours, and S3 closes
+//! connections as it likes.
+
+use aws_sdk_s3::{operation::get_object::GetObjectOutput, primitives::ByteStream};
+use bytes::Bytes;
+use tt_execute::{PortError, PortErrorKind};
+use tt_export::{Reading, StoreError};
+
+use super::{Object, wrapped};
+use crate::error::{absent, other};
+
+/// So often in one object.
+const TRIES: u32 = 5;
+
+/// An object that is being received.
+#[derive(Debug)]
+pub struct Receiving {
+    object: Object,
+    /// The rest must be of the same object.
+    etag: String,
+    body: ByteStream,
+    at: u64,
+    tries: u32,
+}
+
+impl Receiving {
+    pub(super) async fn open(object: Object) -> Result<Self, StoreError> {
+        let got = object.get().await.map_err(wrapped)?.ok_or(StoreError::Absent)?;
+        let etag = etag(&object, &got).map_err(wrapped)?;
+        Ok(Self {
+            object,
+            etag,
+            body: got.body,
+            at: 0,
+            tries: TRIES,
+        })
+    }
+
+    /// All that is left of a small object.
+    pub(super) async fn whole(&mut self) -> Result<Vec<u8>, PortError> {
+        let mut text = Vec::new();
+        while let Some(bytes) = self.piece().await? {
+            text.extend_from_slice(&bytes);
+        }
+        Ok(text)
+    }
+
+    async fn piece(&mut self) -> Result<Option<Bytes>, PortError> {
+        loop {
+            match self.body.next().await {
+                None => return Ok(None),
+                Some(Ok(bytes)) => {
+                    self.at += bytes.len() as u64;
+                    return Ok(Some(bytes));
+                }
+                Some(Err(cause)) if self.tries == 0 => {
+                    let action = self.object.action("read");
+                    return Err(other(action, PortErrorKind::Unreachable, cause.to_string()));
+                }
+                Some(Err(_broken)) => {
+                    self.tries -= 1;
+                    self.body = self.object.get_from(self.at, &self.etag).await?.body;
+                }
+            }
+        }
+    }
+}
+
+impl Reading for Receiving {
+    async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        self.piece().await.map_err(wrapped)
+    }
+}
+
+fn etag(object: &Object, got: &GetObjectOutput) -> Result<String, PortError> {
+    let etag = got.e_tag().ok_or_else(|| absent(&object.action("read"), "ETag"))?;
+    Ok(etag.to_owned())
+}
