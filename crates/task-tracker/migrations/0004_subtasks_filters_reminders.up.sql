@@ -78,7 +78,7 @@ create table reminders (
     user_id            uuid        not null references users (id) on delete cascade,
     -- One of the two.
     at                 timestamptz,
-    minutes_before_due integer,
+    minutes_before_due bigint,
     -- When it is to be delivered; null: it was, or its task has no due date.
     fires_at           timestamptz,
     delivered_at       timestamptz,
@@ -90,9 +90,9 @@ create index reminders_user_id on reminders (user_id);
 create index reminders_fires_at on reminders (fires_at) where fires_at is not null;
 
 -- Before the year 1 there are no dates that clients can read.
-create function moment_before(due timestamptz, minutes integer) returns timestamptz language sql stable as $$
+create function moment_before(due timestamptz, minutes bigint) returns timestamptz language sql stable as $$
     select case when due is not null
-        then greatest(due - make_interval(mins => minutes), timestamptz '0001-01-01 00:00:00+00')
+        then greatest(due - make_interval(mins => minutes::integer), timestamptz '0001-01-01 00:00:00+00')
     end
 $$;
 

@@ -76,6 +76,10 @@ pub struct Settings {
     #[arg(long = "keep-events-days", env = "KEEP_EVENTS_DAYS", value_name = "DAYS", default_value = "400", value_parser = days)]
     pub keep_events: Duration,
 
+    /// How long after its start a task of the service first clears away what had its time; after that, every hour
+    #[arg(long = "first-upkeep-seconds", env = "FIRST_UPKEEP_SECONDS", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub first_upkeep: Duration,
+
     /// Connections served at a time; further ones wait in the kernel's queue
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 10_000)]
     pub max_connections: usize,

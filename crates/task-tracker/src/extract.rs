@@ -107,11 +107,6 @@ impl<const LEAST: i64, const MOST: i64> Whole<LEAST, MOST> {
     pub(crate) fn get(self) -> i64 {
         self.0
     }
-
-    /// As PostgreSQL's `integer`.
-    pub(crate) fn small(self) -> Option<i32> {
-        i32::try_from(self.0).ok()
-    }
 }
 
 impl<const LEAST: i64, const MOST: i64> TryFrom<f64> for Whole<LEAST, MOST> {

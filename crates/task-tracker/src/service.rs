@@ -170,7 +170,11 @@ impl Service {
             tokio::spawn(meters.upkeep()),
             tokio::spawn(feed.run(database.clone())),
             tokio::spawn(reminder::run(database.clone())),
-            tokio::spawn(upkeep::run(database.clone(), settings.keep_events)),
+            tokio::spawn(upkeep::run(
+                database.clone(),
+                settings.keep_events,
+                settings.first_upkeep,
+            )),
             tokio::spawn(attachment::sweep::run(database.clone(), attachments)),
         ];
         let outbox = tokio::spawn(outbox::run(database.clone(), webhooks, lifecycle.clone()));

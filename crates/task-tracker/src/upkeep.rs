@@ -15,8 +15,8 @@ const TURN: i64 = 0x7461_736b_5f75_706b;
 
 /// Never ends by itself. The first turn comes soon after the start: a service that is replaced every half hour must not
 /// put it off for ever.
-pub(crate) async fn run(database: Database, keep_events: Duration) {
-    let mut pause = Duration::from_mins(1);
+pub(crate) async fn run(database: Database, keep_events: Duration, first: Duration) {
+    let mut pause = first;
     loop {
         tokio::time::sleep(pause).await;
         pause = match clear(&database, keep_events).await {

@@ -14,14 +14,19 @@ use std::{
 };
 
 // A shell lets its background jobs ignore QUIT, so a server that has not set its own answer yet needs TERM.
+// A small disk is mounted where nobody but this shell and the server sees it.
 const KEEPER: &str = r#"
 trap '' INT TERM HUP
+if [ -n "$SMALL" ]; then
+    mkdir "$FOLDER/small" && mount -t tmpfs -o "$SMALL" tmpfs "$FOLDER/small" || { rm -rf "$FOLDER"; exit 1; }
+fi
 "$@" &
 server=$!
 read -r _
 kill -TERM "$server" 2>/dev/null
 kill -QUIT "$server" 2>/dev/null
 wait "$server"
+[ -z "$SMALL" ] || umount "$FOLDER/small"
 rm -rf "$FOLDER"
 "#;
 
@@ -52,6 +57,16 @@ impl Server {
 
     /// A server of the caller's own, with `name=value` settings as `postgresql.conf` has them.
     pub fn start(settings: &[&str]) -> Self {
+        Self::beside(Disk::None, settings).unwrap()
+    }
+
+    /// One for tests that also sees a disk of so many bytes, at [`Server::small_disk`]. `Err` says why this user may not
+    /// mount one.
+    pub fn with_a_small_disk(bytes: u64) -> Result<Self, String> {
+        Self::beside(Disk::Small { bytes }, &FOR_TESTS)
+    }
+
+    fn beside(disk: Disk, settings: &[&str]) -> Result<Self, String> {
         let programs = programs().expect("PostgreSQL is needed for this test: apt-get install postgresql");
         let folder = tempfile::Builder::new()
             .prefix("tt-postgres-")
@@ -59,14 +74,19 @@ impl Server {
             .tempdir()
             .unwrap()
             .keep();
-        let prefix = unprivileged(&folder);
-        make_cluster(&prefix, &programs, &folder);
-        let keeper = keep(&prefix, &programs, &folder, settings);
-        wait_until_ready(&folder);
-        Self {
+        let user = User::for_the_server(&folder);
+        make_cluster(&user.before_programs(Disk::None), &programs, &folder);
+        let mut keeper = keep(&user, disk, &programs, &folder, settings)?;
+        wait_until_ready(&folder, &mut keeper)?;
+        Ok(Self {
             folder,
             _keeper: keeper,
-        }
+        })
+    }
+
+    /// Where the small disk is, for the server: a folder for a tablespace.
+    pub fn small_disk(&self) -> PathBuf {
+        self.folder.join("small")
     }
 
     /// Where its socket is.
@@ -101,10 +121,17 @@ fn make_cluster(prefix: &[String], programs: &Path, folder: &Path) {
     assert!(made.status.success(), "initdb: {said}");
 }
 
-fn keep(prefix: &[String], programs: &Path, folder: &Path, settings: &[&str]) -> Child {
-    Command::new("sh")
+/// What the server has to write on besides its folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Disk {
+    None,
+    Small { bytes: u64 },
+}
+
+fn keep(user: &User, disk: Disk, programs: &Path, folder: &Path, settings: &[&str]) -> Result<Child, String> {
+    user.shell(disk)
         .args(["-c", KEEPER, "keeper"])
-        .args(prefix)
+        .args(user.before_programs(disk))
         .arg(programs.join("postgres"))
         .arg("-D")
         .arg(folder.join("data"))
@@ -112,25 +139,31 @@ fn keep(prefix: &[String], programs: &Path, folder: &Path, settings: &[&str]) ->
         .arg(folder)
         .args(settings.iter().flat_map(|setting| ["-c", setting]))
         .env("FOLDER", folder)
+        .env("SMALL", user.mount_options(disk))
         .current_dir("/")
         .stdin(Stdio::piped())
         // Else the server would hold open what the test prints into.
         .stdout(Stdio::null())
         .stderr(fs::File::create(folder.join("log")).unwrap())
         .spawn()
-        .unwrap()
+        .map_err(|error| format!("the shell that keeps PostgreSQL cannot be run: {error}"))
 }
 
 /// The server writes its state into the eighth line of postmaster.pid, which is what `pg_ctl --wait` looks at too.
-fn wait_until_ready(folder: &Path) {
+fn wait_until_ready(folder: &Path, keeper: &mut Child) -> Result<(), String> {
     let deadline = Instant::now() + Duration::from_mins(2);
     loop {
         let state = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
         if state.lines().nth(7).is_some_and(|line| line.trim() == "ready") {
-            return;
+            return Ok(());
         }
         let log = || fs::read_to_string(folder.join("log")).unwrap_or_default();
-        assert!(Instant::now() < deadline, "PostgreSQL did not start: {}", log());
+        if Instant::now() >= deadline {
+            return Err(format!("PostgreSQL did not start: {}", log()));
+        }
+        if let Some(status) = keeper.try_wait().unwrap() {
+            return Err(format!("the shell that keeps PostgreSQL ended with {status} {}", log()));
+        }
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -153,26 +186,66 @@ pub fn programs() -> Option<PathBuf> {
         .find(|folder| ["initdb", "postgres"].iter().all(|name| folder.join(name).exists()))
 }
 
-/// PostgreSQL refuses to run as root: gives the folder away, and says what stands before its programs. Nothing for others.
-fn unprivileged(folder: &Path) -> Vec<String> {
-    if id(&["-u"]) != Some(0) {
-        return Vec::new();
+/// PostgreSQL refuses to run as root.
+#[derive(Debug, Clone, Copy)]
+enum User {
+    /// Who runs the test.
+    Ours { uid: u32, gid: u32 },
+    /// One without rights, because root runs the test.
+    Other { uid: u32, gid: u32 },
+}
+
+impl User {
+    /// Gives the folder to whom it finds.
+    fn for_the_server(folder: &Path) -> Self {
+        let (uid, gid) = (id(&["-u"]).expect("`id` answers"), id(&["-g"]).expect("`id` answers"));
+        if uid != 0 {
+            return Self::Ours { uid, gid };
+        }
+        let (uid, gid) = ["postgres", "nobody"]
+            .iter()
+            .find_map(|user| Some((id(&["-u", user])?, id(&["-g", user])?)))
+            .expect("a user `postgres` or `nobody` to run PostgreSQL as");
+        chown(folder, Some(uid), Some(gid)).unwrap();
+        Self::Other { uid, gid }
     }
-    let (uid, gid) = ["postgres", "nobody"]
-        .iter()
-        .find_map(|user| Some((id(&["-u", user])?, id(&["-g", user])?)))
-        .expect("a user `postgres` or `nobody` to run PostgreSQL as");
-    chown(folder, Some(uid), Some(gid)).unwrap();
-    let words = [
-        "setpriv",
-        &format!("--reuid={uid}"),
-        &format!("--regid={gid}"),
-        "--clear-groups",
-        // Should the keeper itself be killed, PostgreSQL still goes, and takes its shared memory with it.
-        "--pdeathsig=QUIT",
-        "--",
-    ];
-    words.map(ToOwned::to_owned).to_vec()
+
+    /// The keeper. Whoever is not root may mount something as the root of a namespace, where the system lets him.
+    fn shell(self, disk: Disk) -> Command {
+        let namespace: &[&str] = match (self, disk) {
+            (_, Disk::None) => return Command::new("sh"),
+            (Self::Ours { .. }, Disk::Small { .. }) => &["--user", "--map-root-user", "--mount"],
+            (Self::Other { .. }, Disk::Small { .. }) => &["--mount"],
+        };
+        let mut command = Command::new("unshare");
+        command.args(namespace).arg("sh");
+        command
+    }
+
+    /// What stands before PostgreSQL's programs so that they do not run as root.
+    fn before_programs(self, disk: Disk) -> Vec<String> {
+        let words = match (self, disk) {
+            (Self::Ours { .. }, Disk::None) => return Vec::new(),
+            (Self::Ours { uid, gid }, Disk::Small { .. }) => {
+                format!("unshare --user --map-user={uid} --map-group={gid} --")
+            }
+            // Should the keeper itself be killed, PostgreSQL still goes, and takes its shared memory with it.
+            (Self::Other { uid, gid }, _) => {
+                format!("setpriv --reuid={uid} --regid={gid} --clear-groups --pdeathsig=QUIT --")
+            }
+        };
+        words.split(' ').map(ToOwned::to_owned).collect()
+    }
+
+    fn mount_options(self, disk: Disk) -> String {
+        match (self, disk) {
+            (_, Disk::None) => String::new(),
+            (Self::Ours { .. }, Disk::Small { bytes }) => format!("size={bytes},mode=0700"),
+            (Self::Other { uid, gid }, Disk::Small { bytes }) => {
+                format!("size={bytes},mode=0700,uid={uid},gid={gid}")
+            }
+        }
+    }
 }
 
 fn unprivileged_command(prefix: &[String], program: &Path) -> Command {

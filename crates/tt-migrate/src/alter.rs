@@ -341,7 +341,7 @@ mod tests {
     fn check(change: &str, expected: &Expect) {
         let text = format!("alter table t {change}");
         let cut = cut(&text);
-        let statement = Statement::read(&text, statements(&cut.words)[0]);
+        let statement = Statement::read(&text, statements(&cut.words)[0], crate::body::Depth::File);
         let effects: Vec<String> = statement
             .effects()
             .iter()

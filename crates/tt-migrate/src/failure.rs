@@ -25,6 +25,12 @@ impl Cause {
         self.code().as_deref() == Some("57014")
     }
 
+    /// The server's disk is full.
+    pub(crate) fn is_out_of_room(&self) -> bool {
+        // PostgreSQL manual, appendix A: 53100 disk_full.
+        self.code().as_deref() == Some("53100")
+    }
+
     /// The connection is gone, or was refused by a server that starts or stops.
     #[expect(
         clippy::wildcard_enum_match_arm,
@@ -174,6 +180,19 @@ pub enum Failure {
         #[source]
         cause: Cause,
     },
+    /// A backfill failed between two batches or in one.
+    #[error("migration {version} stopped after {rows} rows, which stay changed ({file})")]
+    Batch {
+        /// Which.
+        version: Version,
+        /// Its file.
+        file: String,
+        /// Rows of the batches that are done.
+        rows: i64,
+        /// What PostgreSQL says to the next.
+        #[source]
+        cause: Cause,
+    },
     /// A step kept users waiting for too long.
     #[error("migration {version} was stopped after {} s and rolled back ({file})", .limit.as_secs_f64())]
     TooLong {
@@ -281,8 +300,8 @@ impl Failure {
             Self::Drift(_) | Self::DownEdited { .. } => Exit::Drift,
             Self::Partial { .. } | Self::LeftBehind { .. } => Exit::Partial,
             Self::Locked { .. } => Exit::Lock,
-            Self::Step { cause, .. } if cause.is_outage() => Exit::Partial,
-            Self::Step { .. } | Self::TooLong { .. } => Exit::RolledBack,
+            Self::Step { cause, .. } | Self::Batch { cause, .. } if cause.is_outage() => Exit::Partial,
+            Self::Step { .. } | Self::Batch { .. } | Self::TooLong { .. } => Exit::RolledBack,
         }
     }
 
@@ -299,7 +318,6 @@ impl Failure {
             Self::Query { cause, .. } if cause.is_outage() => {
                 "when the database is back, run the same command with --resume"
             }
-            Self::Query { .. } => "check that this user may read the catalogue and create tables in its schema",
             Self::Busy { .. } => "wait for it, or end it; run the same command then",
             Self::Drift(_) => {
                 "restore the files from the release that was applied; a change goes into a new file with the next number"
@@ -313,8 +331,17 @@ impl Failure {
             Self::Locked { .. } => {
                 "end the transactions named, or run it again when they are over; nobody was kept waiting"
             }
-            Self::Step { cause, .. } if cause.is_outage() => {
+            Self::Step { cause, .. } | Self::Batch { cause, .. } if cause.is_outage() => {
                 "when the database is back, run the same command with --resume"
+            }
+            Self::Step { cause, .. } | Self::Batch { cause, .. } | Self::Query { cause, .. }
+                if cause.is_out_of_room() =>
+            {
+                "the database's disk is full: give it more storage, or drop what nobody needs; run the same command then"
+            }
+            Self::Query { .. } => "check that this user may read the catalogue and create tables in its schema",
+            Self::Batch { .. } => {
+                "correct what PostgreSQL objects to, and run the same command again: it goes on behind the rows that are done"
             }
             Self::Step { .. } => "correct the file, which was not recorded as applied, and run the same command again",
             Self::TooLong { .. } => {
@@ -366,6 +393,7 @@ impl Failure {
             Self::Unreachable(cause)
             | Self::Query { cause, .. }
             | Self::Step { cause, .. }
+            | Self::Batch { cause, .. }
             | Self::LeftBehind { cause, .. }
                 if cause.is_outage() =>
             {

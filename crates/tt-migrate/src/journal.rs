@@ -4,7 +4,9 @@
 //! what the list lacks: phase, whom a step breaks, the digest of the way back, and, written before a step that no
 //! transaction protects, that it has begun. Reading creates nothing.
 
-use sqlx::{Connection, PgConnection, migrate::Migrate};
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, SqlSafeStr, migrate::Migrate, postgres::PgArguments, query::Query};
 
 use crate::{
     failure::Failure,
@@ -149,9 +151,33 @@ pub(crate) async fn adopt(
     Ok(())
 }
 
-/// Writes that a step was applied, in the transaction of the step.
+/// Writes into the journal that a step is applied.
 pub(crate) async fn finished(connection: &mut PgConnection, migration: &Migration) -> Result<(), sqlx::Error> {
     write(connection, migration, "up", None, Stage::Finished).await
+}
+
+/// Writes into both tables that a step is applied, in the transaction of the step. One statement: a release may have
+/// hundreds of small steps, and each question takes its time.
+pub(crate) async fn recorded(connection: &mut PgConnection, migration: &Migration) -> Result<(), sqlx::Error> {
+    let both = format!(
+        "with journal as ({ENTRY}) \
+         insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
+         values ($1, $2, true, $10, {UNTIMED})"
+    );
+    journalled(AssertSqlSafe(both), migration, "up", None, Stage::Finished)
+        .bind(migration.up.checksum())
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// The statement that writes how long a step took, where sqlx keeps that. For people only.
+pub(crate) fn timed(version: Version, took: Duration) -> String {
+    format!(
+        "update _sqlx_migrations set execution_time = {} where version = {}",
+        took.as_nanos(),
+        version.number()
+    )
 }
 
 /// Writes that a step begins that no transaction protects.
@@ -170,6 +196,15 @@ enum Stage {
     Finished,
 }
 
+const ENTRY: &str = "insert into _tt_migrations \
+    (version, name, phase, breaks_below, direction, statement, up_sha256, down_sha256, finished_at) \
+    values ($1, $2, $3, $4, $5, $6, $7, $8, case when $9 then clock_timestamp() end) \
+    on conflict (version) do update set direction = excluded.direction, statement = excluded.statement, \
+    backend_pid = pg_backend_pid(), started_at = clock_timestamp(), finished_at = excluded.finished_at";
+
+/// What sqlx writes for a step whose time it does not know.
+const UNTIMED: i64 = -1;
+
 async fn write(
     connection: &mut PgConnection,
     migration: &Migration,
@@ -177,56 +212,57 @@ async fn write(
     statement: Option<&str>,
     stage: Stage,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "insert into _tt_migrations \
-         (version, name, phase, breaks_below, direction, statement, up_sha256, down_sha256, finished_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, case when $9 then clock_timestamp() end) \
-         on conflict (version) do update set direction = excluded.direction, statement = excluded.statement, \
-         backend_pid = pg_backend_pid(), started_at = clock_timestamp(), finished_at = excluded.finished_at",
-    )
-    .bind(migration.version.number())
-    .bind(&migration.name)
-    .bind(migration.phase.as_str())
-    .bind(migration.breaks_below.map(Version::number))
-    .bind(direction)
-    .bind(statement)
-    .bind(migration.up.digest())
-    .bind(migration.down.digest())
-    .bind(stage == Stage::Finished)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-async fn finish(connection: &mut PgConnection, version: Version) -> Result<(), sqlx::Error> {
-    sqlx::query("update _tt_migrations set finished_at = clock_timestamp(), cursor = null where version = $1")
-        .bind(version.number())
+    journalled(ENTRY, migration, direction, statement, stage)
         .execute(connection)
         .await
         .map(drop)
 }
 
-/// Records a step that was carried out beside sqlx, in both tables at once.
+/// A statement that begins with [`ENTRY`]'s parameters.
+fn journalled<'q>(
+    sql: impl SqlSafeStr,
+    migration: &'q Migration,
+    direction: &'q str,
+    statement: Option<&'q str>,
+    stage: Stage,
+) -> Query<'q, Postgres, PgArguments> {
+    sqlx::query(sql)
+        .bind(migration.version.number())
+        .bind(&migration.name)
+        .bind(migration.phase.as_str())
+        .bind(migration.breaks_below.map(Version::number))
+        .bind(direction)
+        .bind(statement)
+        .bind(migration.up.digest())
+        .bind(migration.down.digest())
+        .bind(stage == Stage::Finished)
+}
+
+/// Records a step that was carried out by itself, in both tables at once.
 pub(crate) async fn applied(connection: &mut PgConnection, migration: &Migration) -> Result<(), sqlx::Error> {
-    let recorded = as_sqlx(migration);
-    let mut transaction = connection.begin().await?;
-    transaction
-        .skip(APPLIED, &recorded)
+    let both = format!(
+        "with journal as (update _tt_migrations set finished_at = clock_timestamp(), cursor = null where version = $1) \
+         insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
+         values ($1, $2, true, $3, {UNTIMED})"
+    );
+    sqlx::query(AssertSqlSafe(both))
+        .bind(migration.version.number())
+        .bind(&migration.name)
+        .bind(migration.up.checksum())
+        .execute(connection)
         .await
-        .map_err(|error| *crate::failure::Cause::from(error).0)?;
-    finish(&mut transaction, migration.version).await?;
-    transaction.commit().await
+        .map(drop)
 }
 
 /// Forgets a step, in both tables at once.
 pub(crate) async fn undone(connection: &mut PgConnection, version: Version) -> Result<(), sqlx::Error> {
-    let mut transaction = connection.begin().await?;
-    sqlx::query("delete from _sqlx_migrations where version = $1")
-        .bind(version.number())
-        .execute(&mut *transaction)
-        .await?;
-    forget(&mut transaction, version).await?;
-    transaction.commit().await
+    sqlx::query(
+        "with journal as (delete from _tt_migrations where version = $1) delete from _sqlx_migrations where version = $1",
+    )
+    .bind(version.number())
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// Forgets that a step was begun.
@@ -252,35 +288,4 @@ pub(crate) async fn advance(
         .execute(connection)
         .await
         .map(drop)
-}
-
-/// The way up as sqlx records it.
-pub(crate) fn as_sqlx(migration: &Migration) -> sqlx::migrate::Migration {
-    script(
-        migration,
-        &migration.up.text,
-        sqlx::migrate::MigrationType::ReversibleUp,
-    )
-}
-
-/// The way down as sqlx runs it.
-pub(crate) fn down_as_sqlx(migration: &Migration) -> sqlx::migrate::Migration {
-    script(
-        migration,
-        &migration.down.text,
-        sqlx::migrate::MigrationType::ReversibleDown,
-    )
-}
-
-fn script(migration: &Migration, text: &str, direction: sqlx::migrate::MigrationType) -> sqlx::migrate::Migration {
-    use sqlx::{AssertSqlSafe, SqlSafeStr};
-    // The text is a file of the release's own.
-    let sql = AssertSqlSafe(text.to_owned()).into_sql_str();
-    sqlx::migrate::Migration::new(
-        migration.version.number(),
-        migration.name.clone().into(),
-        direction,
-        sql,
-        false,
-    )
 }

@@ -12,6 +12,7 @@
 //! Knows no AWS, prints nothing, reads no environment variable, and never runs by itself when a service starts.
 
 mod alter;
+mod body;
 mod event;
 mod exit;
 mod failure;
@@ -29,6 +30,7 @@ mod look;
 mod loss;
 mod phase;
 mod plan;
+mod reach;
 mod relation;
 mod rules;
 mod run;
@@ -42,6 +44,7 @@ mod turn;
 mod words;
 
 pub use alter::{Change, Constraint, Validity};
+pub use body::{Body, Hidden, Routine, Why};
 pub use event::{CONTRACT, Event, Found, Way};
 pub use exit::{Exit, TABLE};
 pub use failure::{Cause, Failure};

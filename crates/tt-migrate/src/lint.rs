@@ -66,7 +66,10 @@ pub fn lint(migrations: &Migrations) -> Vec<Finding> {
 }
 
 fn script(migrations: &Migrations, migration: &Migration, script: &Script, phase: Phase) -> Vec<Finding> {
-    let mut findings = rules::check(script, phase);
+    // A way back may call what its own way up brought.
+    let way_up = Some(&migration.up).filter(|up| up.file != script.file);
+    let earlier = migrations.before(migration.version).chain(way_up);
+    let mut findings = rules::check(script, phase, earlier);
     findings.extend(by_squawk(script, phase));
     findings.extend(unreasoned(script));
     findings

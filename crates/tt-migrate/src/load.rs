@@ -64,6 +64,12 @@ impl Migrations {
         self.0.iter().find(|migration| migration.version == version)
     }
 
+    /// The ways up below a version.
+    pub(crate) fn before(&self, version: Version) -> impl Iterator<Item = &Script> {
+        let before = self.0.iter().take_while(move |migration| migration.version < version);
+        before.map(|migration| &migration.up)
+    }
+
     /// Which schemas a release with these migrations works on.
     pub fn schema(&self) -> Schema {
         let last = |fits: fn(&Migration) -> bool| {

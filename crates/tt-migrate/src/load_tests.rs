@@ -150,6 +150,9 @@ fn what_sqlx_recorded_is_known_again() {
         let sql = AssertSqlSafe(text.clone()).into_sql_str();
         let recorded = sqlx::migrate::Migration::new(1, "a".into(), MigrationType::ReversibleUp, sql, false);
         assert!(one(UP).unwrap().up.was_recorded_as(&recorded.checksum), "{text:?}");
+        if text == UP {
+            assert_eq!(one(UP).unwrap().up.checksum(), *recorded.checksum);
+        }
     }
     assert!(!one(UP).unwrap().up.was_recorded_as(b"something else"));
 }

@@ -127,7 +127,7 @@ fn by(statement: &Statement) -> Result<Vec<Doomed>, Untold> {
             })
             .collect()),
         Act::Update(write) | Act::Delete(write) => matching(write),
-        Act::DropMany | Act::Do => Err(Untold),
+        Act::DropMany | Act::Do(_) | Act::Call(_) => Err(Untold),
         Act::CreateTable { .. }
         | Act::CreateIndex { .. }
         | Act::DropIndex { .. }
@@ -138,6 +138,8 @@ fn by(statement: &Statement) -> Result<Vec<Doomed>, Untold> {
         | Act::Lock(_)
         | Act::AddEnumValue { .. }
         | Act::Maintain { .. }
+        | Act::Routine(_)
+        | Act::Rows
         | Act::Set(_)
         | Act::Transaction
         | Act::Other => Ok(Vec::new()),

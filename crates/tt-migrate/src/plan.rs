@@ -88,7 +88,7 @@ pub struct Lock {
 
 impl Step {
     /// The step as the files have it, without a look at the database.
-    pub(crate) fn of(migration: &Migration) -> Self {
+    pub(crate) fn of(migrations: &Migrations, migration: &Migration) -> Self {
         let script = &migration.up;
         let creates = script.creates();
         Self {
@@ -115,7 +115,7 @@ impl Step {
                         .collect(),
                 })
                 .collect(),
-            findings: rules::check(script, migration.phase),
+            findings: rules::check(script, migration.phase, migrations.before(migration.version)),
         }
     }
 }
@@ -146,10 +146,11 @@ pub(crate) fn beginning(statement: &Statement) -> String {
 /// Looks at the database for every pending step.
 pub(crate) async fn make<'m>(
     connection: &mut PgConnection,
+    migrations: &'m Migrations,
     pending: impl Iterator<Item = &'m Migration>,
     old: Duration,
 ) -> Result<Plan, Failure> {
-    let mut steps: Vec<Step> = pending.map(Step::of).collect();
+    let mut steps: Vec<Step> = pending.map(|migration| Step::of(migrations, migration)).collect();
     let mut sizes = BTreeMap::new();
     for lock in steps
         .iter_mut()

@@ -89,7 +89,7 @@ pub async fn plan(job: Job<'_>, phases: &[Phase]) -> Result<Plan, Failure> {
         let history = journal::read(connection).await?;
         refuse_drift(&history, job.migrations)?;
         let wanted = plan::wanted(job.migrations, &history, phases);
-        plan::make(connection, wanted.into_iter(), job.limits.old).await
+        plan::make(connection, job.migrations, wanted.into_iter(), job.limits.old).await
     })
     .await
 }
@@ -203,7 +203,7 @@ async fn apply(
     let wanted = plan::wanted(migrations, &history, phases);
     refuse_early_contraction(&wanted, &history, migrations)?;
     for migration in wanted {
-        step(hands, migration, Way::Up, &[]).await?;
+        step(hands, migrations, migration, Way::Up, &[]).await?;
         *steps += 1;
     }
     Ok(journal::read(hands.connection).await?.last())
@@ -309,12 +309,13 @@ fn refuse_early_contraction(wanted: &[&Migration], history: &History, migrations
 
 async fn step(
     hands: &mut Hands<'_>,
+    migrations: &Migrations,
     migration: &Migration,
     direction: Way,
     accepted: &[Accepted],
 ) -> Result<(), Failure> {
     (hands.emit)(Event::Started {
-        step: Step::of(migration),
+        step: Step::of(migrations, migration),
     });
     let begun = Instant::now();
     let done = match direction {
@@ -369,7 +370,7 @@ async fn undo(
     }
     loss::judge(&losses, &request.accept)?;
     for migration in undoing {
-        step(hands, migration, Way::Down, &request.accept).await?;
+        step(hands, migrations, migration, Way::Down, &request.accept).await?;
         *steps += 1;
     }
     Ok(journal::read(hands.connection).await?.last())

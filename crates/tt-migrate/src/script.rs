@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256, Sha384};
 
 use crate::{
     alter::{Change, Constraint, Validity},
+    body::Depth,
     fault::{Fault, Problem},
     header::{self, Header, Surroundings, Waiver},
     phase::Phase,
@@ -76,6 +77,11 @@ impl Script {
         Sha256::digest(&self.text).to_vec()
     }
 
+    /// SHA-384 of the text, as sqlx keeps it.
+    pub(crate) fn checksum(&self) -> Vec<u8> {
+        Sha384::digest(&self.text).to_vec()
+    }
+
     /// Whether sqlx recorded this file: with either line ending, with or without a byte-order mark.
     pub(crate) fn was_recorded_as(&self, checksum: &[u8]) -> bool {
         let windows = self.text.replace('\n', "\r\n");
@@ -88,8 +94,15 @@ impl Script {
 
     /// Tables it makes itself: nobody else can be in their way.
     pub fn creates(&self) -> Vec<&Relation> {
+        let blocks = self.statements.iter().flat_map(|statement| {
+            let Act::Do(block) = &statement.act else {
+                return [].iter();
+            };
+            block.statements.iter()
+        });
         self.statements
             .iter()
+            .chain(blocks)
             .filter_map(|statement| {
                 let Act::CreateTable { table, .. } = &statement.act else {
                     return None;
@@ -127,7 +140,7 @@ pub(crate) fn read(file: &str, raw: &str, direction: Direction) -> Result<(Scrip
         .map_err(|faults| faults.into_iter().map(|fault| problem(None, fault)).collect::<Vec<_>>())?;
     let statements: Vec<Statement> = words::statements(&cut.words)
         .into_iter()
-        .map(|words| Statement::read(&text, words))
+        .map(|words| Statement::read(&text, words, Depth::File))
         .collect();
 
     let mut faults = Vec::new();
@@ -165,7 +178,7 @@ type Faults = Vec<(Option<usize>, Fault)>;
 fn check_statements(statements: &[Statement], surroundings: Surroundings, faults: &mut Faults) {
     for statement in statements {
         let fault = match &statement.act {
-            Act::Do => Some(Fault::DoBlock),
+            Act::Do(_) => Some(Fault::DoBlock),
             Act::Transaction => Some(Fault::TransactionControl),
             Act::Set(name) => Some(Fault::Setting(name.clone())),
             _ if surroundings == Surroundings::Transaction && statement.stands_alone() => {
@@ -288,7 +301,7 @@ fn alone(statement: &Statement) -> Result<Alone, Fault> {
         // These have a fault of their own already.
         | Act::Transaction
         | Act::Set(_)
-        | Act::Do => Ok(Alone::Repeatable),
+        | Act::Do(_) => Ok(Alone::Repeatable),
         _ => Err(Fault::Untraceable),
     }
 }

@@ -3,8 +3,9 @@
 //! Settings travel in the start-up packet, so there is no moment without them. A pooler refuses such a packet or drops what
 //! it does not know: reading the settings back tells.
 
-use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use std::{str::FromStr, time::Duration};
+
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions, raw_sql};
 
 use crate::{
     failure::{Cause, Failure},
@@ -106,6 +107,32 @@ async fn verify(connection: &mut PgConnection, wanted: &[(&str, String)]) -> Res
             how: "the settings of the session did not arrive".to_owned(),
         })
     }
+}
+
+/// Begins a transaction, and bounds what comes in it: one message, so that there is no moment between the two.
+pub(crate) async fn begin(
+    connection: &mut PgConnection,
+    lock: Duration,
+    statement: Duration,
+) -> Result<(), sqlx::Error> {
+    let milliseconds = |duration: Duration| duration.as_millis().max(1);
+    let sql = format!(
+        "begin; set local lock_timeout = {}; set local statement_timeout = {}",
+        milliseconds(lock),
+        milliseconds(statement)
+    );
+    raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
+}
+
+/// Ends the transaction that [`begin`] began, with a last statement on the way.
+pub(crate) async fn commit(connection: &mut PgConnection, last: &str) -> Result<(), sqlx::Error> {
+    let sql = format!("{last}; commit");
+    raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
+}
+
+/// Undoes what came since [`begin`]. A session that cannot be told has ended, which undoes it too.
+pub(crate) async fn roll_back(connection: &mut PgConnection) {
+    drop(raw_sql("rollback").execute(connection).await);
 }
 
 /// Bounds what comes next, for the session.

@@ -131,11 +131,23 @@ fn unterminated(token: TokenKind) -> bool {
     }
 }
 
-/// The words of each statement. A `;` ends one unless it stands in parentheses (`create rule … do (…; …)`) or in a
-/// function's `begin atomic … end`.
+/// The words of each statement.
 pub(crate) fn statements<'w, 's>(words: &'w [Word<'s>]) -> Vec<&'w [Word<'s>]> {
     let mut found = Vec::new();
-    let mut first = 0;
+    let mut rest = words;
+    while !rest.is_empty() {
+        let statement = first_statement(rest);
+        if !statement.is_empty() {
+            found.push(statement);
+        }
+        rest = rest.get(statement.len() + 1..).unwrap_or_default();
+    }
+    found
+}
+
+/// The words up to the first `;` that ends a statement, or all of them. A `;` ends none in parentheses
+/// (`create rule … do (…; …)`) and in a function's `begin atomic … end`.
+pub(crate) fn first_statement<'w, 's>(words: &'w [Word<'s>]) -> &'w [Word<'s>] {
     let mut depth = 0usize;
     let mut atomic = 0usize;
     for (at, word) in words.iter().enumerate() {
@@ -149,16 +161,10 @@ pub(crate) fn statements<'w, 's>(words: &'w [Word<'s>]) -> Vec<&'w [Word<'s>]> {
         } else if atomic > 0 && word.is("end") {
             atomic -= 1;
         } else if word.is_sign(";") && depth == 0 && atomic == 0 {
-            if let Some(statement) = words.get(first..at).filter(|words| !words.is_empty()) {
-                found.push(statement);
-            }
-            first = at + 1;
+            return words.get(..at).unwrap_or_default();
         }
     }
-    if let Some(rest) = words.get(first..).filter(|words| !words.is_empty()) {
-        found.push(rest);
-    }
-    found
+    words
 }
 
 /// The line, from 1, on which a byte stands.

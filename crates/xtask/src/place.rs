@@ -43,6 +43,11 @@ impl Place {
         self.target.join(PROFILE).join(name)
     }
 
+    /// An example of that profile: a measurement that belongs to the crate that it measures.
+    pub(crate) fn example(&self, name: &str) -> PathBuf {
+        self.target.join(PROFILE).join("examples").join(name)
+    }
+
     /// A program of the release profile.
     pub(crate) fn release_program(&self, name: &str) -> PathBuf {
         self.target.join("release").join(name)

@@ -83,7 +83,7 @@ pub(crate) async fn create(
     .bind(Uuid::now_v7())
     .bind(task_id)
     .bind(new.at.map(OffsetDateTime::from))
-    .bind(new.minutes_before_due.and_then(Whole::small))
+    .bind(new.minutes_before_due.map(Whole::get))
     .bind(MOST)
     .run(&mut connection)
     .await;

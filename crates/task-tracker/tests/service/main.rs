@@ -36,5 +36,6 @@ mod store;
 mod subtasks;
 mod tasks;
 mod traps;
+mod upkeep;
 mod way;
 mod webhooks;

@@ -78,7 +78,14 @@ pub(crate) async fn up(
                 });
                 pause(tries).await;
             }
-            Err(cause) => return Err(failed(version, &migration.up, cause)),
+            Err(cause) => {
+                return Err(Failure::Batch {
+                    version,
+                    file: migration.up.file.clone(),
+                    rows: progress.rows,
+                    cause,
+                });
+            }
         }
     }
     journal::applied(hands.connection, migration).await.map_err(broke)?;

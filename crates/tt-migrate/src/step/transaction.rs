@@ -2,34 +2,30 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Connection, migrate::Migrate};
+use sqlx::{AssertSqlSafe, PgConnection, raw_sql};
 use tokio::time::Instant;
 
 use super::{Done, Hands, failed, pause};
 use crate::{
     event::Event,
     failure::{Cause, Failure},
-    journal::{self, APPLIED},
+    journal,
     load::Migration,
     lock::LockMode,
     look,
     loss::{self, Accepted, Doomed},
     script::Script,
     session,
-    statement::{Effect, Work},
+    statement::{Effect, Statement, Work},
 };
 
 pub(crate) async fn up(hands: &mut Hands<'_>, migration: &Migration) -> Result<Done, Failure> {
     let effects = effects(&migration.up);
-    persist(hands, migration, &migration.up, effects, async |hands| {
-        let mut transaction = hands.connection.begin().await?;
+    persist(hands, migration, &migration.up, effects, async |connection| {
         // The bookkeeping comes first: after the statements, users may be waiting.
-        journal::finished(&mut transaction, migration).await?;
-        transaction
-            .apply(APPLIED, &journal::as_sqlx(migration))
-            .await
-            .map_err(Cause::from)?;
-        transaction.commit().await?;
+        journal::recorded(connection, migration).await?;
+        let took = carry_out(connection, &migration.up).await?;
+        session::commit(connection, &journal::timed(migration.version, took)).await?;
         Ok(())
     })
     .await
@@ -43,26 +39,25 @@ pub(crate) async fn down(hands: &mut Hands<'_>, migration: &Migration, accepted:
             .iter()
             .map(|doomed| Effect::new(&doomed.table, LockMode::AccessExclusive, Work::Scan)),
     );
-    persist(hands, migration, &migration.down, effects, async |hands| {
-        let mut transaction = hands.connection.begin().await?;
-        recount(&mut transaction, &doomed, accepted).await?;
-        journal::forget(&mut transaction, migration.version).await?;
-        transaction
-            .revert(APPLIED, &journal::down_as_sqlx(migration))
-            .await
-            .map_err(Cause::from)?;
-        transaction.commit().await?;
+    persist(hands, migration, &migration.down, effects, async |connection| {
+        recount(connection, &doomed, accepted).await?;
+        journal::undone(connection, migration.version).await?;
+        carry_out(connection, &migration.down).await?;
+        session::commit(connection, "").await?;
         Ok(())
     })
     .await
 }
 
+/// The whole file in one message: PostgreSQL runs its statements in the transaction around them.
+async fn carry_out(connection: &mut PgConnection, script: &Script) -> Result<Duration, sqlx::Error> {
+    let begun = Instant::now();
+    raw_sql(AssertSqlSafe(script.text.clone())).execute(connection).await?;
+    Ok(begun.elapsed())
+}
+
 /// Under the lock, so that nothing is lost which came after the first count.
-async fn recount(
-    connection: &mut sqlx::PgConnection,
-    doomed: &[Doomed],
-    accepted: &[Accepted],
-) -> Result<(), Obstacle> {
+async fn recount(connection: &mut PgConnection, doomed: &[Doomed], accepted: &[Accepted]) -> Result<(), Obstacle> {
     for doomed in doomed {
         if loss::is_there(connection, doomed).await? {
             let sql = format!("lock table {} in access exclusive mode", doomed.table.quoted());
@@ -91,19 +86,13 @@ impl From<sqlx::Error> for Obstacle {
     }
 }
 
-impl From<Cause> for Obstacle {
-    fn from(cause: Cause) -> Self {
-        Self::Said(cause)
-    }
-}
-
 /// Locks on relations that somebody else can use: what a file makes itself is its own until it commits.
 fn effects(script: &Script) -> Vec<Effect> {
     let creates = script.creates();
     script
         .statements
         .iter()
-        .flat_map(crate::statement::Statement::effects)
+        .flat_map(Statement::effects)
         .filter(|effect| !creates.contains(&&effect.relation))
         .collect()
 }
@@ -113,20 +102,18 @@ async fn persist(
     migration: &Migration,
     script: &Script,
     effects: Vec<Effect>,
-    once: impl AsyncFn(&mut Hands<'_>) -> Result<(), Obstacle>,
+    once: impl AsyncFn(&mut PgConnection) -> Result<(), Obstacle>,
 ) -> Result<Done, Failure> {
     let version = migration.version;
     let begun = Instant::now();
     let deadline = begun + hands.limits.patience;
     let blocking = effects.iter().any(|effect| effect.mode.blocks_writes());
-    let limit = if blocking {
+    let unseen = script.statements.iter().any(Statement::may_lock_unseen);
+    let limit = if blocking || unseen {
         hands.limits.blocking
     } else {
         hands.limits.alone
     };
-    session::bound(hands.connection, hands.limits.lock, limit)
-        .await
-        .map_err(|error| failed(version, script, Cause::from(error)))?;
 
     let mut tries = 0;
     let mut stall = Duration::ZERO;
@@ -134,7 +121,13 @@ async fn persist(
         clear(hands, migration, &effects, deadline, tries, begun).await?;
         tries += 1;
         let asked = Instant::now();
-        let outcome = once(hands).await;
+        let outcome = match session::begin(hands.connection, hands.limits.lock, limit).await {
+            Ok(()) => once(hands.connection).await,
+            Err(error) => Err(Obstacle::from(error)),
+        };
+        if outcome.is_err() {
+            session::roll_back(hands.connection).await;
+        }
         stall = stall.max(asked.elapsed());
         let cause = match outcome {
             Ok(()) => {

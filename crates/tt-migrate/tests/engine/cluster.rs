@@ -1,23 +1,39 @@
 //! An empty database for every test, in the PostgreSQL of this process.
 
+use std::sync::OnceLock;
+
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tt_fixture::postgres::Server;
 use tt_migrate::PgConnectOptions;
 
 /// The database of one test.
 pub(crate) struct Database {
+    server: &'static Server,
     name: String,
 }
 
 impl Database {
     pub(crate) async fn empty() -> Self {
-        Self::made("").await
+        Self::made(Server::shared(), "").await
+    }
+
+    /// On a server of its own, with a tablespace `small` of 4 MB. `Err` says why this user may not mount a disk.
+    #[allow(dead_code, reason = "the benchmark, which shares this file, has room enough")]
+    pub(crate) async fn with_a_small_disk() -> Result<Self, &'static str> {
+        static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
+        let server = SERVER.get_or_init(|| Server::with_a_small_disk(4 << 20)).as_ref();
+        let database = Self::made(server.map_err(String::as_str)?, "").await;
+        let small = database.server.small_disk();
+        database
+            .execute(&format!("create tablespace small location '{}'", small.display()))
+            .await;
+        Ok(database)
     }
 
     /// A copy of everything in it.
     #[allow(dead_code, reason = "only the benchmark, which shares this file, needs copies")]
     pub(crate) async fn copy(&self) -> Self {
-        Self::made(&format!("template {}", self.name)).await
+        Self::made(self.server, &format!("template {}", self.name)).await
     }
 
     /// Takes it away, for room on the disk.
@@ -26,21 +42,21 @@ impl Database {
         reason = "only the benchmark, which shares this file, makes databases that large"
     )]
     pub(crate) async fn drop(self) {
-        let mut connection = connect("postgres").await;
+        let mut connection = connect(self.server, "postgres").await;
         execute(&mut connection, &format!("drop database {} with (force)", self.name)).await;
         connection.close().await.unwrap();
     }
 
-    async fn made(options: &str) -> Self {
+    async fn made(server: &'static Server, options: &str) -> Self {
         let name = format!("t_{:016x}", rand::random::<u64>());
-        let mut connection = connect("postgres").await;
+        let mut connection = connect(server, "postgres").await;
         execute(
             &mut connection,
             &format!("create database {name} {options} strategy file_copy"),
         )
         .await;
         connection.close().await.unwrap();
-        Self { name }
+        Self { server, name }
     }
 
     /// With a table `t (id, a)` of so many rows.
@@ -57,7 +73,7 @@ impl Database {
     }
 
     pub(crate) fn url(&self) -> String {
-        url(&self.name)
+        self.server.url(&self.name)
     }
 
     pub(crate) fn target(&self) -> PgConnectOptions {
@@ -75,7 +91,7 @@ impl Database {
 
     /// A session that the engine knows nothing of.
     pub(crate) async fn connect(&self) -> PgConnection {
-        connect(&self.name).await
+        connect(self.server, &self.name).await
     }
 
     pub(crate) async fn execute(&self, sql: &str) {
@@ -102,10 +118,6 @@ pub(crate) async fn execute(connection: &mut PgConnection, sql: &str) {
         .unwrap();
 }
 
-async fn connect(database: &str) -> PgConnection {
-    PgConnection::connect(&url(database)).await.unwrap()
-}
-
-fn url(database: &str) -> String {
-    Server::shared().url(database)
+async fn connect(server: &Server, database: &str) -> PgConnection {
+    PgConnection::connect(&server.url(database)).await.unwrap()
 }

@@ -9,7 +9,7 @@ use tt_migrate::{Event, File, Found, Migrations, Phase, Resume};
 
 use crate::{
     cluster::{Database, execute},
-    release::{Log, limits, release, until, up, up_by, up_with},
+    release::{Log, down, down_with, limits, release, until, up, up_by, up_with},
 };
 
 const FILES: &str = "TT_MIGRATE_TEST_FILES";
@@ -185,4 +185,82 @@ async fn killed_in_a_backfill_the_next_run_goes_on_where_it_stopped() {
         }
     )));
     assert_eq!(database.number("select count(*) from t where b = 1").await, 2000);
+}
+
+#[tokio::test]
+async fn killed_in_a_contraction_it_still_breaks_whom_it_was_going_to_break() {
+    let database = Database::with_rows(10).await;
+    database.execute("create index i on t (a)").await;
+    let migrations = release(&[
+        ("0001_b", "alter table t add b int", "alter table t drop b"),
+        (
+            "0002_i",
+            "-- no-transaction\n-- tt: phase=contract breaks-below=2\ndrop index concurrently i",
+            "-- no-transaction\n-- tt: phase=expand\ncreate index concurrently i on t (a)",
+        ),
+    ]);
+    let expansion = [Phase::Expand];
+    up_with(&database, &migrations, &limits(), &expansion, Resume::No)
+        .await
+        .well();
+    let mut reader = database.connect().await;
+    execute(&mut reader, "begin; select count(*) from t").await;
+    let run = start(&database, &migrations);
+    kill_when(
+        &database,
+        run,
+        "select count(*) from pg_stat_activity where application_name = 'tt-migrate' and query like 'drop index%' and wait_event_type = 'Lock' and datname = current_database()",
+    )
+    .await;
+    execute(&mut reader, "commit").await;
+
+    // It may have taken effect: the release before is told so until that is known.
+    let before = release(&[("0001_b", "alter table t add b int", "alter table t drop b")]);
+    assert!(tt_migrate::fits(&mut reader, &before).await.unwrap().is_err());
+    assert_eq!(up(&database, &migrations).await.code(), 7);
+    let told = up_with(&database, &migrations, &limits(), &Phase::ALL, Resume::Yes)
+        .await
+        .well();
+    assert_eq!(told.finished(), [2]);
+    assert_eq!(
+        database
+            .number("select count(*) from pg_class where relname = 'i'")
+            .await,
+        0
+    );
+    assert_eq!(
+        database
+            .number("select breaks_below from _tt_migrations where version = 2 and finished_at is not null")
+            .await,
+        2
+    );
+}
+
+#[tokio::test]
+async fn killed_in_a_way_back_it_is_refused_until_it_is_resumed() {
+    for (found, meanwhile) in [(Found::Undone, ""), (Found::Done, "drop index i;")] {
+        let database = Database::with_rows(10).await;
+        let migrations = release(&[(
+            "0001_i",
+            "-- no-transaction\n-- tt: phase=expand\ncreate index concurrently i on t (a)",
+            "-- no-transaction\n-- tt: phase=contract\ndrop index concurrently i",
+        )]);
+        up(&database, &migrations).await.well();
+        // As a kill leaves it before the statement or behind it.
+        database
+            .execute(&format!(
+                "{meanwhile} update _tt_migrations set finished_at = null, direction = 'down'"
+            ))
+            .await;
+        assert_eq!(down(&database, &migrations, 0, &[]).await.code(), 7);
+        let told = down_with(&database, &migrations, 0, &[], Resume::Yes).await.well();
+        assert!(told.any(|event| matches!(event, Event::Resumed { found: as_told, .. } if *as_told == found)));
+        assert_eq!(told.finished(), [1]);
+        assert_eq!(
+            database
+                .number("select (select count(*) from _sqlx_migrations) + (select count(*) from _tt_migrations) + (select count(*) from pg_class where relname = 'i')")
+                .await,
+            0
+        );
+    }
 }

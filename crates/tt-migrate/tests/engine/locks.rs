@@ -147,3 +147,43 @@ async fn a_backfill_gives_way_to_whoever_holds_its_rows() {
     told.well();
     assert_eq!(database.number("select count(*) from t where b = a").await, 300);
 }
+
+#[tokio::test]
+async fn what_a_block_locks_is_looked_at_before_it_begins() {
+    let database = Database::with_rows(10).await;
+    let migrations = release(&[(
+        "0001_b",
+        "-- tt: phase=expand\n-- tt-waive: do-block the column may be there already\ndo $$\nbegin\n  alter table t add b int;\nexception when duplicate_column then null;\nend $$",
+        "alter table t drop b",
+    )]);
+    let mut reader = database.connect().await;
+    execute(&mut reader, "begin; select count(*) from t; select pg_sleep(0.2)").await;
+    let (target, limits, log) = (database.target(), limits(), Log::default());
+    let run = up_by(&target, &migrations, &limits, &Phase::ALL, Resume::No, &log);
+    let reading = async {
+        until("it waits outside", async || {
+            log.any(|event| matches!(event, Event::WaitingForHolders { .. }))
+        })
+        .await;
+        execute(&mut reader, "commit").await;
+    };
+    let (told, ()) = tokio::join!(run, reading);
+    assert_eq!(tries(&told.well()), 1);
+}
+
+#[tokio::test]
+async fn what_may_lock_unseen_is_stopped_as_soon_as_what_does() {
+    let database = Database::with_rows(10).await;
+    let migrations = release(&[(
+        "0001_b",
+        "-- tt: phase=expand\n-- tt-waive: do-block the table's name is put together\n-- tt-waive: dynamic-sql the table's name is put together\ndo $$ begin execute 'lock table ' || 't'; perform pg_sleep(60); end $$",
+        "-- tt: phase=expand\n",
+    )]);
+    let limits = Limits {
+        blocking: Duration::from_millis(200),
+        ..limits()
+    };
+    let told = up_with(&database, &migrations, &limits, &Phase::ALL, Resume::No).await;
+    assert_eq!(told.code(), 6);
+    assert!(matches!(told.outcome, Err(Failure::TooLong { .. })), "{}", told.error());
+}

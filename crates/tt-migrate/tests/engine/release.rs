@@ -90,6 +90,10 @@ impl Told {
         self.outcome.as_ref().unwrap_err().exit().code()
     }
 
+    pub(crate) fn hint(&self) -> String {
+        self.outcome.as_ref().unwrap_err().hint()
+    }
+
     pub(crate) fn error(&self) -> String {
         let Event::Failed { error, .. } = self.outcome.as_ref().unwrap_err().event() else {
             panic!("a failure gives another event")
@@ -137,6 +141,16 @@ pub(crate) async fn up_by(
 }
 
 pub(crate) async fn down(database: &Database, migrations: &Migrations, to: i64, accept: &[&str]) -> Told {
+    down_with(database, migrations, to, accept, Resume::No).await
+}
+
+pub(crate) async fn down_with(
+    database: &Database,
+    migrations: &Migrations,
+    to: i64,
+    accept: &[&str],
+    resume: Resume,
+) -> Told {
     let log = Log::default();
     let (target, limits) = (database.target(), limits());
     let job = Job {
@@ -147,7 +161,7 @@ pub(crate) async fn down(database: &Database, migrations: &Migrations, to: i64, 
     let request = Down {
         to: Version::new(to),
         accept: accept.iter().map(|text| text.parse().unwrap()).collect(),
-        resume: Resume::No,
+        resume,
     };
     let outcome = tt_migrate::down(job, &request, &mut log.write()).await;
     Told {
