@@ -4,8 +4,6 @@
 //! what the list lacks: phase, whom a step breaks, the digest of the way back, and, written before a step that no
 //! transaction protects, that it has begun. Reading creates nothing.
 
-use std::time::Duration;
-
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, SqlSafeStr, migrate::Migrate, postgres::PgArguments, query::Query};
 
 use crate::{
@@ -156,11 +154,12 @@ pub(crate) async fn finished(connection: &mut PgConnection, migration: &Migratio
     write(connection, migration, "up", None, Stage::Finished).await
 }
 
-/// Writes into both tables that a step is applied, in the transaction of the step. One statement: a release may have
-/// hundreds of small steps, and each question takes its time.
+/// Writes into both tables that a step is applied, in the transaction of the step. One statement, and a plain one: a release
+/// may have hundreds of small steps, and each question takes its time. What the journal says of such a step from before is
+/// forgotten first ([`forget`]).
 pub(crate) async fn recorded(connection: &mut PgConnection, migration: &Migration) -> Result<(), sqlx::Error> {
     let both = format!(
-        "with journal as ({ENTRY}) \
+        "with journal as ({INSERT}) \
          insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
          values ($1, $2, true, $10, {UNTIMED})"
     );
@@ -169,15 +168,6 @@ pub(crate) async fn recorded(connection: &mut PgConnection, migration: &Migratio
         .execute(connection)
         .await
         .map(drop)
-}
-
-/// The statement that writes how long a step took, where sqlx keeps that. For people only.
-pub(crate) fn timed(version: Version, took: Duration) -> String {
-    format!(
-        "update _sqlx_migrations set execution_time = {} where version = {}",
-        took.as_nanos(),
-        version.number()
-    )
 }
 
 /// Writes that a step begins that no transaction protects.
@@ -196,13 +186,15 @@ enum Stage {
     Finished,
 }
 
-const ENTRY: &str = "insert into _tt_migrations \
+const INSERT: &str = "insert into _tt_migrations \
     (version, name, phase, breaks_below, direction, statement, up_sha256, down_sha256, finished_at) \
-    values ($1, $2, $3, $4, $5, $6, $7, $8, case when $9 then clock_timestamp() end) \
-    on conflict (version) do update set direction = excluded.direction, statement = excluded.statement, \
+    values ($1, $2, $3, $4, $5, $6, $7, $8, case when $9 then clock_timestamp() end)";
+
+const OVER_AN_EARLIER_ONE: &str = "on conflict (version) do update set \
+    direction = excluded.direction, statement = excluded.statement, \
     backend_pid = pg_backend_pid(), started_at = clock_timestamp(), finished_at = excluded.finished_at";
 
-/// What sqlx writes for a step whose time it does not know.
+/// What sqlx writes until it knows how long a step took. Nobody asks, so it stays: events say what a step took.
 const UNTIMED: i64 = -1;
 
 async fn write(
@@ -212,13 +204,14 @@ async fn write(
     statement: Option<&str>,
     stage: Stage,
 ) -> Result<(), sqlx::Error> {
-    journalled(ENTRY, migration, direction, statement, stage)
+    let sql = format!("{INSERT} {OVER_AN_EARLIER_ONE}");
+    journalled(AssertSqlSafe(sql), migration, direction, statement, stage)
         .execute(connection)
         .await
         .map(drop)
 }
 
-/// A statement that begins with [`ENTRY`]'s parameters.
+/// A statement that begins with [`INSERT`]'s parameters.
 fn journalled<'q>(
     sql: impl SqlSafeStr,
     migration: &'q Migration,

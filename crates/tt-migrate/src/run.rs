@@ -203,6 +203,13 @@ async fn apply(
     let wanted = plan::wanted(migrations, &history, phases);
     refuse_early_contraction(&wanted, &history, migrations)?;
     for migration in wanted {
+        let journalled = history.entry(migration.version).is_some();
+        if journalled && matches!(migration.up.way, script::Way::Transaction) {
+            // Somebody took it off the list by hand, so that it runs again.
+            journal::forget(hands.connection, migration.version)
+                .await
+                .map_err(Failure::query("forget an earlier run of a migration"))?;
+        }
         step(hands, migrations, migration, Way::Up, &[]).await?;
         *steps += 1;
     }

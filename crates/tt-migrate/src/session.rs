@@ -124,10 +124,9 @@ pub(crate) async fn begin(
     raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
 }
 
-/// Ends the transaction that [`begin`] began, with a last statement on the way.
-pub(crate) async fn commit(connection: &mut PgConnection, last: &str) -> Result<(), sqlx::Error> {
-    let sql = format!("{last}; commit");
-    raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop)
+/// Ends what [`begin`] began.
+pub(crate) async fn commit(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    raw_sql("commit").execute(connection).await.map(drop)
 }
 
 /// Undoes what came since [`begin`]. A session that cannot be told has ended, which undoes it too.

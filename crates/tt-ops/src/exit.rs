@@ -49,9 +49,9 @@ Exit codes:
    2  the command line or an environment file is wrong
    3  something differs or is pending (--check, env check --terraform)
    4  refused by policy
-   5  a lock was not obtained: the deploy lock's storage failed, or a table was never free
+   5  no lock: the deploy lock's storage failed, or a table was never free
    6  the release or the migration failed and was taken back
-   7  stopped half-way; `status` explains, `deploy` or `db-migrate --resume` goes on
+   7  half-way; `status` explains, `deploy` or `db-migrate --resume` goes on
    8  migrations are not those that were applied, or not in order
    9  a backup or a restore is not what it should be
   10  another run holds the lock

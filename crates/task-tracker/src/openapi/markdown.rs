@@ -19,8 +19,8 @@ pub fn markdown(document: &Value) -> String {
     let operations = operations(document);
     for operation in &operations {
         let about = operation.about;
-        if text(&about["tags"][0]) != tag {
-            tag = text(&about["tags"][0]);
+        if operation.tag() != tag {
+            tag = operation.tag();
             let _ = write!(
                 page,
                 "\n## {tag}\n\n| operation | what | credentials | body | answers |\n|---|---|---|---|---|\n"

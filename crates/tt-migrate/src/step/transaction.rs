@@ -24,8 +24,8 @@ pub(crate) async fn up(hands: &mut Hands<'_>, migration: &Migration) -> Result<D
     persist(hands, migration, &migration.up, effects, async |connection| {
         // The bookkeeping comes first: after the statements, users may be waiting.
         journal::recorded(connection, migration).await?;
-        let took = carry_out(connection, &migration.up).await?;
-        session::commit(connection, &journal::timed(migration.version, took)).await?;
+        carry_out(connection, &migration.up).await?;
+        session::commit(connection).await?;
         Ok(())
     })
     .await
@@ -43,17 +43,18 @@ pub(crate) async fn down(hands: &mut Hands<'_>, migration: &Migration, accepted:
         recount(connection, &doomed, accepted).await?;
         journal::undone(connection, migration.version).await?;
         carry_out(connection, &migration.down).await?;
-        session::commit(connection, "").await?;
+        session::commit(connection).await?;
         Ok(())
     })
     .await
 }
 
 /// The whole file in one message: PostgreSQL runs its statements in the transaction around them.
-async fn carry_out(connection: &mut PgConnection, script: &Script) -> Result<Duration, sqlx::Error> {
-    let begun = Instant::now();
-    raw_sql(AssertSqlSafe(script.text.clone())).execute(connection).await?;
-    Ok(begun.elapsed())
+async fn carry_out(connection: &mut PgConnection, script: &Script) -> Result<(), sqlx::Error> {
+    raw_sql(AssertSqlSafe(script.text.clone()))
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// Under the lock, so that nothing is lost which came after the first count.

@@ -104,6 +104,15 @@ async fn what_sqlx_applied_is_taken_over() {
 }
 
 #[tokio::test]
+async fn what_was_taken_off_the_list_by_hand_runs_again() {
+    let database = Database::empty().await;
+    up(&database, &release(&[A])).await.well();
+    database.execute("drop table a; delete from _sqlx_migrations").await;
+    assert_eq!(up(&database, &release(&[A])).await.well().finished(), [1]);
+    assert_eq!(down(&database, &release(&[A]), 0, &[]).await.well().finished(), [1]);
+}
+
+#[tokio::test]
 async fn phases_run_when_they_are_asked_for() {
     let database = Database::with_rows(10).await;
     let migrations = release(&[
