@@ -1,17 +1,25 @@
 //! What kinds of files there may be: documents, pictures, sound, archives. Nothing that a browser would run as a page.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr, Type,
+        schema::{ObjectBuilder, Schema},
+    },
+};
 
 macro_rules! media_types {
     ($($name:ident = $text:literal,)+) => {
         /// The type of a file, without parameters.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         pub(super) enum MediaType {
             $(#[serde(rename = $text)] $name,)+
         }
 
         impl MediaType {
+            const ALL: &[Self] = &[$(Self::$name),+];
+
             pub(super) fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)+
@@ -46,6 +54,18 @@ media_types! {
     Mp4 = "video/mp4",
     Webm = "video/webm",
 }
+
+impl PartialSchema for MediaType {
+    fn schema() -> RefOr<Schema> {
+        let texts = Self::ALL.iter().map(|media| media.as_str());
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(texts))
+            .into()
+    }
+}
+
+impl ToSchema for MediaType {}
 
 #[cfg(test)]
 mod tests {
