@@ -549,7 +549,7 @@ fn how_the_database_is_backed_up() {
         "kms_key: alias/task-tracker-backup",
         "kms_key: backup",
         &expect![
-            "production.yaml:87:40: `database.backup.copy.kms_key`: `backup` is not a KMS key: its ARN, its id or `alias/NAME`"
+            "production.yaml:88:40: `database.backup.copy.kms_key`: `backup` is not a KMS key: its ARN, its id or `alias/NAME`"
         ],
     );
 }
