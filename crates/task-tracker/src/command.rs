@@ -20,6 +20,7 @@ use crate::{
     doctor, examine, health,
     lifecycle::Lifecycle,
     migrate, personal, schema,
+    secrets::Secrets,
     seed::{self, Amounts},
     service::Service,
 };
@@ -55,11 +56,11 @@ enum LogFormat {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the API until SIGTERM, then drain and end; refuses a schema older than this release needs
-    Serve(Settings),
+    Serve(Box<Settings>),
     /// Bring the schema to this release and end; safe to run twice, and while an older release serves
     Migrate(migrate::Options),
     /// Look whether `serve` would have what it needs: settings, database, schema, rights, clock, room for its connections
-    Doctor(doctor::Options),
+    Doctor(Box<doctor::Options>),
     /// Print everything that is kept about one user, as JSON (GDPR, articles 15 and 20)
     Export {
         /// The user's id, as the account and the audit trail have it
@@ -100,7 +101,10 @@ pub fn program_with_migrations(files: &'static [(&'static str, &'static str)]) -
 fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<ExitCode, Failure> {
     log(&cli)?;
     match cli.command {
-        Command::Serve(settings) => runtime()?.block_on(serve(settings, &DatabaseUrl::from_environment()?, dress))?,
+        Command::Serve(mut settings) => {
+            settings.secrets = Secrets::from_environment()?;
+            runtime()?.block_on(serve(*settings, &DatabaseUrl::from_environment()?, dress))?;
+        }
         Command::Migrate(options) => {
             let exit = runtime()?.block_on(migrate::run(&options, &DatabaseUrl::from_environment()?));
             return Ok(exit.into());

@@ -14,6 +14,8 @@ use std::{
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
+use crate::{attachment, secrets::Secrets, webhook};
+
 /// Everything `serve` can be told, each by a flag or by an environment variable; the defaults suit one small task.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Settings {
@@ -87,6 +89,18 @@ pub struct Settings {
     /// Connections served at a time; further ones wait in the kernel's queue
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 10_000)]
     pub max_connections: usize,
+
+    /// Where messages of webhooks may go.
+    #[command(flatten)]
+    pub webhooks: webhook::WebhookSettings,
+
+    /// Where files of tasks are kept.
+    #[command(flatten)]
+    pub attachments: attachment::AttachmentSettings,
+
+    /// What no command line may hold; none until somebody reads it.
+    #[arg(skip)]
+    pub secrets: Secrets,
 }
 
 /// A release name that fits into a response header.

@@ -129,6 +129,14 @@ impl<T> Page<T> {
         self.items.is_empty()
     }
 
+    /// With something else in the place of each row.
+    pub(crate) fn map<U>(self, each: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            items: self.items.into_iter().map(each).collect(),
+            next_cursor: self.next_cursor,
+        }
+    }
+
     /// Makes a page out of up to `limit + 1` rows.
     pub(crate) fn cut<K: Serialize>(mut rows: Vec<T>, limit: Limit, list: &str, key: impl Fn(&T) -> K) -> Self {
         let size = usize::try_from(limit.0).unwrap_or(usize::MAX);

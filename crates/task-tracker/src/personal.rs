@@ -73,6 +73,9 @@ pub(crate) async fn export(connection: &mut PgConnection, user: Uuid) -> Result<
                 where memberships.user_id = users.id and users.id = any(tasks.assignee_ids)),
             'comments', (select coalesce(jsonb_agg(jsonb_build_object('task_id', task_id, 'body', body,
                 'created_at', created_at) order by id), '[]') from comments where author_id = users.id),
+            'attachments', (select coalesce(jsonb_agg(jsonb_build_object('task_id', task_id, 'name', name,
+                'content_type', content_type, 'size', size, 'created_at', created_at) order by id), '[]')
+                from attachments where author_id = users.id),
             'saved_filters', (select coalesce(jsonb_agg(jsonb_build_object('project_id', project_id, 'name', name,
                 'filter', filter, 'created_at', created_at) order by id), '[]')
                 from saved_filters where user_id = users.id),

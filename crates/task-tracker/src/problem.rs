@@ -27,6 +27,8 @@ pub(crate) enum Problem {
     MethodNotAllowed,
     /// The named thing does not exist.
     NoSuch(&'static str),
+    /// Whoever runs this installation left it out; what they would have to do.
+    NotOffered(&'static str),
     /// The request cannot be read.
     Malformed {
         detail: String,
@@ -81,6 +83,7 @@ pub(crate) enum Problem {
     /// The service took too long.
     TimedOut,
     DatabaseUnavailable,
+    BucketUnavailable,
     /// Too much of this at once.
     Busy,
     Draining,
@@ -141,7 +144,9 @@ impl Problem {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::NoSuchRoute | Self::NoSuch(_) | Self::NoSuchAmong { .. } => StatusCode::NOT_FOUND,
+            Self::NoSuchRoute | Self::NoSuch(_) | Self::NoSuchAmong { .. } | Self::NotOffered(_) => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Malformed { .. } | Self::ForeignCursor => StatusCode::BAD_REQUEST,
             Self::Invalid { .. } | Self::Rule(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -156,7 +161,9 @@ impl Problem {
             Self::KeyInUse | Self::Conflict(_) | Self::IdTaken(_) => StatusCode::CONFLICT,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::Stale { .. } | Self::StaleAmong { .. } => StatusCode::PRECONDITION_FAILED,
-            Self::TimedOut | Self::DatabaseUnavailable | Self::Busy | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TimedOut | Self::DatabaseUnavailable | Self::BucketUnavailable | Self::Busy | Self::Draining => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -167,6 +174,7 @@ impl Problem {
             Self::NoSuchRoute => "no-such-route",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::NoSuch(_) | Self::NoSuchAmong { .. } => "not-found",
+            Self::NotOffered(_) => "not-offered",
             Self::Malformed { .. } => "malformed",
             Self::Invalid { .. } => "invalid",
             Self::Rule(_) => "rule",
@@ -189,6 +197,7 @@ impl Problem {
             Self::IdTaken(_) => "id-taken",
             Self::TimedOut => "timed-out",
             Self::DatabaseUnavailable => "database-unavailable",
+            Self::BucketUnavailable => "bucket-unavailable",
             Self::Busy => "busy",
             Self::Draining => "draining",
             Self::Internal => "internal",
@@ -219,7 +228,9 @@ impl Problem {
             Self::WrongCredentials => "there is no account with this e-mail address and password".into(),
             Self::SessionRequired => "this takes a session; API tokens cannot do it".into(),
             Self::ScopeMissing(scope) => format!("this takes an API token with the scope `{}`", scope.as_str()),
-            Self::Forbidden(detail) | Self::Conflict(detail) | Self::Rule(detail) => (*detail).into(),
+            Self::Forbidden(detail) | Self::Conflict(detail) | Self::Rule(detail) | Self::NotOffered(detail) => {
+                (*detail).into()
+            }
             Self::CrossOrigin => "a page of another site may not change anything here".into(),
             Self::Throttled { allowance } => {
                 format!(
@@ -240,6 +251,7 @@ impl Problem {
             }
             Self::TimedOut => "the request took too long".into(),
             Self::DatabaseUnavailable => "the database does not answer; try again".into(),
+            Self::BucketUnavailable => "where files are kept does not answer; try again".into(),
             Self::Busy => "too many of these at once; try again".into(),
             Self::Draining => "this instance is about to end".into(),
             Self::Internal => "something went wrong here; the log has it under the request id".into(),

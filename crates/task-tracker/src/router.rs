@@ -15,14 +15,18 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::{
     access::{self, password::Passwords, policy::Policy, throttle::Limit},
     activity::Feed,
+    attachment::{Bucket, NoUrl},
     config::Settings,
     database::Database,
     extract::LARGEST_BODY,
     lifecycle::Lifecycle,
-    openapi, probe,
+    openapi,
+    outbound::{Outbound, Reach},
+    probe,
     problem::Problem,
     telemetry::{self, Metrics},
     trace::Traces,
+    webhook::Webhooks,
 };
 
 /// What endpoints share. Each layer and each endpoint clones it for each request.
@@ -41,6 +45,10 @@ pub(crate) struct Shared {
     pub(crate) feed: Feed,
     pub(crate) policy: Policy,
     pub(crate) limits: Limits,
+    /// None without a key to keep their secrets with.
+    pub(crate) webhooks: Option<Webhooks>,
+    /// Of attachments; None when this installation has none.
+    pub(crate) attachments: Option<Bucket>,
     /// Proxies of ours in front.
     pub(crate) proxies: u8,
     /// Longest time from request to response.
@@ -63,9 +71,24 @@ impl Deref for Context {
 }
 
 impl Shared {
-    pub(crate) fn new(settings: &Settings, database: Database, meters: Metrics, lifecycle: Lifecycle) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        database: Database,
+        meters: Metrics,
+        lifecycle: Lifecycle,
+    ) -> Result<Self, NoUrl> {
+        let outbound = Outbound::new();
+        let secrets = &settings.secrets;
+        let attachments = Bucket::open(&settings.attachments, secrets.credentials.as_ref(), &outbound)?;
+        let webhooks = secrets.webhook_keys.clone().map(|keys| Webhooks {
+            keys,
+            reach: Reach::Public {
+                besides: settings.webhooks.allow.clone(),
+            },
+            outbound,
+        });
         let release = HeaderValue::from_str(settings.release.as_str()).unwrap_or(HeaderValue::from_static("unknown"));
-        Self {
+        Ok(Self {
             database,
             meters,
             traces: None,
@@ -81,9 +104,11 @@ impl Shared {
                     window: Duration::from_mins(1),
                 },
             },
+            webhooks,
+            attachments,
             proxies: settings.trusted_proxies,
             patience: settings.request,
-        }
+        })
     }
 }
 

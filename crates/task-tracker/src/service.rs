@@ -8,22 +8,26 @@ use tokio::net::TcpListener;
 
 use crate::{
     activity::Feed,
+    attachment::{self, Bucket},
     census,
     config::{DatabaseUrl, MissingDatabaseUrl, Settings},
     connection::Limits,
     database::Database,
     lifecycle::Lifecycle,
-    reminder,
+    outbox, reminder,
     router::{self, Shared},
     schema::{self, SchemaError},
     server,
     telemetry::Metrics,
     trace::{NoTraces, Traces},
     upkeep,
+    webhook::Webhooks,
 };
 
 /// How long the pool may take to say goodbye to PostgreSQL; the server cleans up after one that does not.
 const POOL_FAREWELL: Duration = Duration::from_secs(2);
+/// How long messages under way may still take.
+const OUTBOX_FAREWELL: Duration = Duration::from_secs(2);
 /// Scrapers need a handful of connections; more is somebody else.
 const METRICS_CONNECTIONS: usize = 64;
 
@@ -37,6 +41,8 @@ pub struct Service {
     meters: Metrics,
     traces: Option<Traces>,
     feed: Feed,
+    webhooks: Option<Webhooks>,
+    attachments: Option<Bucket>,
     lifecycle: Lifecycle,
 }
 
@@ -70,6 +76,9 @@ pub enum StartError {
     /// Traces are wanted and cannot be sent.
     #[error("could not set up traces")]
     Traces(#[source] NoTraces),
+    /// Attachments are wanted, and the settings lead to no bucket.
+    #[error("could not tell where attachments are kept")]
+    Attachments(#[source] attachment::NoUrl),
 }
 
 /// The process ended before all its requests had.
@@ -95,8 +104,10 @@ impl Service {
         let shared = Shared {
             traces: traces.clone(),
             ..Shared::new(&settings, database.clone(), meters.clone(), lifecycle.clone())
+                .map_err(StartError::Attachments)?
         };
         let feed = shared.feed.clone();
+        let (webhooks, attachments) = (shared.webhooks.clone(), shared.attachments.clone());
         let api = listen(&settings, settings.port, router::api(shared, dress)).await?;
         let metrics = listen(
             &settings,
@@ -120,6 +131,8 @@ impl Service {
             meters,
             traces,
             feed,
+            webhooks,
+            attachments,
             lifecycle,
         })
     }
@@ -150,6 +163,8 @@ impl Service {
             meters,
             traces,
             feed,
+            webhooks,
+            attachments,
             lifecycle,
         } = self;
         // Metrics outlive the API, so that the last requests are counted where a scraper can still see them.
@@ -172,7 +187,9 @@ impl Service {
                 settings.keep_events,
                 settings.first_upkeep,
             )),
+            tokio::spawn(attachment::sweep::run(database.clone(), attachments)),
         ];
+        let outbox = tokio::spawn(outbox::run(database.clone(), webhooks, lifecycle.clone()));
         let serving = tokio::spawn(server::serve(
             api.listener,
             api.router,
@@ -194,6 +211,10 @@ impl Service {
         lifecycle.stop();
         tracing::info!("stopping: no new connections, finishing those that are open");
         let outcome = finish(serving, &settings, &lifecycle).await;
+        // Messages under way have been ending since the drain began; one that takes longer is sent again by somebody else.
+        let ending = outbox.abort_handle();
+        drop(tokio::time::timeout(OUTBOX_FAREWELL, outbox).await);
+        ending.abort();
 
         if let Some(traces) = traces {
             traces.end().await;

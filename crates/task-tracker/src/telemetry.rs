@@ -131,6 +131,13 @@ impl Metrics {
         });
     }
 
+    /// An attempt to deliver to a webhook.
+    pub(crate) fn delivery(&self, outcome: &'static str) {
+        with_local_recorder(&*self.0, || {
+            counter!("webhook_attempts_total", "outcome" => outcome).increment(1);
+        });
+    }
+
     pub(crate) fn pool_wait(&self, took: Duration) {
         with_local_recorder(&*self.0, || {
             histogram!("database_pool_wait_seconds").record(took.as_secs_f64());

@@ -60,6 +60,13 @@ const STATEMENTS: &[&str] = &[
     "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8)
      delete from invitations using turn where got and expires_at < now() - interval '30 days'",
     "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8),
+     old as (select id from webhook_deliveries, turn
+             where got and created_at < now() - interval '30 days' limit 10000)
+     delete from webhook_deliveries using old where webhook_deliveries.id = old.id",
+    "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8)
+     update webhooks set previous_secret = null, previous_secret_until = null from turn
+     where got and previous_secret_until < now()",
+    "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8),
      old as (select id from notifications, turn where got and created_at < now() - interval '90 days' limit 10000)
      delete from notifications using old where notifications.id = old.id",
     // Those before a due date wait for the date to move.

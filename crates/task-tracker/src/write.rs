@@ -18,7 +18,8 @@ use crate::{access::Caller, problem::Problem, retry::Retry, version::Version};
 const ONCE: &str = "idempotency_keys_once";
 
 /// The statement of a change. The given CTEs end in one called `effect` with the columns `project` and `target` (ids),
-/// `before` and `after` (jsonb; `after` is also the answer, and of a change only what differs is recorded). Their own parameters begin at `$9`; `$1` is the caller.
+/// `before` and `after` (jsonb; `after` is also the answer, and of a change only what differs is recorded). Their
+/// own parameters begin at `$9`; `$1` is the caller.
 macro_rules! change {
     ($($cte:expr),+ $(,)?) => {
         concat!(
@@ -53,18 +54,19 @@ macro_rules! changes {
 }
 pub(crate) use changes;
 
+/// What is called `url` stays out of it: whoever knows a webhook's address can write to it, and members read the record.
 macro_rules! recorded {
     () => {
         ", recorded as (
             insert into events (actor_id, token_id, action, request_id, project_id, target_id, before, after)
             select $1, $2, $3, $4, effect.project, effect.target,
-                   case when effect.after is null then effect.before else (
+                   case when effect.after is null then effect.before - 'url' else (
                        select jsonb_object_agg(key, value) from jsonb_each(effect.before)
-                       where value is distinct from effect.after -> key
+                       where value is distinct from effect.after -> key and key <> 'url'
                    ) end,
-                   case when effect.before is null then effect.after else (
+                   case when effect.before is null then effect.after - 'url' else (
                        select jsonb_object_agg(key, value) from jsonb_each(effect.after)
-                       where value is distinct from effect.before -> key
+                       where value is distinct from effect.before -> key and key <> 'url'
                    ) end
             from effect
          )"
@@ -250,6 +252,10 @@ impl<T: Serialize> Done<T> {
 }
 
 impl<T> Done<T> {
+    pub(crate) fn row(&self) -> Option<&T> {
+        self.row.as_ref()
+    }
+
     /// For an answer that is more than the row.
     pub(crate) fn map<U>(self, more: impl FnOnce(T) -> U) -> Done<U> {
         Done {

@@ -168,8 +168,8 @@ fn wrong_types() {
         "ttl: 2m",
         "ttl: 120",
         &expect![[r#"
-        production.yaml:71:13: `lock.ttl` is the number 120
-          expected a duration such as 500ms, 15s, 10m, 24h or 14d"#]],
+            production.yaml:72:13: `lock.ttl` is the number 120
+              expected a duration such as 500ms, 15s, 10m, 24h or 14d"#]],
     );
     check(
         "alarms: [task-tracker-errors, task-tracker-p95]",
@@ -182,7 +182,7 @@ fn wrong_types() {
         "records: {bucket: acme-tt-ops-production, prefix: task-tracker/}",
         "records:",
         &expect![[r#"
-            production.yaml:68:9: `records` is nothing
+            production.yaml:69:9: `records` is nothing
               expected a mapping with the keys bucket, prefix
               give it a value, or leave the key out where it is optional"#]],
     );
@@ -282,14 +282,14 @@ fn bad_names() {
         "2026-12-20T00:00:00Z",
         "2026-12-20",
         &expect![
-            "production.yaml:90:12: `freeze.0.from`: `2026-12-20` is not a moment as RFC 3339 writes it, such as 2026-12-20T00:00:00Z"
+            "production.yaml:91:12: `freeze.0.from`: `2026-12-20` is not a moment as RFC 3339 writes it, such as 2026-12-20T00:00:00Z"
         ],
     );
     check(
         "prefix: task-tracker/",
         "prefix: /task-tracker",
         &expect![
-            "production.yaml:68:51: `records.prefix`: `/task-tracker` is not a prefix of keys: empty, or ending in a slash and not starting with one"
+            "production.yaml:69:51: `records.prefix`: `/task-tracker` is not a prefix of keys: empty, or ending in a slash and not starting with one"
         ],
     );
 }
@@ -339,12 +339,12 @@ fn values_that_contradict_each_other() {
     check(
         "ttl: 2m",
         "ttl: 1s",
-        &expect!["production.yaml:71:13: `lock.ttl` must be 5s to 1h"],
+        &expect!["production.yaml:72:13: `lock.ttl` must be 5s to 1h"],
     );
     check(
         "until: 2027-01-02",
         "until: 2026-01-02",
-        &expect!["production.yaml:90:41: `freeze.0.until` must be later than `from`"],
+        &expect!["production.yaml:91:41: `freeze.0.until` must be later than `from`"],
     );
     check(
         "  DATABASE_URL:",
@@ -373,7 +373,7 @@ fn what_only_a_sandbox_may_have() {
         "freeze:",
         "sandbox: {stack: stack.yaml, state: .sandbox}\nfreeze:",
         &expect![
-            "production.yaml:89:10: `sandbox` is for a sandbox only: it needs an `aws.endpoint_url` at a loopback address"
+            "production.yaml:90:10: `sandbox` is for a sandbox only: it needs an `aws.endpoint_url` at a loopback address"
         ],
     );
     check(
@@ -396,9 +396,9 @@ fn variables() {
         "bucket: acme-tt-ops-production",
         "bucket: \"${COMPANY}-tt-ops-${STAGE}\"",
         &expect![[r#"
-            production.yaml:68:20: `records.bucket` needs the environment variable COMPANY, which is not set
+            production.yaml:69:20: `records.bucket` needs the environment variable COMPANY, which is not set
               set it, or give a default in the file: ${COMPANY:-DEFAULT}
-            production.yaml:68:38: `records.bucket` needs the environment variable STAGE, which is not set
+            production.yaml:69:38: `records.bucket` needs the environment variable STAGE, which is not set
               set it, or give a default in the file: ${STAGE:-DEFAULT}
             2 problems"#]],
     );
@@ -455,7 +455,7 @@ fn not_yaml() {
     check(
         "lock: {ttl: 2m}",
         "lock: {ttl: 2m",
-        &expect!["production.yaml:74:1: this is not YAML: did not find expected ',' or '}'"],
+        &expect!["production.yaml:75:1: this is not YAML: did not find expected ',' or '}'"],
     );
     check(
         "  region:",
@@ -488,7 +488,7 @@ fn everything_wrong_is_said_at_once() {
             production.yaml:10:11: `aws.region`: `Frankfurt` is not an AWS Region code such as eu-central-1
             production.yaml:19:18: `service.minimum_tasks` is a text
               expected a whole number, not negative
-            production.yaml:71:8: unknown key `lock.tll`
+            production.yaml:72:8: unknown key `lock.tll`
               known here: ttl
               did you mean `ttl`?
             3 problems"#]],
@@ -521,35 +521,35 @@ fn how_the_database_is_backed_up() {
     check(
         "retention: 35d",
         "retention: 36d",
-        &expect!["production.yaml:78:16: `database.backup.retention` must be 1d to 35d, as RDS has it"],
+        &expect!["production.yaml:79:16: `database.backup.retention` must be 1d to 35d, as RDS has it"],
     );
     check(
         "retention: 35d",
         "retention: 36h",
-        &expect!["production.yaml:78:16: `database.backup.retention` must be whole days"],
+        &expect!["production.yaml:79:16: `database.backup.retention` must be whole days"],
     );
     check(
         "rpo: 10m",
         "rpo: 0s",
-        &expect!["production.yaml:84:10: `database.backup.rpo` must be longer than nothing"],
+        &expect!["production.yaml:85:10: `database.backup.rpo` must be longer than nothing"],
     );
     check(
         "keep_tested: 2",
         "keep_tested: 0",
-        &expect!["production.yaml:80:18: `database.backup.keep_tested` must be from 1 to 50, and this is 0"],
+        &expect!["production.yaml:81:18: `database.backup.keep_tested` must be from 1 to 50, and this is 0"],
     );
     check(
         "copy: {region: eu-west-1",
         "copy: {region: eu-central-1",
         &expect![
-            "production.yaml:87:20: `database.backup.copy.region` is the Region that the database is in: a copy there is lost with it"
+            "production.yaml:88:20: `database.backup.copy.region` is the Region that the database is in: a copy there is lost with it"
         ],
     );
     check(
         "kms_key: alias/task-tracker-backup",
         "kms_key: backup",
         &expect![
-            "production.yaml:87:40: `database.backup.copy.kms_key`: `backup` is not a KMS key: its ARN, its id or `alias/NAME`"
+            "production.yaml:88:40: `database.backup.copy.kms_key`: `backup` is not a KMS key: its ARN, its id or `alias/NAME`"
         ],
     );
 }

@@ -1,5 +1,6 @@
-//! Who signed a request, and for which region and service. Signatures are not verified: the sandbox listens on the
-//! loopback interface and has nothing to protect. The credential scope routes the call and keeps regions apart.
+//! Who signed a request, and for which region and service. Signatures are not verified, but for those in URLs of S3: the
+//! sandbox listens on the loopback interface and has nothing to protect. The credential scope routes the call and keeps
+//! regions apart.
 
 use http::request::Parts;
 

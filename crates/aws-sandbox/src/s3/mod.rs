@@ -1,6 +1,7 @@
 //! Amazon S3: buckets and objects in files, with conditional writes decided under one lock.
 //!
-//! Owns what is stored and the REST protocol around it. Never versions objects and never checks a permission.
+//! Owns what is stored and the REST protocol around it. Never versions objects and never checks a permission; of
+//! signatures, only those in URLs.
 
 mod answer;
 mod body;
@@ -12,6 +13,7 @@ mod error;
 mod listing;
 mod multipart;
 mod object;
+mod presigned;
 mod request;
 mod route;
 mod store;
@@ -62,6 +64,7 @@ impl S3 {
 }
 
 fn perform(store: &Store, call: &Call) -> Result<Reply, S3Error> {
+    presigned::check(call, time::OffsetDateTime::now_utc())?;
     let request = Request::read(call)?;
     match Operation::of(&request)? {
         Operation::ListBuckets => Ok(bucket::list(store)),

@@ -1,6 +1,7 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Config, Region};
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
+use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier};
 use futures_util::future::join_all;
@@ -304,4 +305,108 @@ async fn a_copy_keeps_or_replaces_the_metadata() {
     let head = client.head_object().bucket("records").key("to").send().await.unwrap();
     assert_eq!(head.metadata().unwrap()["a"], "1");
     assert_eq!(text(&client, "to").await, "x");
+}
+
+/// A signed URL as a client would hold it, for keys whose secret the sandbox knows.
+async fn signed(client: &Client, key: &str, secret: &'static str, lasts: u64) -> String {
+    let keys = aws_credential_types::Credentials::new("sandbox", secret, None, None, "unit test");
+    let config = client.config().to_builder().credentials_provider(keys).build();
+    let lasts = PresigningConfig::expires_in(std::time::Duration::from_secs(lasts)).unwrap();
+    let request = Client::from_conf(config)
+        .get_object()
+        .bucket("records")
+        .key(key)
+        .response_content_disposition("attachment; filename=\"a b.txt\"")
+        .presigned(lasts)
+        .await
+        .unwrap();
+    request.uri().to_owned()
+}
+
+/// Status line and all that follows.
+async fn fetched(url: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let (authority, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = tokio::net::TcpStream::connect(authority).await.unwrap();
+    let request = format!("GET /{path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+/// The URLs are made by AWS's own signer.
+#[tokio::test]
+async fn a_signed_url_opens_what_it_was_signed_for_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = client(folder.path()).await;
+    for key in ["a b/ü.txt", "other"] {
+        client
+            .put_object()
+            .bucket("records")
+            .key(key)
+            .body(body("hello"))
+            .send()
+            .await
+            .unwrap();
+    }
+    let good = signed(&client, "a b/ü.txt", "sandbox", 60).await;
+    let answer = fetched(&good).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("hello"),
+        "{answer}"
+    );
+    assert!(
+        answer.contains("content-disposition: attachment; filename=\"a b.txt\""),
+        "{answer}"
+    );
+    for (url, code) in [
+        (signed(&client, "other", "wrong", 60).await, "SignatureDoesNotMatch"),
+        (good.replace("/a%20b/%C3%BC.txt", "/other"), "SignatureDoesNotMatch"),
+        (good.replace("attachment", "inline"), "SignatureDoesNotMatch"),
+        (
+            good.replace("X-Amz-Expires=60", "X-Amz-Expires=600"),
+            "SignatureDoesNotMatch",
+        ),
+        (
+            good.replace("X-Amz-Expires=60", "X-Amz-Expires=604801"),
+            "AuthorizationQueryParametersError",
+        ),
+        (
+            good.replace("&X-Amz-Expires=60", ""),
+            "AuthorizationQueryParametersError",
+        ),
+        (
+            good.replace("SignedHeaders=host", "SignedHeaders=range"),
+            "AccessDenied",
+        ),
+    ] {
+        let answer = fetched(&url).await;
+        assert!(answer.contains(&format!("<Code>{code}</Code>")), "{url}\n{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_signed_url_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = client(folder.path()).await;
+    let url = signed(&client, "key", "sandbox", 60).await;
+    let (_, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let host = url.strip_prefix("http://").unwrap().split('/').next().unwrap();
+    let request = http::Request::get(format!("/{path}")).header("host", host);
+    let call = Call {
+        region: REGION.to_owned(),
+        account: crate::loopback::ACCOUNT.to_owned(),
+        operation: "GetObject".to_owned(),
+        request_id: "1".to_owned(),
+        parts: request.body(()).unwrap().into_parts().0,
+        body: bytes::Bytes::new(),
+    };
+    let now = time::OffsetDateTime::now_utc();
+    let outcome = |after: i64| {
+        presigned::check(&call, now + time::Duration::seconds(after)).map_err(|error| error.message().to_owned())
+    };
+    assert_eq!(outcome(30), Ok(()));
+    assert_eq!(outcome(120), Err("Request has expired".to_owned()));
+    assert_eq!(outcome(-3600), Err("Request is not yet valid".to_owned()));
 }

@@ -52,4 +52,4 @@ macro_rules! json {
                             'before', events.before, 'after', events.after)"
     };
 }
-use json;
+pub(crate) use json;

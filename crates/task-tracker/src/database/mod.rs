@@ -143,6 +143,10 @@ impl Database {
         }
     }
 
+    pub(crate) fn meters(&self) -> &Metrics {
+        &self.meters
+    }
+
     pub(crate) fn probe(&self) -> &PgPool {
         &self.probe
     }

@@ -22,8 +22,8 @@ use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    account, activity, api_token, comment, invitation, label, member, notification, problem, project, reminder,
-    router::Context, saved_filter, session, task, transfer,
+    account, activity, api_token, attachment, comment, invitation, label, member, notification, problem, project,
+    reminder, router::Context, saved_filter, session, task, transfer, webhook,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -42,6 +42,8 @@ pub(crate) fn operations() -> (Router<Context>, OpenApi) {
         .merge(task::routes())
         .merge(label::routes())
         .merge(comment::routes())
+        .merge(attachment::routes())
+        .merge(webhook::routes())
         .merge(saved_filter::routes())
         .merge(reminder::routes())
         .merge(notification::routes())

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod api;
+mod attachments;
 mod board;
 mod bulk;
 mod cluster;
@@ -27,11 +28,13 @@ mod outage;
 mod personal;
 mod problems;
 mod projects;
+mod receiver;
 mod releases;
 mod reminders;
 mod retries;
 mod rotation;
 mod search;
+mod store;
 mod subtasks;
 mod tasks;
 mod traces;
@@ -39,3 +42,4 @@ mod transfer;
 mod traps;
 mod upkeep;
 mod way;
+mod webhooks;

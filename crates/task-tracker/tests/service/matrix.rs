@@ -31,6 +31,9 @@ struct Row {
     body: &'static str,
 }
 
+/// Nothing here asks the bucket, so it need not be there.
+const EVERYTHING: &str = "--webhook-allow 127.0.0.1 --attachments-bucket files --s3-endpoint http://127.0.0.1:9";
+
 const SCOPES: [&str; 4] = ["projects:read", "projects:write", "tasks:read", "tasks:write"];
 
 /// Method and path, what it asks of credentials (nothing, a session, or that scope of a token), what owner, editor, viewer
@@ -92,6 +95,20 @@ PUT /api/v1/notifications/{notification}/read              | tasks:write    | 20
 DELETE /api/v1/notifications/{notification}/read           | tasks:write    | 200 404 404 404 |
 GET /api/v1/projects/{project}/activity                    | tasks:read     | 200 200 200 404 |
 GET /api/v1/projects/{project}/events                      | tasks:read     | 200 200 200 404 |
+GET /api/v1/tasks/{task}/attachments                       | tasks:read     | 200 200 200 404 |
+POST /api/v1/tasks/{task}/attachments                      | tasks:write    | 201 201 403 404 | {"name":"plan.txt","content_type":"text/plain","size":5}
+GET /api/v1/attachments/{attachment}                       | tasks:read     | 200 200 200 404 |
+POST /api/v1/attachments/{attachment}/completion           | tasks:write    | 200 403 403 404 |
+DELETE /api/v1/attachments/{attachment}                    | tasks:write    | 204 204 403 404 |
+GET /api/v1/projects/{project}/webhooks                    | projects:read  | 200 403 403 404 |
+POST /api/v1/projects/{project}/webhooks                   | projects:write | 201 403 403 404 | {"url":"http://127.0.0.1:9/"}
+GET /api/v1/webhooks/{webhook}                             | projects:read  | 200 403 403 404 |
+PATCH /api/v1/webhooks/{webhook}                           | projects:write | 200 403 403 404 | {"actions":["task.*"]}
+DELETE /api/v1/webhooks/{webhook}                          | projects:write | 204 403 403 404 |
+POST /api/v1/webhooks/{webhook}/secret                     | projects:write | 200 403 403 404 |
+POST /api/v1/webhooks/{webhook}/ping                       | projects:write | 202 403 403 404 |
+GET /api/v1/webhooks/{webhook}/deliveries                  | projects:read  | 200 403 403 404 |
+POST /api/v1/webhooks/{webhook}/deliveries/{delivery}/redelivery | projects:write | 202 403 403 404 |
 POST /api/v1/me/erasure                                    | session        | 403 403 403 403 | {"password":"wrong horse"}
 GET /api/v1/me/export                                      | session        | 200 200 200 200 |
 "##;
@@ -140,6 +157,7 @@ impl World {
         let fresh = || Uuid::now_v7().to_string();
         let (project, task, invitation, token, secret) = (fresh(), fresh(), fresh(), fresh(), fresh());
         let (label, comment, filter, reminder, notification) = (fresh(), fresh(), fresh(), fresh(), fresh());
+        let (attachment, webhook, delivery) = (fresh(), fresh(), fresh());
         let [owner, editor, viewer, stranger] = [users[0], users[1], users[2], users[3]];
         let session: Uuid = sqlx::query_scalar(
             "insert into sessions (id, user_id, token_sha256, expires_at)
@@ -159,6 +177,11 @@ impl World {
              insert into tasks (id, project_id, title) values ('{task}', '{project}', 'dig');
              insert into labels (id, project_id, name, colour) values ('{label}', '{project}', 'urgent', '#000000');
              insert into comments (id, task_id, author_id, body) values ('{comment}', '{task}', '{owner}', 'Here?');
+             insert into attachments (id, task_id, author_id, name, content_type, size, object_key, upload_until, stored_at)
+                values ('{attachment}', '{task}', '{owner}', 'plan.txt', 'text/plain', 5, '{attachment}', now(), now());
+             insert into webhooks (id, project_id, url, secret) values ('{webhook}', '{project}', 'http://127.0.0.1:9/', '');
+             insert into webhook_deliveries (id, webhook_id, action, state) values
+                ('{delivery}', '{webhook}', 'task.created', 'dead');
              insert into saved_filters (id, project_id, name, filter) values ('{filter}', '{project}', 'Ours', '{{}}');
              insert into reminders (id, task_id, user_id, minutes_before_due) values ('{reminder}', '{task}', '{owner}', 60);
              insert into notifications (id, user_id, task_id, reminder_id, remind_at) values
@@ -177,6 +200,9 @@ impl World {
             ("{invitation}", invitation),
             ("{label}", label),
             ("{comment}", comment),
+            ("{attachment}", attachment),
+            ("{webhook}", webhook),
+            ("{delivery}", delivery),
             ("{filter}", filter),
             ("{reminder}", reminder),
             ("{notification}", notification),
@@ -262,7 +288,7 @@ fn shape(operation: &str) -> String {
 
 #[tokio::test]
 async fn nobody_gets_in_where_they_do_not_belong() {
-    let service = start("").await;
+    let service = start(EVERYTHING).await;
     let mut connection = service.database.connect().await;
     for row in &rows() {
         let Row {
@@ -294,7 +320,7 @@ async fn nobody_gets_in_where_they_do_not_belong() {
 
 #[tokio::test]
 async fn a_token_does_what_its_scope_says_and_nothing_else() {
-    let service = start("").await;
+    let service = start(EVERYTHING).await;
     let mut connection = service.database.connect().await;
     for row in &rows() {
         let Row {

@@ -14,8 +14,11 @@ locals {
   api_domain_name = "api.${var.domain_name}"
 
   # What the container reads: variable → name of the secret. The same as `secrets` in the environment's YAML.
-  container_secrets = { DATABASE_URL = "${var.name}/database-url" }
-  registry_secret   = "gitlab/registry"
+  container_secrets = {
+    DATABASE_URL = "${var.name}/database-url"
+    WEBHOOK_KEYS = "${var.name}/webhook-keys"
+  }
+  registry_secret = "gitlab/registry"
 }
 
 module "network" {
@@ -80,10 +83,21 @@ module "secrets" {
       description = "How the service connects: postgres://USER:PASSWORD@${module.database.endpoint}/${replace(var.name, "-", "_")}?sslmode=verify-full"
       rotation    = var.database_url_rotation
     }
+    (local.container_secrets.WEBHOOK_KEYS) = {
+      description = "What seals the secrets of webhooks: 32 random bytes in base64 (openssl rand -base64 32), and earlier ones behind a comma"
+    }
     (local.registry_secret) = {
       description = "The deploy token of the image registry: {\"username\": …, \"password\": …}"
     }
   }
+}
+
+module "attachments" {
+  source = "../attachments"
+
+  bucket            = "${var.bucket_prefix}-attachments-${var.environment}"
+  origins           = ["https://${var.domain_name}"]
+  access_log_bucket = module.load_balancer.log_bucket
 }
 
 module "observability" {
@@ -111,7 +125,8 @@ module "service" {
   minimum_tasks = var.task.minimum
   maximum_tasks = var.task.maximum
 
-  environment_variables = { PORT = "3000", LOG_FORMAT = "json" }
+  environment_variables = { PORT = "3000", LOG_FORMAT = "json", ATTACHMENTS_BUCKET = module.attachments.bucket }
+  task_statements       = module.attachments.statements
   secret_arns           = { for variable, secret in local.container_secrets : variable => module.secrets.arns[secret] }
   registry_secret_arn   = module.secrets.arns[local.registry_secret]
   secrets_key_arn       = module.secrets.key_arn

@@ -1,6 +1,6 @@
 # Three roles, for three who act:
 #   execution  the ECS agent: pulls the image, reads the secrets, opens the log stream
-#   task       the program itself: nothing, until it calls AWS
+#   task       the program itself: what `task_statements` says, and nothing without it
 #   shift      ECS's deployment controller: moves the listener rules
 
 data "aws_caller_identity" "current" {}
@@ -55,8 +55,16 @@ resource "aws_iam_role_policy" "execution" {
 
 resource "aws_iam_role" "task" {
   name               = "${var.name}-task"
-  description        = "The program ${var.name}: it calls no AWS service"
+  description        = "The program ${var.name}: what it calls AWS for"
   assume_role_policy = local.tasks_assume
+}
+
+resource "aws_iam_role_policy" "task" {
+  count = length(var.task_statements) > 0 ? 1 : 0
+  name  = "call-aws"
+  role  = aws_iam_role.task.id
+
+  policy = jsonencode({ Version = "2012-10-17", Statement = var.task_statements })
 }
 
 resource "aws_iam_role" "shift" {

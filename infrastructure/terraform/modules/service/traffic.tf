@@ -123,7 +123,7 @@ resource "aws_vpc_security_group_egress_rule" "load_balancer" {
 # The registry, and AWS where no endpoint is in the network.
 resource "aws_vpc_security_group_egress_rule" "https" {
   security_group_id = aws_security_group.this.id
-  description       = "Images, logs, secrets"
+  description       = "Images, logs, secrets, attachments, receivers of webhooks"
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "tcp"
   from_port         = 443

@@ -78,6 +78,12 @@ variable "environment_variables" {
   }
 }
 
+variable "task_statements" {
+  description = "Statements of the policy of the task's own role; without any the program may call no AWS service."
+  type        = any
+  default     = []
+}
+
 variable "secret_arns" {
   description = "What the container reads from Secrets Manager: variable → ARN of the secret."
   type        = map(string)

@@ -15,7 +15,7 @@ use tt_fixture::venv;
 use crate::{
     api::Api,
     instance::{Instance, start},
-    line::within,
+    store,
 };
 
 /// These end the session that the run goes by (`accounts` tests them), never end (`following` does), or take a body in a form that
@@ -26,6 +26,9 @@ const REQUIREMENTS: &str = include_str!("requirements.txt");
 
 /// Which answers to good requests are as good: `rules.py` knows them by the type of the problem.
 const RULES: &str = include_str!("rules.py");
+
+/// Minutes on a busy machine: every operation is tried in dozens of ways.
+const PATIENCE: std::time::Duration = std::time::Duration::from_mins(15);
 
 /// RFC 6585, 3: 428 is for what the tester expects another status for.
 const MISSING: &str = "checks.missing_required_header.expected-statuses = [400, 401, 403, 406, 415, 422, 428]";
@@ -49,7 +52,9 @@ async fn what_the_description_says_is_what_the_service_does() {
         }
     };
     // What is tried is whether the answers fit, not how many are allowed.
-    let service = start("--writes-per-minute 1000000 --trusted-proxies 0").await;
+    let store = store::start().await;
+    let flags = format!("--writes-per-minute 1000000 --trusted-proxies 0 {}", store.flags());
+    let service = start(&flags).await;
     furnish(&service.api).await;
     let (_, bob) = service.user("bob").await;
     furnish(&bob).await;
@@ -76,7 +81,7 @@ async fn what_the_description_says_is_what_the_service_does() {
             .args(["--suppress-health-check", "all", "--no-color"])
             .current_dir(&folder)
             .kill_on_drop(true);
-        let output = within(run.output()).await.unwrap();
+        let output = tokio::time::timeout(PATIENCE, run.output()).await.unwrap().unwrap();
         let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         assert!(output.status.success(), "{}", said.join("\n"));
     }

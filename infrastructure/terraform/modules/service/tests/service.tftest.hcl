@@ -67,6 +67,28 @@ run "the_container_can_do_little" {
   }
 }
 
+run "a_program_that_calls_nothing_may_call_nothing" {
+  command = apply
+
+  assert {
+    condition     = length(aws_iam_role_policy.task) == 0
+    error_message = "The task's role has no policy."
+  }
+}
+
+run "a_program_may_call_what_it_needs" {
+  command = apply
+
+  variables {
+    task_statements = [{ Sid = "Files", Effect = "Allow", Action = ["s3:GetObject"], Resource = "arn:aws:s3:::files/*" }]
+  }
+
+  assert {
+    condition     = jsondecode(one(aws_iam_role_policy.task).policy).Statement[0].Action[0] == "s3:GetObject"
+    error_message = "The task's role has the statements that it is given."
+  }
+}
+
 run "an_image_by_tag_is_refused" {
   command         = plan
   expect_failures = [var.first_image]
