@@ -560,19 +560,19 @@ fn how_the_database_is_reached() {
         "  instance: task-tracker\n",
         "  instance: task-tracker\n  reach: direct\n",
         &expect![[r#"
-            production.yaml:74:1: `database.direct` is missing
+            production.yaml:75:1: `database.direct` is missing
               it says: the way there, such as {url: {secret: NAME}, migrations: FOLDER}"#]],
     );
     check(
         "  instance: task-tracker\n",
         "  instance: task-tracker\n  direct: {url: {secret: db/url}, migrations: ../migrations}\n",
-        &expect!["production.yaml:76:11: `database.direct` goes with `reach: direct` only: add that, or remove this"],
+        &expect!["production.yaml:77:11: `database.direct` goes with `reach: direct` only: add that, or remove this"],
     );
     check(
         "  instance: task-tracker\n",
         "  instance: task-tracker\n  reach: direct\n  direct: {url: \"postgres://app:hunter2@db/app\", migrations: ../migrations}\n",
         &expect![[r#"
-            production.yaml:77:17: `database.direct.url` must name a secret, not hold one
+            production.yaml:78:17: `database.direct.url` must name a secret, not hold one
               keep the value in Secrets Manager and write {secret: NAME}; a value that was in a file is to be replaced"#]],
     );
 }
