@@ -144,7 +144,7 @@ fn found(finding: &ExaminationFinding) -> String {
             } else {
                 format!("; missing: {}", missing.join(", "))
             };
-            format!("{rows} rows in {tables} tables (the source has about {source_rows}){missing}")
+            format!("{rows} rows in {tables} tables (about {source_rows} in the source, by its statistics){missing}")
         }
         ExaminationFinding::Constraints { unvalidated: wrong } if wrong.is_empty() => "all are validated".to_owned(),
         ExaminationFinding::Constraints { unvalidated } => format!("not validated: {}", unvalidated.join(", ")),
