@@ -169,7 +169,8 @@ async fn fill(url: &DatabaseUrl, amounts: &Amounts) -> Result<(), Failure> {
 }
 
 fn log(cli: &Cli) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&cli.log)?;
+    // Its details are parameters of statements: fingerprints of credentials, and what users wrote.
+    let filter = EnvFilter::try_new(&cli.log)?.add_directive("tokio_postgres=warn".parse()?);
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stdout().is_terminal());

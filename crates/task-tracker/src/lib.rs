@@ -48,7 +48,6 @@ mod seed;
 mod server;
 mod service;
 mod session;
-mod shelf;
 mod task;
 mod telemetry;
 mod text;

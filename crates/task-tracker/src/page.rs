@@ -2,11 +2,15 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use sqlx::{PgConnection, types::Json};
+use tokio_postgres::types::Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{access::Caller, problem::Problem};
+use crate::{
+    access::Caller,
+    database::{Database, column},
+    problem::Problem,
+};
 
 /// How many rows a page may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -70,22 +74,19 @@ impl Listing {
 
     /// `sql` gives rows as JSON: of the thing `$1`, with ids above `$2`, at most `$3`, and only to a caller `$4` who may see
     /// them. An empty page may also mean that there is no such thing, or not for the caller; the endpoint finds out.
-    pub(crate) async fn read<T: DeserializeOwned + Send + Unpin + 'static>(
+    pub(crate) async fn read<T: DeserializeOwned>(
         self,
-        connection: &mut PgConnection,
+        database: &Database,
         caller: &Caller,
         sql: &'static str,
         id: impl Fn(&T) -> Uuid,
     ) -> Result<Page<T>, Problem> {
-        let rows: Vec<Json<T>> = sqlx::query_scalar(sql)
-            .bind(self.of)
-            .bind(self.after)
-            .bind(self.limit.and_one())
-            .bind(caller.user)
-            .fetch_all(connection)
-            .await
-            .map_err(|cause| Problem::of_database(&cause))?;
-        let rows = rows.into_iter().map(|row| row.0).collect();
+        let limit = self.limit.and_one();
+        let rows = database
+            .rows(sql, &[&self.of, &self.after, &limit, &caller.user])
+            .await?;
+        let rows = rows.iter().map(|row| column(row, 0).map(|Json(row)| row));
+        let rows = rows.collect::<Result<_, _>>()?;
         Ok(Page::cut(rows, self.limit, &self.list, id))
     }
 }

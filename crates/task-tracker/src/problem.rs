@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     access::{Scope, throttle::Allowance},
-    operation,
+    database::Unanswered,
     version::Version,
 };
 
@@ -120,26 +120,38 @@ pub(crate) struct Refused {
 impl Problem {
     /// Tells a database that is busy or gone (try again) from a fault of ours, and logs both.
     pub(crate) fn of_database(cause: &sqlx::Error) -> Self {
-        operation::had_trouble();
-        let code = cause
-            .as_database_error()
-            .and_then(DatabaseError::code)
-            .unwrap_or_default();
-        let problem = match code.as_ref() {
-            "" if is_of_the_connection(cause) => Self::DatabaseUnavailable,
+        let refusal = cause.as_database_error().and_then(DatabaseError::code);
+        let problem = Self::of_code(refusal.as_deref(), is_of_the_connection(cause));
+        problem.log(&cause.to_string());
+        problem
+    }
+
+    /// As `of_database`, of a statement on a lane.
+    pub(crate) fn of_statement(cause: &Unanswered) -> Self {
+        let problem = Self::of_code(cause.code(), cause.is_of_the_connection());
+        problem.log(&cause.words());
+        problem
+    }
+
+    /// By PostgreSQL's code, or whether it is the connection that failed where there is none.
+    fn of_code(code: Option<&str>, is_of_the_connection: bool) -> Self {
+        match code.unwrap_or_default() {
+            "" if is_of_the_connection => Self::DatabaseUnavailable,
             // PostgreSQL manual, appendix A: class 57 operator intervention (shutdown, cancelled by a timeout), class 53
             // insufficient resources, 55P03 lock not available, 40001 and 40P01 lost against another transaction,
             // 25006 read-only while a replica is promoted; class 28 a login that is refused, as while a password is changed.
             code if ["28", "53", "57"].iter().any(|class| code.starts_with(class)) => Self::DatabaseUnavailable,
             "55P03" | "40001" | "40P01" | "25006" => Self::DatabaseUnavailable,
             _ => Self::Internal,
-        };
-        if problem == Self::Internal {
-            tracing::error!(%cause, "the database refused a statement");
-        } else {
-            tracing::warn!(%cause, "the database is unavailable");
         }
-        problem
+    }
+
+    fn log(&self, cause: &str) {
+        if *self == Self::Internal {
+            tracing::error!(cause, "the database refused a statement");
+        } else {
+            tracing::warn!(cause, "the database is unavailable");
+        }
     }
 
     fn status(&self) -> StatusCode {

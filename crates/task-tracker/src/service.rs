@@ -178,7 +178,7 @@ impl Service {
                 scrape,
             )),
             tokio::spawn(census::run(database.clone(), meters.clone())),
-            tokio::spawn(database.clone().follow_login()),
+            tokio::spawn(database.clone().look_after()),
             tokio::spawn(meters.upkeep()),
             tokio::spawn(feed.run(database.clone())),
             tokio::spawn(reminder::run(database.clone())),

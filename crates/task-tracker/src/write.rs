@@ -1,8 +1,9 @@
 //! The one door for changes: the effect, its record and its idempotency key, in one statement.
 //!
-//! sqlx 0.9.0 can hand the next borrower of a connection an open transaction when the future that began it is dropped,
-//! and a client that disconnects drops its future. A single statement is a transaction that cannot be left half-way,
-//! and it is one round trip. Never opens a transaction.
+//! A client that disconnects drops the future that works for it. A single statement is a transaction that cannot be left
+//! half-way, and it is one round trip, among those of other requests on the same lane. Never opens a transaction.
+
+use std::marker::PhantomData;
 
 use axum::{
     Json,
@@ -10,9 +11,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{Encode, PgConnection, Postgres, Type, error::DatabaseError, postgres::PgArguments, query::QueryScalar};
+use tokio_postgres::types::Json as Kept;
 
-use crate::{access::Caller, problem::Problem, retry::Retry, version::Version};
+use crate::{
+    access::Caller,
+    database::{Database, Parameter, Sending, Unanswered, column},
+    problem::Problem,
+    retry::Retry,
+    version::Version,
+};
 
 /// The constraint that a second write under one key runs into.
 const ONCE: &str = "idempotency_keys_once";
@@ -79,7 +86,9 @@ pub(crate) use recorded;
 pub(crate) struct Write<'c, T> {
     caller: &'c Caller,
     status: StatusCode,
-    query: QueryScalar<'static, Postgres, Option<sqlx::types::Json<T>>, PgArguments>,
+    sql: &'static str,
+    parameters: Vec<Box<dyn Parameter>>,
+    row: PhantomData<T>,
 }
 
 /// A change that happened, now or when the same request came first.
@@ -97,11 +106,18 @@ pub(crate) enum When {
     Before,
 }
 
-impl<'c, T: DeserializeOwned + Send + Unpin + 'static> Write<'c, T> {
+impl<'c, T: DeserializeOwned> Write<'c, T> {
     /// `sql` comes from `change!`; `action` is the word in the audit trail; `status` is of the answer.
     pub(crate) fn new(caller: &'c Caller, action: &'static str, status: StatusCode, sql: &'static str) -> Self {
         let retry = caller.retry.as_ref();
-        let query = sqlx::query_scalar(sql)
+        let write = Self {
+            caller,
+            status,
+            sql,
+            parameters: Vec::with_capacity(24),
+            row: PhantomData,
+        };
+        write
             .bind(caller.user)
             .bind(caller.token())
             .bind(action)
@@ -109,32 +125,29 @@ impl<'c, T: DeserializeOwned + Send + Unpin + 'static> Write<'c, T> {
             .bind(retry.map(|retry| retry.key.clone()))
             .bind(retry.map(|retry| retry.operation.clone()))
             .bind(retry.map(|retry| retry.digest.to_vec()))
-            .bind(i16::try_from(status.as_u16()).unwrap_or_default());
-        Self { caller, status, query }
+            .bind(i16::try_from(status.as_u16()).unwrap_or_default())
     }
 
     /// The statement's next parameter.
-    pub(crate) fn bind<V: Encode<'static, Postgres> + Type<Postgres> + 'static>(self, value: V) -> Self {
-        Self {
-            query: self.query.bind(value),
-            ..self
-        }
+    pub(crate) fn bind(mut self, value: impl Parameter + 'static) -> Self {
+        self.parameters.push(Box::new(value));
+        self
     }
 
     /// None when the effect touched nothing; the endpoint knows why.
-    pub(crate) async fn run(self, connection: &mut PgConnection) -> Result<Option<Done<T>>, Failed> {
-        let Self { caller, status, query } = self;
-        let outcome = query.fetch_optional(&mut *connection).await;
-        if let Ok(Some(row)) = outcome {
-            let row = row.map(|json| json.0);
+    pub(crate) async fn run(self, database: &Database) -> Result<Option<Done<T>>, Failed> {
+        let parameters: Vec<&dyn Parameter> = self.parameters.iter().map(AsRef::as_ref).collect();
+        let outcome = database.ask(Sending::Once, self.sql, &parameters).await;
+        if let Ok([row, ..]) = outcome.as_deref() {
+            let row: Option<Kept<T>> = column(row, 0)?;
             return Ok(Some(Done {
-                status,
-                row,
+                status: self.status,
+                row: row.map(|Kept(row)| row),
                 when: When::Now,
             }));
         }
-        if let Some(retry) = &caller.retry {
-            if let Some(done) = repeat(retry, caller, connection).await? {
+        if let Some(retry) = &self.caller.retry {
+            if let Some(done) = repeat(retry, self.caller, database).await? {
                 return Ok(Some(done));
             }
             if outcome.as_ref().is_err_and(is_waiting_for_its_twin) {
@@ -153,11 +166,11 @@ pub(crate) enum Failed {
     Because(Problem),
 }
 
-impl From<sqlx::Error> for Failed {
-    fn from(cause: sqlx::Error) -> Self {
-        match cause.as_database_error().and_then(DatabaseError::constraint) {
+impl From<Unanswered> for Failed {
+    fn from(cause: Unanswered) -> Self {
+        match cause.constraint() {
             Some(constraint) => Self::Constraint(constraint.to_owned()),
-            None => Self::Because(Problem::of_database(&cause)),
+            None => Self::Because(Problem::of_statement(&cause)),
         }
     }
 }
@@ -184,9 +197,9 @@ impl From<Failed> for Problem {
 async fn repeat<T: DeserializeOwned>(
     retry: &Retry,
     caller: &Caller,
-    connection: &mut PgConnection,
+    database: &Database,
 ) -> Result<Option<Done<T>>, Problem> {
-    let Some(kept) = retry.kept(caller.user, connection).await? else {
+    let Some(kept) = retry.kept(caller.user, &mut *database.connection().await?).await? else {
         return Ok(None);
     };
     let broken = |cause: &dyn std::fmt::Display| {
@@ -210,9 +223,8 @@ async fn repeat<T: DeserializeOwned>(
 }
 
 /// PostgreSQL manual, appendix A: 55P03 `lock_not_available`.
-fn is_waiting_for_its_twin(cause: &sqlx::Error) -> bool {
-    let refusal = cause.as_database_error();
-    refusal.is_some_and(|refusal| refusal.code().as_deref() == Some("55P03") || refusal.constraint() == Some(ONCE))
+fn is_waiting_for_its_twin(cause: &Unanswered) -> bool {
+    cause.code() == Some("55P03") || cause.constraint() == Some(ONCE)
 }
 
 /// What has a version, and so an `ETag`.

@@ -9,7 +9,6 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
@@ -19,6 +18,7 @@ use crate::{
         secret::Fingerprint,
         throttle::{self, Allowance},
     },
+    database::{Parameter, Sending, column},
     operation::{self, Name},
     problem::Problem,
     retry::Retry,
@@ -58,15 +58,12 @@ macro_rules! by_token {
 
 macro_rules! reading {
     ($hit:expr) => {
-        concat!(
-            "with ",
-            $hit,
-            " select id, user_id, scopes, 0::float8 as level from hit"
-        )
+        concat!("with ", $hit, " select id, user_id, scopes, 0::float8 from hit")
     };
 }
 
-/// As `Limit::charge` does, in the same round trip.
+/// As `Limit::charge` does, in the same round trip. The last column, of both, is the level of the limit; null when that is
+/// used up.
 macro_rules! writing {
     ($hit:expr) => {
         concat!(
@@ -80,13 +77,10 @@ macro_rules! writing {
                 where greatest(t.full_at, now()) + make_interval(secs => $2) <= now() + make_interval(secs => $3)
                 returning extract(epoch from full_at - now())::float8 as level
             )
-            select id, user_id, scopes, (select level from charged) as level from hit"
+            select id, user_id, scopes, (select level from charged) from hit"
         )
     };
 }
-
-/// Id of the session or token, user, scopes, and the level of the write limit unless that is used up.
-type Row = (Uuid, Uuid, Option<Vec<String>>, Option<f64>);
 
 struct Hit {
     user_id: Uuid,
@@ -178,30 +172,40 @@ async fn identify(
         (Credentials::Token(secret), true) => (writing!(by_token!()), secret),
     };
     let limit = context.limits.writes;
-    let mut query = sqlx::query_as(sql).bind(fingerprint.as_bytes());
-    if is_write {
-        query = query.bind(limit.step()).bind(limit.window_seconds());
-    }
-    let mut connection = context.database.connection().await?;
-    let hit: Option<Row> = query
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(|cause| Problem::of_database(&cause))?;
-    let (id, user_id, scopes, level) = hit.ok_or(Problem::Unauthenticated)?;
+    let fingerprint = fingerprint.as_bytes();
+    let (step, window) = (limit.step(), limit.window_seconds());
+    let (sending, parameters): (_, &[&dyn Parameter]) = if is_write {
+        (Sending::Once, &[&fingerprint, &step, &window])
+    } else {
+        (Sending::Repeatable, &[&fingerprint])
+    };
+    let found = context.database.ask(sending, sql, parameters).await;
+    let found = found.map_err(|cause| Problem::of_statement(&cause))?;
+    let row = found.first().ok_or(Problem::Unauthenticated)?;
+    let id = column(row, 0)?;
     let via = match credentials {
         Credentials::Session(_) => Via::Session(id),
         Credentials::Token(_) => Via::Token(id),
     };
-    let hit = Hit { user_id, via, scopes };
+    let hit = Hit {
+        user_id: column(row, 1)?,
+        via,
+        scopes: column(row, 2)?,
+    };
+    // None: the allowance was used up.
+    let level: Option<f64> = column(row, 3)?;
     match level {
         Some(level) => Ok((hit, is_write.then(|| limit.at(level)))),
-        // The allowance was used up.
-        None => Err(exhausted(context, user_id, &mut connection).await),
+        None => Err(exhausted(context, hit.user_id).await),
     }
 }
 
-async fn exhausted(context: &Context, user: Uuid, connection: &mut PgConnection) -> Problem {
-    match throttle::level(&format!("writes/{user}"), connection).await {
+async fn exhausted(context: &Context, user: Uuid) -> Problem {
+    let level = match context.database.connection().await {
+        Ok(mut connection) => throttle::level(&format!("writes/{user}"), &mut connection).await,
+        Err(problem) => return problem,
+    };
+    match level {
         Ok(level) => Problem::Throttled {
             allowance: context.limits.writes.at(level),
         },

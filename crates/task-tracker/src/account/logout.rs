@@ -20,10 +20,9 @@ use crate::{
     security(("session" = [])),
 )]
 pub(crate) async fn logout(State(context): State<Context>, caller: Caller) -> Result<Response, Problem> {
-    let mut connection = context.database.connection().await?;
     let own = caller.session()?;
     // Ended by another request meanwhile: just as well.
-    session::end(&mut connection, &caller, own).await?;
+    session::end(&context.database, &caller, own).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     response.headers_mut().insert(header::SET_COOKIE, cookie::END);
     Ok(response)

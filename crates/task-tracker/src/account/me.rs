@@ -49,7 +49,6 @@ pub(crate) async fn update(
     if_match: IfMatch,
     Body(change): Body<Change>,
 ) -> Result<Response, Problem> {
-    let mut connection = context.database.connection().await?;
     // What is recorded and kept has no e-mail address, so the answer is read anew.
     let changed = Write::<serde_json::Value>::new(
         &caller,
@@ -69,9 +68,9 @@ pub(crate) async fn update(
     )
     .bind(if_match.versions())
     .bind(String::from(change.name))
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
-    let user = read(&mut connection, caller.user).await?;
+    let user = read(&mut *context.database.connection().await?, caller.user).await?;
     match changed {
         Some(_) => Ok(user.version.respond(StatusCode::OK, user)),
         None => Err(Problem::Stale { current: user.version }),

@@ -64,7 +64,6 @@ pub(crate) async fn create(
         });
     }
     let secret = Secret::new(API_TOKEN)?;
-    let mut connection = context.database.connection().await?;
     let made = Write::<ApiToken>::new(
         &caller,
         "token.created",
@@ -88,7 +87,7 @@ pub(crate) async fn create(
     .bind(secret.fingerprint().as_bytes().to_vec())
     .bind(new.expires_in_days.count())
     .bind(MOST)
-    .run(&mut connection)
+    .run(&context.database)
     .await?
     .ok_or(Problem::Conflict("there are 100 API tokens already; revoke one first"))?;
     let token = match made.when {

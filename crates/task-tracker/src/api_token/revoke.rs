@@ -17,7 +17,6 @@ use crate::{
     security(("session" = [])),
 )]
 pub(crate) async fn revoke(State(context): State<Context>, caller: Caller, Id(id): Id) -> Result<Response, Problem> {
-    let mut connection = context.database.connection().await?;
     let revoked = Write::<ApiToken>::new(
         &caller,
         "token.revoked",
@@ -33,7 +32,7 @@ pub(crate) async fn revoke(State(context): State<Context>, caller: Caller, Id(id
         ),
     )
     .bind(id)
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     revoked.map_or(Err(Problem::NoSuch(WORD)), |done| Ok(done.respond_plainly()))
 }

@@ -64,7 +64,6 @@ pub(crate) async fn complete(State(context): State<Context>, caller: Caller, Id(
             }
         }
     }
-    let mut connection = context.database.connection().await?;
     let stored = Write::<Attachment>::new(
         &caller,
         "attachment.added",
@@ -90,7 +89,7 @@ pub(crate) async fn complete(State(context): State<Context>, caller: Caller, Id(
         ),
     )
     .bind(id)
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     match stored {
         Some(done) => Ok(done.respond()),

@@ -106,7 +106,6 @@ pub(crate) async fn create(
         return Err(Problem::Rule("the file is larger than this installation takes"));
     }
     let id = Uuid::now_v7();
-    let mut connection = context.database.connection().await?;
     let made = Write::<Attachment>::new(
         &caller,
         "attachment.announced",
@@ -135,12 +134,12 @@ pub(crate) async fn create(
     .bind(key(id))
     .bind(HANDED_OUT.as_secs_f64())
     .bind(MOST)
-    .run(&mut connection)
+    .run(&context.database)
     .await;
     let made = match made {
         Ok(Some(made)) => made,
         Ok(None) => {
-            task::require_editor(&mut connection, &caller, task_id).await?;
+            task::require_editor(&mut *context.database.connection().await?, &caller, task_id).await?;
             return Err(Problem::Conflict("the task has 100 attachments already"));
         }
         Err(Failed::Constraint(constraint)) if constraint == "attachments_task_id_fkey" => {
@@ -148,7 +147,6 @@ pub(crate) async fn create(
         }
         Err(failed) => return Err(failed.into()),
     };
-    drop(connection);
     // Of the row, which is an older one when the request is repeated.
     let id = made.row().map_or(id, |attachment| attachment.id);
     let now = OffsetDateTime::now_utc();

@@ -26,7 +26,6 @@ pub(crate) async fn delete(
     if_match: IfMatch,
 ) -> Result<Response, Problem> {
     context.attachments()?;
-    let mut connection = context.database.connection().await?;
     let deleted = Write::<Attachment>::new(
         &caller,
         "attachment.deleted",
@@ -49,10 +48,10 @@ pub(crate) async fn delete(
     )
     .bind(id)
     .bind(if_match.versions())
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     match deleted {
         Some(done) => Ok(done.respond()),
-        None => Err(refusal(&mut connection, &caller, id).await),
+        None => Err(refusal(&mut *context.database.connection().await?, &caller, id).await),
     }
 }

@@ -25,13 +25,12 @@ pub(crate) async fn list(
 ) -> Result<Json<Page<Attachment>>, Problem> {
     context.attachments()?;
     let listing = Listing::of(task_id, "attachments", &which)?;
-    let mut connection = context.database.connection().await?;
     let page = listing
-        .read(&mut connection, &caller, SQL, |one: &Attachment| one.id)
+        .read(&context.database, &caller, SQL, |one: &Attachment| one.id)
         .await?;
     if page.is_empty() {
         // Somebody else's task is no task without attachments.
-        task::role(&mut connection, &caller, task_id).await?;
+        task::role(&mut *context.database.connection().await?, &caller, task_id).await?;
     }
     Ok(Json(page))
 }

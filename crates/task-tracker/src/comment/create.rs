@@ -37,7 +37,6 @@ pub(crate) async fn create(
     Id(task_id): Id,
     Body(new): Body<NewComment>,
 ) -> Result<Response, Problem> {
-    let mut connection = context.database.connection().await?;
     let made = Write::<Comment>::new(
         &caller,
         "comment.created",
@@ -59,12 +58,12 @@ pub(crate) async fn create(
     .bind(Uuid::now_v7())
     .bind(task_id)
     .bind(String::from(new.body))
-    .run(&mut connection)
+    .run(&context.database)
     .await;
     match made {
         Ok(Some(done)) => Ok(done.respond_at(|comment| format!("/api/v1/comments/{}", comment.id))),
         Ok(None) => {
-            task::require_editor(&mut connection, &caller, task_id).await?;
+            task::require_editor(&mut *context.database.connection().await?, &caller, task_id).await?;
             // Deleted between the two looks.
             Err(Problem::NoSuch(task::WORD))
         }

@@ -28,7 +28,6 @@ pub(crate) async fn delete(
     Id(id): Id,
     if_match: IfMatch,
 ) -> Result<Response, Problem> {
-    let mut connection = context.database.connection().await?;
     let deleted = Write::<Comment>::new(
         &caller,
         "comment.deleted",
@@ -50,10 +49,10 @@ pub(crate) async fn delete(
     )
     .bind(id)
     .bind(if_match.versions())
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     match deleted {
         Some(done) => Ok(done.respond()),
-        None => Err(refusal(&mut connection, &caller, id, May::Delete).await),
+        None => Err(refusal(&mut *context.database.connection().await?, &caller, id, May::Delete).await),
     }
 }

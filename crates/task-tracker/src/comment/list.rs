@@ -26,13 +26,12 @@ pub(crate) async fn list(
     Params(which): Params<Which>,
 ) -> Result<Json<Page<Comment>>, Problem> {
     let listing = Listing::of(task_id, "comments", &which)?;
-    let mut connection = context.database.connection().await?;
     let page = listing
-        .read(&mut connection, &caller, SQL, |comment: &Comment| comment.id)
+        .read(&context.database, &caller, SQL, |comment: &Comment| comment.id)
         .await?;
     if page.is_empty() {
         // Somebody else's task is no task without comments.
-        task::role(&mut connection, &caller, task_id).await?;
+        task::role(&mut *context.database.connection().await?, &caller, task_id).await?;
     }
     Ok(Json(page))
 }

@@ -41,7 +41,6 @@ pub(crate) async fn update(
     if_match: IfMatch,
     Body(change): Body<Change>,
 ) -> Result<Response, Problem> {
-    let mut connection = context.database.connection().await?;
     let changed = Write::<Comment>::new(
         &caller,
         "comment.changed",
@@ -69,10 +68,10 @@ pub(crate) async fn update(
     .bind(id)
     .bind(if_match.versions())
     .bind(String::from(change.body))
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     match changed {
         Some(done) => Ok(done.respond()),
-        None => Err(refusal(&mut connection, &caller, id, May::Change).await),
+        None => Err(refusal(&mut *context.database.connection().await?, &caller, id, May::Change).await),
     }
 }

@@ -1,62 +1,81 @@
-//! By what the pools log in at PostgreSQL, and how a new password comes to them while they serve.
+//! By what the pools and the lanes log in at PostgreSQL, and how a new password comes to them while they serve.
 //!
 //! A rotation changes the role's password, or moves on to a second role, and then the file that the URL was read from.
-//! Connections that are open stay; new ones take what the file says by then. Between the two changes a login may be refused:
-//! whoever waits for a connection waits on, as long as for any connection, and the file is looked into meanwhile.
+//! Connections of the pools that are open stay, those of the lanes are replaced one by one; new ones take what the file says
+//! by then. Between the two changes a login may be refused: whoever waits for a connection waits on, as long as for any
+//! connection, and the file is looked into meanwhile.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
-use sqlx::{PgPool, Postgres, error::DatabaseError, pool::PoolConnection};
+use sqlx::{PgPool, Postgres, error::DatabaseError, pool::PoolConnection, postgres::PgConnectOptions};
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::config::{DatabaseUrl, Settings};
+use crate::config::{DatabaseUrl, MissingDatabaseUrl, Settings};
 
 /// How soon a change is seen that nothing failed for.
 pub(crate) const PACE: Duration = Duration::from_secs(10);
 /// Between two looks while a login is refused.
-const AGAIN: Duration = Duration::from_millis(100);
+pub(super) const AGAIN: Duration = Duration::from_millis(100);
 
 /// The URL that some pools go by.
 pub(crate) struct Login {
     url: Mutex<DatabaseUrl>,
+    /// How often it has changed.
+    changes: AtomicU64,
+    pools: [PgPool; 2],
     settings: Settings,
 }
 
 impl Login {
-    pub(crate) fn new(url: &DatabaseUrl, settings: &Settings) -> Self {
+    pub(crate) fn new(url: &DatabaseUrl, settings: &Settings, pools: [PgPool; 2]) -> Self {
         Self {
             url: Mutex::new(url.clone()),
+            changes: AtomicU64::new(0),
+            pools,
             settings: settings.clone(),
         }
     }
 
-    /// Lets these pools take the URL as it stands by now. What cannot be read, perhaps since it is just being written, is left
-    /// for the next look.
-    pub(crate) async fn renew(&self, pools: [&PgPool; 2]) {
+    /// Lets the pools take the URL as it stands by now, and says whether it had changed. What cannot be read, perhaps since it
+    /// is just being written, is left for the next look.
+    pub(crate) async fn renew(&self) -> bool {
         let mut url = self.url.lock().await;
         let Ok(Some(changed)) = url.changed() else {
-            return;
+            return false;
         };
         let Ok(options) = changed.options() else {
-            return;
+            return false;
         };
         let options = super::limited(options, &self.settings);
-        for pool in pools {
+        for pool in &self.pools {
             pool.set_connect_options(options.clone());
         }
         *url = changed;
+        self.changes.fetch_add(1, Ordering::SeqCst);
         tracing::info!("the database URL has changed; new connections go by it");
+        true
     }
 
-    /// A connection of the first pool, after a login was refused: tried until `end` with whatever the file says by then.
-    pub(crate) async fn retry(
-        &self,
-        pools: [&PgPool; 2],
-        end: Instant,
-    ) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+    /// What a new connection goes by, and how often that has changed.
+    pub(crate) async fn now(&self) -> Result<(PgConnectOptions, u64), MissingDatabaseUrl> {
+        let url = self.url.lock().await;
+        let options = super::limited(url.options()?, &self.settings);
+        Ok((options, self.count()))
+    }
+
+    /// How often the URL has changed.
+    pub(crate) fn count(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    /// A connection of this pool, after a login was refused: tried until `end` with whatever the file says by then.
+    pub(crate) async fn retry(&self, pool: &PgPool, end: Instant) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         loop {
-            self.renew(pools).await;
-            match pools[0].acquire().await {
+            self.renew().await;
+            match pool.acquire().await {
                 Err(cause) if is_refused(&cause) && Instant::now() + AGAIN < end => tokio::time::sleep(AGAIN).await,
                 outcome => return outcome,
             }

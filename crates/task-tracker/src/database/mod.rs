@@ -1,9 +1,11 @@
-//! The pool of connections to PostgreSQL and its limits.
+//! The two ways to PostgreSQL and their limits: lanes for what every request asks, a pool for the rest.
 //!
 //! Never opens a transaction: sqlx 0.9.0 hands the next borrower a connection with a stale transaction when the
-//! future that began one is dropped (launchbadge/sqlx #4385, #4393), and a client that disconnects drops its future.
-//! Every mutation is one statement instead; `idle_in_transaction_session_timeout` is the net below.
+//! future that began one is dropped (launchbadge/sqlx #4385, #4393), and a client that disconnects drops its future; on a
+//! lane it would be everybody's. Every mutation is one statement instead; `idle_in_transaction_session_timeout` is the net
+//! below.
 
+mod lanes;
 mod login;
 
 use std::{
@@ -13,17 +15,20 @@ use std::{
 };
 
 use sqlx::{
-    Connection, PgConnection, PgPool,
+    Connection, PgConnection, PgPool, Postgres,
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio_postgres::{Row, types::FromSql};
 
+use lanes::Lanes;
+pub(crate) use lanes::{Parameter, Sending, Unanswered};
 use login::Login;
 
 use crate::{
     config::{DatabaseUrl, MissingDatabaseUrl, Settings},
     operation,
     problem::Problem,
-    shelf::{Borrowed, Shelf},
     telemetry::Metrics,
     trace,
 };
@@ -36,14 +41,15 @@ const PROBE: Duration = Duration::from_secs(1);
 /// The connections of one process.
 #[derive(Clone)]
 pub(crate) struct Database {
+    lanes: Lanes,
     work: PgPool,
-    /// Connections of that pool that are at hand.
-    shelf: Shelf,
     /// `/readyz` has a connection of its own: a pool that is merely busy must not look like a database that is gone.
     probe: PgPool,
     login: Arc<Login>,
-    /// How long to wait for a connection.
+    /// How long to wait for a connection, or a place on one.
     patience: Duration,
+    /// Connections of the lanes and the pool, together.
+    most: u32,
     meters: Metrics,
 }
 
@@ -55,7 +61,7 @@ pub(crate) struct PoolLevel {
 }
 
 impl Database {
-    /// Describes the pool; the first request for a connection opens one.
+    /// Describes lanes and pools; the first request for a connection opens one.
     pub(crate) fn open(url: &DatabaseUrl, settings: &Settings, meters: Metrics) -> Result<Self, MissingDatabaseUrl> {
         let options = limited(url.options()?, settings);
         let pool = PgPoolOptions::new()
@@ -69,51 +75,81 @@ impl Database {
                     Ok(true)
                 })
             });
+        // Half and half: the lanes have most of the statements, and the pool those that take long.
+        let lanes = (settings.database_pool / 2).max(1);
         let work = pool
             .clone()
-            .max_connections(settings.database_pool)
+            .max_connections((settings.database_pool - lanes).max(1))
             .connect_lazy_with(options.clone());
+        let probe = pool.max_connections(1).connect_lazy_with(options);
+        let login = Arc::new(Login::new(url, settings, [work.clone(), probe.clone()]));
         Ok(Self {
-            shelf: Shelf::of(&work),
+            lanes: Lanes::of(usize::try_from(lanes).unwrap_or(1), Arc::clone(&login)),
             work,
-            probe: pool.max_connections(1).connect_lazy_with(options),
-            login: Arc::new(Login::new(url, settings)),
+            probe,
+            login,
             patience: settings.database_acquire,
+            most: settings.database_pool,
             meters,
         })
     }
 
-    /// Lends a connection; the wait for it is measured, and how long it is used, and for what.
+    /// Has one statement answered on a lane. It is a transaction by itself, and is done or not done whatever becomes of whoever
+    /// asked. The wait for a place is measured, and how long the answer takes, and for what.
+    pub(crate) async fn ask(
+        &self,
+        sending: Sending,
+        sql: &'static str,
+        parameters: &[&dyn Parameter],
+    ) -> Result<Vec<Row>, Unanswered> {
+        let mut using = Use::begin(&self.meters);
+        let mut is_first = true;
+        loop {
+            let end = Instant::now() + self.patience;
+            let errand = self.lanes.errand(end.into()).await;
+            using.has_waited();
+            let errand = errand?;
+            using.has_connection();
+            match errand.run(sending, sql, parameters).await {
+                Ok(rows) => return Ok(rows),
+                Err(setback) if is_first && setback.is_worth_another => is_first = false,
+                Err(setback) => return Err(Unanswered::Statement(setback.cause)),
+            }
+        }
+    }
+
+    /// The rows that a statement gives which changes nothing.
+    pub(crate) async fn rows(&self, sql: &'static str, parameters: &[&dyn Parameter]) -> Result<Vec<Row>, Problem> {
+        let rows = self.ask(Sending::Repeatable, sql, parameters).await;
+        rows.map_err(|cause| Problem::of_statement(&cause))
+    }
+
+    /// The row that such a statement gives, if it does.
+    pub(crate) async fn row(&self, sql: &'static str, parameters: &[&dyn Parameter]) -> Result<Option<Row>, Problem> {
+        Ok(self.rows(sql, parameters).await?.into_iter().next())
+    }
+
+    /// Lends a connection of the pool; the wait for it is measured, and how long it is used, and for what.
     pub(crate) async fn connection(&self) -> Result<Lent, Problem> {
-        let operation = operation::current();
-        let mut traced = trace::database(&operation);
-        let asked = Instant::now();
-        let end = (asked + self.patience).into();
+        let mut using = Use::begin(&self.meters);
+        let end = (Instant::now() + self.patience).into();
         let lent = tokio::time::timeout_at(end, self.borrow(end))
             .await
             .unwrap_or(Err(sqlx::Error::PoolTimedOut));
-        self.meters.pool_wait(asked.elapsed());
+        using.has_waited();
         let connection = lent.map_err(|cause| Problem::of_database(&cause))?;
-        traced.has_connection();
+        using.has_connection();
         Ok(Lent {
             connection,
-            operation,
-            since: Instant::now(),
-            meters: self.meters.clone(),
-            _traced: traced,
+            _using: using,
         })
     }
 
-    async fn borrow(&self, end: tokio::time::Instant) -> Result<Borrowed, sqlx::Error> {
-        let place = match self.shelf.place().await?.at_hand() {
-            Ok(borrowed) => return Ok(borrowed),
-            Err(place) => place,
-        };
-        let connection = match self.work.acquire().await {
-            Err(cause) if login::is_refused(&cause) => self.login.retry([&self.work, &self.probe], end).await?,
-            lent => lent?,
-        };
-        Ok(place.with(connection))
+    async fn borrow(&self, end: tokio::time::Instant) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        match self.work.acquire().await {
+            Err(cause) if login::is_refused(&cause) => self.login.retry(&self.work, end).await,
+            lent => lent,
+        }
     }
 
     /// Whether the database answers within a second.
@@ -122,7 +158,7 @@ impl Database {
             let mut connection = match self.probe.acquire().await {
                 Err(cause) if login::is_refused(&cause) => {
                     let end = tokio::time::Instant::now() + PROBE;
-                    self.login.retry([&self.probe, &self.work], end).await?
+                    self.login.retry(&self.probe, end).await?
                 }
                 lent => lent?,
             };
@@ -134,12 +170,13 @@ impl Database {
         Ok(())
     }
 
-    /// Looks for a new login from time to time; never ends by itself.
-    pub(crate) async fn follow_login(self) {
+    /// Looks for a new login, and after the lanes, from time to time; never ends by itself.
+    pub(crate) async fn look_after(self) {
         let mut beat = tokio::time::interval(login::PACE);
         loop {
             beat.tick().await;
-            self.login.renew([&self.work, &self.probe]).await;
+            self.login.renew().await;
+            self.lanes.look_after(self.patience).await;
         }
     }
 
@@ -152,29 +189,25 @@ impl Database {
     }
 
     pub(crate) fn level(&self) -> PoolLevel {
+        let (open, idle) = self.lanes.level();
         PoolLevel {
-            open: self.work.size(),
-            idle: self.work.num_idle() + self.shelf.kept(),
-            most: self.work.options().get_max_connections(),
+            open: self.work.size() + open,
+            idle: self.work.num_idle() + idle,
+            most: self.most,
         }
     }
 
     pub(crate) async fn close(&self) {
-        let closing = self.work.close();
-        self.shelf.clear();
-        tokio::join!(closing, self.probe.close());
+        self.lanes.close();
+        tokio::join!(self.work.close(), self.probe.close());
     }
 }
-
 /// A connection of the pool while somebody uses it. Operations are one or two statements and wait for nothing else meanwhile,
 /// so the time is that of their statements.
 pub(crate) struct Lent {
-    connection: Borrowed,
-    operation: operation::Name,
-    since: Instant,
-    meters: Metrics,
+    connection: PoolConnection<Postgres>,
     /// Ends with this.
-    _traced: trace::Use,
+    _using: Use,
 }
 
 impl Deref for Lent {
@@ -191,10 +224,50 @@ impl DerefMut for Lent {
     }
 }
 
-impl Drop for Lent {
-    fn drop(&mut self) {
-        self.meters.database_use(&self.operation, self.since.elapsed());
+/// A use of the database by an operation, as metrics and traces see it: first the wait, then, until it is dropped, the work.
+struct Use {
+    operation: operation::Name,
+    asked: Instant,
+    since: Option<Instant>,
+    meters: Metrics,
+    traced: trace::Use,
+}
+
+impl Use {
+    fn begin(meters: &Metrics) -> Self {
+        let operation = operation::current();
+        Self {
+            traced: trace::database(&operation),
+            operation,
+            asked: Instant::now(),
+            since: None,
+            meters: meters.clone(),
+        }
     }
+
+    /// For a connection or a place, whether or not there was one in the end.
+    fn has_waited(&self) {
+        self.meters.pool_wait(self.asked.elapsed());
+    }
+
+    fn has_connection(&mut self) {
+        self.traced.has_connection();
+        self.since.get_or_insert_with(Instant::now);
+    }
+}
+
+impl Drop for Use {
+    fn drop(&mut self) {
+        if let Some(since) = self.since {
+            self.meters.database_use(&self.operation, since.elapsed());
+        }
+    }
+}
+
+/// What stands in a column of a row, counted from 0.
+pub(crate) fn column<'r, T: FromSql<'r>>(row: &'r Row, index: usize) -> Result<T, Problem> {
+    row.try_get(index)
+        .map_err(|cause| Problem::of_statement(&Unanswered::Statement(cause)))
 }
 
 fn limited(options: PgConnectOptions, settings: &Settings) -> PgConnectOptions {

@@ -44,7 +44,6 @@ pub(crate) async fn accept(
     Body(acceptance): Body<Acceptance>,
 ) -> Result<Response, Problem> {
     let fingerprint = Fingerprint::of(&acceptance.token);
-    let mut connection = context.database.connection().await?;
     let joined = Write::<Joined>::new(
         &caller,
         "member.joined",
@@ -65,7 +64,7 @@ pub(crate) async fn accept(
         ),
     )
     .bind(fingerprint.as_bytes().to_vec())
-    .run(&mut connection)
+    .run(&context.database)
     .await;
     match joined {
         Ok(Some(done)) => Ok(done.respond_plainly()),

@@ -63,7 +63,6 @@ pub(crate) async fn create(
     Body(new): Body<NewInvitation>,
 ) -> Result<Response, Problem> {
     let secret = Secret::new(INVITATION)?;
-    let mut connection = context.database.connection().await?;
     let made = Write::<Invitation>::new(
         &caller,
         "invitation.created",
@@ -88,7 +87,7 @@ pub(crate) async fn create(
     .bind(secret.fingerprint().as_bytes().to_vec())
     .bind(new.expires_in_days.count())
     .bind(MOST)
-    .run(&mut connection)
+    .run(&context.database)
     .await;
     let made = match made {
         Ok(made) => made,
@@ -97,7 +96,7 @@ pub(crate) async fn create(
         Err(failed) => return Err(failed.into()),
     };
     let Some(made) = made else {
-        project::require_owner(&mut connection, &caller, project_id).await?;
+        project::require_owner(&mut *context.database.connection().await?, &caller, project_id).await?;
         return Err(Problem::Conflict("there are 200 invitations already; revoke one first"));
     };
     let token = match made.when {

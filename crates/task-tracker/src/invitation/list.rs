@@ -26,12 +26,11 @@ pub(crate) async fn list(
     Params(which): Params<Which>,
 ) -> Result<Json<Page<Invitation>>, Problem> {
     let listing = Listing::of(project_id, "invitations", &which)?;
-    let mut connection = context.database.connection().await?;
     let page = listing
-        .read(&mut connection, &caller, SQL, |invitation: &Invitation| invitation.id)
+        .read(&context.database, &caller, SQL, |invitation: &Invitation| invitation.id)
         .await?;
     if page.is_empty() {
-        project::require_owner(&mut connection, &caller, project_id).await?;
+        project::require_owner(&mut *context.database.connection().await?, &caller, project_id).await?;
     }
     Ok(Json(page))
 }

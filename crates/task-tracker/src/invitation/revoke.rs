@@ -28,7 +28,6 @@ pub(crate) async fn revoke(
     caller: Caller,
     Ids(project_id, id): Ids,
 ) -> Result<Response, Problem> {
-    let mut connection = context.database.connection().await?;
     let revoked = Write::<Invitation>::new(
         &caller,
         "invitation.revoked",
@@ -48,11 +47,11 @@ pub(crate) async fn revoke(
     )
     .bind(project_id)
     .bind(id)
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     if let Some(done) = revoked {
         return Ok(done.respond_plainly());
     }
-    project::require_owner(&mut connection, &caller, project_id).await?;
+    project::require_owner(&mut *context.database.connection().await?, &caller, project_id).await?;
     Err(Problem::NoSuch(WORD))
 }

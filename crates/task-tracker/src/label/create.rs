@@ -43,7 +43,6 @@ pub(crate) async fn create(
     Id(project_id): Id,
     Body(new): Body<NewLabel>,
 ) -> Result<Response, Problem> {
-    let mut connection = context.database.connection().await?;
     let made = Write::<Label>::new(
         &caller,
         "label.created",
@@ -68,12 +67,12 @@ pub(crate) async fn create(
     .bind(String::from(new.name))
     .bind(new.colour.0)
     .bind(MOST)
-    .run(&mut connection)
+    .run(&context.database)
     .await
     .map_err(refused)?;
     if let Some(done) = made {
         return Ok(done.respond_at(|label| format!("/api/v1/projects/{}/labels/{}", label.project_id, label.id)));
     }
-    require_editor(&mut connection, &caller, project_id).await?;
+    require_editor(&mut *context.database.connection().await?, &caller, project_id).await?;
     Err(Problem::Conflict("the project has 200 labels already"))
 }

@@ -29,7 +29,6 @@ pub(crate) async fn delete(
     Ids(project_id, id): Ids,
     if_match: IfMatch,
 ) -> Result<Response, Problem> {
-    let mut connection = context.database.connection().await?;
     let deleted = Write::<Label>::new(
         &caller,
         "label.deleted",
@@ -55,10 +54,10 @@ pub(crate) async fn delete(
     .bind(id)
     .bind(project_id)
     .bind(if_match.versions())
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     match deleted {
         Some(done) => Ok(done.respond()),
-        None => Err(refusal(&mut connection, &caller, project_id, id).await),
+        None => Err(refusal(&mut *context.database.connection().await?, &caller, project_id, id).await),
     }
 }

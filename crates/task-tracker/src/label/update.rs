@@ -55,7 +55,6 @@ pub(crate) async fn update(
             detail: "name at least one field to change".into(),
         });
     }
-    let mut connection = context.database.connection().await?;
     let changed = Write::<Label>::new(
         &caller,
         "label.changed",
@@ -86,11 +85,11 @@ pub(crate) async fn update(
     .bind(if_match.versions())
     .bind(change.name.map(String::from))
     .bind(change.colour.map(|colour| colour.0))
-    .run(&mut connection)
+    .run(&context.database)
     .await
     .map_err(refused)?;
     match changed {
         Some(done) => Ok(done.respond()),
-        None => Err(refusal(&mut connection, &caller, project_id, id).await),
+        None => Err(refusal(&mut *context.database.connection().await?, &caller, project_id, id).await),
     }
 }

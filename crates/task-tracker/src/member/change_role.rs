@@ -45,7 +45,6 @@ pub(crate) async fn change_role(
     Body(change): Body<RoleChange>,
 ) -> Result<Response, Problem> {
     let versions = if_match.versions();
-    let mut connection = context.database.connection().await?;
     let changed = Write::<Member>::new(
         &caller,
         "member.role_changed",
@@ -77,11 +76,11 @@ pub(crate) async fn change_role(
     .bind(member)
     .bind(versions.clone())
     .bind(change.role.as_str())
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     if let Some(done) = changed {
         return Ok(done.respond());
     }
-    project::require_owner(&mut connection, &caller, project_id).await?;
-    Err(refusal(&mut connection, project_id, member, versions).await)
+    project::require_owner(&mut *context.database.connection().await?, &caller, project_id).await?;
+    Err(refusal(&mut *context.database.connection().await?, project_id, member, versions).await)
 }

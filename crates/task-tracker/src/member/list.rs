@@ -24,13 +24,12 @@ pub(crate) async fn list(
     Params(which): Params<Which>,
 ) -> Result<Json<Page<Member>>, Problem> {
     let listing = Listing::of(project_id, "members", &which)?;
-    let mut connection = context.database.connection().await?;
     let page = listing
-        .read(&mut connection, &caller, SQL, |member: &Member| member.user_id)
+        .read(&context.database, &caller, SQL, |member: &Member| member.user_id)
         .await?;
     if page.is_empty() {
         // Somebody else's project is no empty project.
-        project::role(&mut connection, &caller, project_id).await?;
+        project::role(&mut *context.database.connection().await?, &caller, project_id).await?;
     }
     Ok(Json(page))
 }

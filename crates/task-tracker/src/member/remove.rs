@@ -33,7 +33,6 @@ pub(crate) async fn remove(
     if_match: IfMatch,
 ) -> Result<Response, Problem> {
     let versions = if_match.versions();
-    let mut connection = context.database.connection().await?;
     let removed = Write::<Member>::new(
         &caller,
         "member.removed",
@@ -57,11 +56,11 @@ pub(crate) async fn remove(
     .bind(project_id)
     .bind(member)
     .bind(versions.clone())
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     if let Some(done) = removed {
         return Ok(done.respond());
     }
-    require_owner_or_self(&mut connection, &caller, project_id, member).await?;
-    Err(refusal(&mut connection, project_id, member, versions).await)
+    require_owner_or_self(&mut *context.database.connection().await?, &caller, project_id, member).await?;
+    Err(refusal(&mut *context.database.connection().await?, project_id, member, versions).await)
 }

@@ -44,7 +44,6 @@ pub(crate) async fn catch_up(
     caller: Caller,
     Body(read): Body<UpTo>,
 ) -> Result<Response, Problem> {
-    let mut connection = context.database.connection().await?;
     let marked = Write::<CaughtUp>::new(
         &caller,
         "notification.all_read",
@@ -64,7 +63,7 @@ pub(crate) async fn catch_up(
         ),
     )
     .bind(read.up_to)
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     marked.map_or(Err(Problem::NoSuch(WORD)), |done| Ok(done.respond_plainly()))
 }

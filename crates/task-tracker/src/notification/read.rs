@@ -43,7 +43,6 @@ async fn mark(context: &Context, caller: &Caller, id: Uuid, mark: Mark) -> Resul
         Mark::Read => ("notification.read", Some(OffsetDateTime::now_utc())),
         Mark::Unread => ("notification.unread", None),
     };
-    let mut connection = context.database.connection().await?;
     let marked = Write::<Notification>::new(
         caller,
         action,
@@ -70,7 +69,7 @@ async fn mark(context: &Context, caller: &Caller, id: Uuid, mark: Mark) -> Resul
     )
     .bind(id)
     .bind(read_at)
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     marked.map_or(Err(Problem::NoSuch(WORD)), |done| Ok(done.respond_plainly()))
 }

@@ -46,7 +46,6 @@ pub(crate) async fn create(
     Body(new): Body<NewProject>,
 ) -> Result<Response, Problem> {
     let id = ChosenId::or_new(new.id);
-    let mut connection = context.database.connection().await?;
     let made = Write::<Project>::new(
         &caller,
         "project.created",
@@ -66,7 +65,7 @@ pub(crate) async fn create(
     .bind(id)
     .bind(String::from(new.name.clone()))
     .bind(String::from(new.description.clone()))
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     if let Some(done) = made {
         return Ok(done.respond_at(place));
@@ -82,7 +81,7 @@ pub(crate) async fn create(
     .bind(new.name.as_str())
     .bind(new.description.as_str())
     .bind(caller.user)
-    .fetch_optional(&mut *connection)
+    .fetch_optional(&mut *context.database.connection().await?)
     .await
     .map_err(|cause| Problem::of_database(&cause))?;
     let Json(project) = existing.ok_or(Problem::IdTaken(WORD))?;

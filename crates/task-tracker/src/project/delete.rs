@@ -25,7 +25,6 @@ pub(crate) async fn delete(
     Id(id): Id,
     if_match: IfMatch,
 ) -> Result<Response, Problem> {
-    let mut connection = context.database.connection().await?;
     let deleted = Write::<Project>::new(
         &caller,
         "project.deleted",
@@ -45,10 +44,10 @@ pub(crate) async fn delete(
     )
     .bind(id)
     .bind(if_match.versions())
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     match deleted {
         Some(done) => Ok(done.respond()),
-        None => Err(refusal(&mut connection, &caller, id).await),
+        None => Err(refusal(&mut *context.database.connection().await?, &caller, id).await),
     }
 }

@@ -48,7 +48,6 @@ pub(crate) async fn update(
             detail: "name at least one field to change".into(),
         });
     }
-    let mut connection = context.database.connection().await?;
     let changed = Write::<Project>::new(
         &caller,
         "project.changed",
@@ -79,10 +78,10 @@ pub(crate) async fn update(
     .bind(if_match.versions())
     .bind(change.name.map(String::from))
     .bind(change.description.map(String::from))
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     match changed {
         Some(done) => Ok(done.respond()),
-        None => Err(refusal(&mut connection, &caller, id).await),
+        None => Err(refusal(&mut *context.database.connection().await?, &caller, id).await),
     }
 }

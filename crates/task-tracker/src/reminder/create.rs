@@ -57,7 +57,6 @@ pub(crate) async fn create(
             detail: "name a moment or the minutes before the due date, not both".into(),
         });
     }
-    let mut connection = context.database.connection().await?;
     // Whoever moves the due date at this moment is waited for: the reminder would not move along yet.
     let made = Write::<Reminder>::new(
         &caller,
@@ -85,7 +84,7 @@ pub(crate) async fn create(
     .bind(new.at.map(OffsetDateTime::from))
     .bind(new.minutes_before_due.map(Whole::get))
     .bind(MOST)
-    .run(&mut connection)
+    .run(&context.database)
     .await;
     let made = match made {
         Ok(made) => made,
@@ -96,7 +95,7 @@ pub(crate) async fn create(
     if let Some(done) = made {
         return Ok(done.respond_plainly());
     }
-    task::role(&mut connection, &caller, task_id).await?;
+    task::role(&mut *context.database.connection().await?, &caller, task_id).await?;
     Err(Problem::Conflict(
         "you have 20 reminders of this task already; delete one first",
     ))

@@ -19,7 +19,6 @@ use crate::{
     security(("session" = []), ("token" = ["tasks:write"])),
 )]
 pub(crate) async fn delete(State(context): State<Context>, caller: Caller, Id(id): Id) -> Result<Response, Problem> {
-    let mut connection = context.database.connection().await?;
     let deleted = Write::<Reminder>::new(
         &caller,
         "reminder.deleted",
@@ -35,7 +34,7 @@ pub(crate) async fn delete(State(context): State<Context>, caller: Caller, Id(id
         ),
     )
     .bind(id)
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     deleted.map_or(Err(Problem::NoSuch(WORD)), |done| Ok(done.respond_plainly()))
 }

@@ -24,13 +24,12 @@ pub(crate) async fn list(
     Params(which): Params<Which>,
 ) -> Result<Json<Page<Reminder>>, Problem> {
     let listing = Listing::of(task_id, "reminders", &which)?;
-    let mut connection = context.database.connection().await?;
     let page = listing
-        .read(&mut connection, &caller, SQL, |reminder: &Reminder| reminder.id)
+        .read(&context.database, &caller, SQL, |reminder: &Reminder| reminder.id)
         .await?;
     if page.is_empty() {
         // Somebody else's task is no task without reminders.
-        task::role(&mut connection, &caller, task_id).await?;
+        task::role(&mut *context.database.connection().await?, &caller, task_id).await?;
     }
     Ok(Json(page))
 }

@@ -1,6 +1,6 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
-use sqlx::types::Json;
+use tokio_postgres::types::Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -52,7 +52,6 @@ pub(crate) async fn create(
         Audience::Me => Some(caller.user),
         Audience::Project => None,
     };
-    let mut connection = context.database.connection().await?;
     let saved = Write::<SavedFilter>::new(
         &caller,
         "filter.created",
@@ -87,7 +86,7 @@ pub(crate) async fn create(
     .bind(Vec::from_iter(new.filter.named_assignee()))
     .bind(Vec::from_iter(new.filter.label()))
     .bind(new.filter.named_parent())
-    .run(&mut connection)
+    .run(&context.database)
     .await;
     let saved = match saved {
         Ok(saved) => saved,
@@ -98,7 +97,7 @@ pub(crate) async fn create(
     if let Some(done) = saved {
         return Ok(done.respond_at(|filter| format!("/api/v1/projects/{}/filters/{}", filter.project_id, filter.id)));
     }
-    let role = project::role(&mut connection, &caller, project_id).await?;
+    let role = project::role(&mut *context.database.connection().await?, &caller, project_id).await?;
     if whose.is_none() && !role.edits() {
         return Err(Problem::Forbidden(VIEWERS_LOOK));
     }
@@ -107,7 +106,7 @@ pub(crate) async fn create(
     )
     .bind(project_id)
     .bind(whose)
-    .fetch_one(&mut *connection)
+    .fetch_one(&mut *context.database.connection().await?)
     .await
     .map_err(|cause| Problem::of_database(&cause))?;
     Err(if count < MOST {

@@ -30,7 +30,6 @@ pub(crate) async fn delete(
     if_match: IfMatch,
 ) -> Result<Response, Problem> {
     let versions = if_match.versions();
-    let mut connection = context.database.connection().await?;
     let deleted = Write::<SavedFilter>::new(
         &caller,
         "filter.deleted",
@@ -56,10 +55,16 @@ pub(crate) async fn delete(
     .bind(id)
     .bind(project_id)
     .bind(versions.clone())
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     match deleted {
         Some(done) => Ok(done.respond()),
-        None => Err(refusal(&mut connection, &caller, (project_id, id), versions).await),
+        None => Err(refusal(
+            &mut *context.database.connection().await?,
+            &caller,
+            (project_id, id),
+            versions,
+        )
+        .await),
     }
 }

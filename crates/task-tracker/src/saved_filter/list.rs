@@ -26,13 +26,12 @@ pub(crate) async fn list(
     Params(which): Params<Which>,
 ) -> Result<Json<Page<SavedFilter>>, Problem> {
     let listing = Listing::of(project_id, "filters", &which)?;
-    let mut connection = context.database.connection().await?;
     let page = listing
-        .read(&mut connection, &caller, SQL, |filter: &SavedFilter| filter.id)
+        .read(&context.database, &caller, SQL, |filter: &SavedFilter| filter.id)
         .await?;
     if page.is_empty() {
         // Somebody else's project is no project without filters.
-        project::role(&mut connection, &caller, project_id).await?;
+        project::role(&mut *context.database.connection().await?, &caller, project_id).await?;
     }
     Ok(Json(page))
 }

@@ -1,6 +1,6 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
-use sqlx::types::Json;
+use tokio_postgres::types::Json;
 use utoipa::ToSchema;
 
 use crate::{
@@ -56,7 +56,6 @@ pub(crate) async fn update(
         });
     }
     let versions = if_match.versions();
-    let mut connection = context.database.connection().await?;
     let changed = Write::<SavedFilter>::new(
         &caller,
         "filter.changed",
@@ -98,10 +97,16 @@ pub(crate) async fn update(
     .bind(Vec::from_iter(change.filter.as_ref().and_then(Filter::named_assignee)))
     .bind(Vec::from_iter(change.filter.as_ref().and_then(Filter::label)))
     .bind(change.filter.as_ref().and_then(Filter::named_parent))
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     match changed {
         Some(done) => Ok(done.respond()),
-        None => Err(refusal(&mut connection, &caller, (project_id, id), versions).await),
+        None => Err(refusal(
+            &mut *context.database.connection().await?,
+            &caller,
+            (project_id, id),
+            versions,
+        )
+        .await),
     }
 }

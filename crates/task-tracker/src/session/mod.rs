@@ -6,7 +6,6 @@ mod revoke;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -14,6 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     access::Caller,
+    database::Database,
     problem::Problem,
     router::Context,
     write::{Done, Write, change},
@@ -45,11 +45,7 @@ pub(crate) struct Session {
 }
 
 /// Ends one of the caller's sessions; None when there is no such.
-pub(crate) async fn end(
-    connection: &mut PgConnection,
-    caller: &Caller,
-    id: Uuid,
-) -> Result<Option<Done<Value>>, Problem> {
+pub(crate) async fn end(database: &Database, caller: &Caller, id: Uuid) -> Result<Option<Done<Value>>, Problem> {
     let ended = Write::new(
         caller,
         "session.ended",
@@ -63,7 +59,7 @@ pub(crate) async fn end(
         ),
     )
     .bind(id)
-    .run(connection)
+    .run(database)
     .await?;
     Ok(ended)
 }

@@ -16,7 +16,6 @@ use crate::{
     security(("session" = [])),
 )]
 pub(crate) async fn revoke(State(context): State<Context>, caller: Caller, Id(id): Id) -> Result<Response, Problem> {
-    let mut connection = context.database.connection().await?;
-    let ended = end(&mut connection, &caller, id).await?;
+    let ended = end(&context.database, &caller, id).await?;
     ended.map_or(Err(Problem::NoSuch(WORD)), |done| Ok(done.respond_plainly()))
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     access::Caller,
+    database::Database,
     extract::{Body, Id, Whole, present},
     problem::{Problem, Refused},
     project,
@@ -210,16 +211,16 @@ pub(crate) async fn change(
     if ids.iter().collect::<BTreeSet<_>>().len() < ids.len() {
         return Err(Problem::Rule("name each task once"));
     }
-    let mut connection = context.database.connection().await?;
+    let database = &context.database;
     let bulk = Bulk {
         caller: &caller,
         project_id,
         tasks: &asked.tasks,
     };
     let done = match (&asked.change, &asked.r#move, &asked.delete) {
-        (Some(fields), None, None) if !fields.is_empty() => bulk.set(&mut connection, fields).await,
-        (None, Some(place), None) => bulk.put(&mut connection, place).await,
-        (None, None, Some(BulkDelete {})) => bulk.delete(&mut connection).await,
+        (Some(fields), None, None) if !fields.is_empty() => bulk.set(database, fields).await,
+        (None, Some(place), None) => bulk.put(database, place).await,
+        (None, None, Some(BulkDelete {})) => bulk.delete(database).await,
         _ => {
             return Err(Problem::Invalid {
                 detail: "name one of `change`, `move` and `delete`, and in a change at least one field".into(),
@@ -228,7 +229,9 @@ pub(crate) async fn change(
     };
     match done.map_err(tree::refused)? {
         Some(done) => Ok(done.respond_plainly()),
-        None => Err(bulk.refusal(&mut connection, asked.change.as_ref()).await),
+        None => Err(bulk
+            .refusal(&mut *database.connection().await?, asked.change.as_ref())
+            .await),
     }
 }
 
@@ -280,7 +283,7 @@ macro_rules! told {
 type Outcome = Result<Option<Done<BulkChanged>>, Failed>;
 
 impl Bulk<'_> {
-    async fn set(&self, connection: &mut PgConnection, fields: &BulkFields) -> Outcome {
+    async fn set(&self, database: &Database, fields: &BulkFields) -> Outcome {
         let ids = |few: &Option<Few>| few.clone().map(Vec::from).unwrap_or_default();
         self.write("task.changed", SET)
             .bind(fields.status.map(Status::as_str))
@@ -293,26 +296,26 @@ impl Bulk<'_> {
             .bind(ids(&fields.remove_label_ids))
             .bind(fields.parent_id.is_some())
             .bind(fields.parent_id.flatten())
-            .run(connection)
+            .run(database)
             .await
     }
 
-    async fn put(&self, connection: &mut PgConnection, place: &BulkMove) -> Outcome {
+    async fn put(&self, database: &Database, place: &BulkMove) -> Outcome {
         let beside = Beside {
             after: place.after,
             before: place.before,
         };
-        project::role(connection, self.caller, self.project_id).await?;
-        let ranks = places(connection, self.caller, &self.tasks.ids(), beside).await?;
+        project::role(&mut *database.connection().await?, self.caller, self.project_id).await?;
+        let ranks = places(database, self.caller, &self.tasks.ids(), beside).await?;
         self.write("task.moved", PUT)
             .bind(ranks)
             .bind(place.status.map(Status::as_str))
-            .run(connection)
+            .run(database)
             .await
     }
 
-    async fn delete(&self, connection: &mut PgConnection) -> Outcome {
-        self.write("task.deleted", DELETE).run(connection).await
+    async fn delete(&self, database: &Database) -> Outcome {
+        self.write("task.deleted", DELETE).run(database).await
     }
 
     fn write(&self, action: &'static str, sql: &'static str) -> Write<'_, BulkChanged> {

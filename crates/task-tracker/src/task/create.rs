@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     access::Caller,
+    database::Database,
     extract::{Body, ChosenId, Id},
     problem::Problem,
     project,
@@ -66,10 +67,10 @@ pub(crate) async fn create(
     Body(new): Body<NewTask>,
 ) -> Result<Response, Problem> {
     let id = ChosenId::or_new(new.id);
-    let mut connection = context.database.connection().await?;
-    if let Some(done) = insert(&mut connection, &caller, id, project_id, &new).await? {
+    if let Some(done) = insert(&context.database, &caller, id, project_id, &new).await? {
         return Ok(done.respond_at(place));
     }
+    let mut connection = context.database.connection().await?;
     if let Some(Json(task)) = same(&mut connection, &caller, id, project_id, &new).await? {
         let place = [(header::LOCATION, place(&task))];
         return Ok((place, task.version.respond(StatusCode::OK, task)).into_response());
@@ -92,7 +93,7 @@ pub(crate) async fn create(
 /// Nothing comes back when the id is taken, the project is not the caller's to change, or a label, an assignee or the parent is
 /// not of it.
 async fn insert(
-    connection: &mut PgConnection,
+    database: &Database,
     caller: &Caller,
     id: Uuid,
     project_id: Uuid,
@@ -133,7 +134,7 @@ async fn insert(
     .bind(Vec::from(new.assignee_ids.clone()))
     .bind(Vec::from(new.label_ids.clone()))
     .bind(new.parent_id)
-    .run(connection)
+    .run(database)
     .await;
     match inserted {
         // The project went away between the look at the membership and the check of the foreign key.

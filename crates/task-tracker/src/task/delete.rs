@@ -26,7 +26,6 @@ pub(crate) async fn delete(
     if_match: IfMatch,
 ) -> Result<Response, Problem> {
     let versions = if_match.versions();
-    let mut connection = context.database.connection().await?;
     let deleted = Write::<Task>::new(
         &caller,
         "task.deleted",
@@ -48,10 +47,10 @@ pub(crate) async fn delete(
     )
     .bind(id)
     .bind(versions.clone())
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     match deleted {
         Some(done) => Ok(done.respond()),
-        None => Err(refusal(&mut connection, &caller, id, versions).await),
+        None => Err(refusal(&mut *context.database.connection().await?, &caller, id, versions).await),
     }
 }

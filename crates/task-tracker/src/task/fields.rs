@@ -27,6 +27,12 @@ impl Status {
             Self::Done => "done",
         }
     }
+
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        [Self::Open, Self::InProgress, Self::Done]
+            .into_iter()
+            .find(|status| status.as_str() == word)
+    }
 }
 
 /// How much it matters.
@@ -50,6 +56,12 @@ impl Priority {
             Self::High => "high",
             Self::Urgent => "urgent",
         }
+    }
+
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        [Self::None, Self::Low, Self::Medium, Self::High, Self::Urgent]
+            .into_iter()
+            .find(|priority| priority.as_str() == word)
     }
 }
 

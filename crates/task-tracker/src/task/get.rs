@@ -1,12 +1,14 @@
 use axum::{extract::State, http::StatusCode, response::Response};
-use sqlx::types::Json;
 
 use crate::{
     access::Caller,
     extract::Id,
     problem::Problem,
     router::Context,
-    task::{Task, WORD, shown},
+    task::{
+        Task, WORD,
+        row::{around, columns},
+    },
 };
 
 /// See a task
@@ -17,18 +19,20 @@ use crate::{
     security(("session" = []), ("token" = ["tasks:read"])),
 )]
 pub(crate) async fn get(State(context): State<Context>, caller: Caller, Id(id): Id) -> Result<Response, Problem> {
-    let mut connection = context.database.connection().await?;
-    let task: Option<Json<Task>> = sqlx::query_scalar(concat!(
-        "select ",
-        shown!("tasks"),
-        " from tasks join memberships on memberships.project_id = tasks.project_id
-         where tasks.id = $1 and memberships.user_id = $2"
-    ))
-    .bind(id)
-    .bind(caller.user)
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(|cause| Problem::of_database(&cause))?;
-    let Json(task) = task.ok_or(Problem::NoSuch(WORD))?;
+    let row = context
+        .database
+        .row(
+            concat!(
+                "select ",
+                columns!("tasks"),
+                " from tasks join memberships on memberships.project_id = tasks.project_id",
+                around!("tasks"),
+                " where tasks.id = $1 and memberships.user_id = $2"
+            ),
+            &[&id, &caller.user],
+        )
+        .await?;
+    let row = row.ok_or(Problem::NoSuch(WORD))?;
+    let task = Task::read(&row)?;
     Ok(task.version.respond(StatusCode::OK, task))
 }

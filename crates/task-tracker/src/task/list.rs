@@ -1,10 +1,9 @@
 use axum::{Json, extract::State};
-use serde::Serialize;
-use sqlx::{PgConnection, types::Json as Row};
 use uuid::Uuid;
 
 use crate::{
     access::{Caller, secret::Fingerprint},
+    database::{Database, Parameter},
     extract::Id,
     page::{self, Limit, Page},
     problem::Problem,
@@ -15,7 +14,8 @@ use crate::{
         Task,
         fields::{Priority, Status},
         filter::{Asked, Assignee, Filter, Paging, Parent, Sort},
-        rank, shown,
+        rank,
+        row::{around, columns},
         words::{Words, found},
     },
 };
@@ -35,9 +35,9 @@ pub(crate) async fn list(
     Id(project_id): Id,
     Asked { paging, filter }: Asked,
 ) -> Result<Json<Page<Task>>, Problem> {
-    let mut connection = context.database.connection().await?;
+    let database = &context.database;
     let filter = match paging.saved {
-        Some(id) => filter.over(saved_filter::load(&mut connection, &caller, project_id, id).await?),
+        Some(id) => filter.over(saved_filter::load(&mut *database.connection().await?, &caller, project_id, id).await?),
         None => filter,
     };
     // A cursor holds for the order and the filters it was given out with, whoever or whatever named them.
@@ -51,12 +51,12 @@ pub(crate) async fn list(
         filter: &filter,
     };
     let page = match filter.sort.unwrap_or_default() {
-        Sort::Id => list.by_id(&mut connection).await?,
-        Sort::Rank => list.by_rank(&mut connection).await?,
+        Sort::Id => list.by_id(database).await?,
+        Sort::Rank => list.by_rank(database).await?,
     };
     if page.is_empty() {
         // An empty page of a project is not the same as no project.
-        project::role(&mut connection, &caller, project_id).await?;
+        project::role(&mut *database.connection().await?, &caller, project_id).await?;
     }
     Ok(Json(page))
 }
@@ -76,18 +76,19 @@ macro_rules! asked {
     ($words:expr) => {
         concat!(
             "select ",
-            shown!("tasks"),
-            " from tasks
-             where project_id = $1
+            columns!("tasks"),
+            " from tasks",
+            around!("tasks"),
+            " where tasks.project_id = $1
                and exists (select from memberships where memberships.project_id = $1 and memberships.user_id = $2)
-               and ($4::text is null or status = $4)
+               and ($4::text is null or tasks.status = $4)
                and ($5::uuid is null or $5 = any(assignee_ids))
                and ($6::uuid is null or $6 = any(label_ids))
                and ($8::text is null or priority = $8)
                and ($9::uuid is null
                     or case when $9 = '00000000-0000-0000-0000-000000000000'
                        then not exists (select from subtasks where subtasks.task_id = tasks.id)
-                       else id in (select subtasks.task_id from subtasks where subtasks.parent_id = $9) end)
+                       else tasks.id in (select subtasks.task_id from subtasks where subtasks.parent_id = $9) end)
                and ",
             $words
         )
@@ -111,35 +112,50 @@ macro_rules! behind_rank {
         concat!(
             " and (",
             rank::of!("tasks"),
-            ", id) > ($10 collate \"C\", $11) order by ",
+            ", tasks.id) > ($10 collate \"C\", $11) order by ",
             rank::of!("tasks"),
-            ", id limit $3"
+            ", tasks.id limit $3"
         )
     };
 }
 
-type Query = sqlx::query::QueryScalar<'static, sqlx::Postgres, Row<Task>, sqlx::postgres::PgArguments>;
+/// A list, and the search in it.
+struct Statements {
+    listed: &'static str,
+    searched: &'static str,
+}
 
 impl List<'_> {
-    async fn by_id(self, connection: &mut PgConnection) -> Result<Page<Task>, Problem> {
+    async fn by_id(self, database: &Database) -> Result<Page<Task>, Problem> {
         let after = page::start(self.cursor, &self.name)?;
-        let query = self.asked(
-            listed!(" and id > $10 order by id limit $3"),
-            searched!(" and id > $10 order by id limit $3"),
-        );
-        let rows = query.bind(after).fetch_all(connection).await;
-        self.cut(rows, |task| task.id)
+        let statements = Statements {
+            listed: listed!(" and tasks.id > $10 order by tasks.id limit $3"),
+            searched: searched!(" and tasks.id > $10 order by tasks.id limit $3"),
+        };
+        let tasks = self.read(database, &statements, &[&after]).await?;
+        Ok(Page::cut(tasks, self.limit, &self.name, |task| task.id))
     }
 
-    async fn by_rank(self, connection: &mut PgConnection) -> Result<Page<Task>, Problem> {
+    async fn by_rank(self, database: &Database) -> Result<Page<Task>, Problem> {
         let (rank, id): (String, Uuid) = page::behind(self.cursor, &self.name)?.unwrap_or_default();
-        let query = self.asked(listed!(behind_rank!()), searched!(behind_rank!()));
-        let rows = query.bind(rank.replace('\0', "")).bind(id).fetch_all(connection).await;
-        self.cut(rows, |task| (task.rank.clone(), task.id))
+        let rank = rank.replace('\0', "");
+        let statements = Statements {
+            listed: listed!(behind_rank!()),
+            searched: searched!(behind_rank!()),
+        };
+        let tasks = self.read(database, &statements, &[&rank, &id]).await?;
+        Ok(Page::cut(tasks, self.limit, &self.name, |task| {
+            (task.rank.clone(), task.id)
+        }))
     }
 
-    /// What all lists have in common; where the page begins is still to be said.
-    fn asked(&self, listed: &'static str, searched: &'static str) -> Query {
+    /// What all lists have in common; `behind` is where the page begins.
+    async fn read(
+        &self,
+        database: &Database,
+        statements: &Statements,
+        behind: &[&dyn Parameter],
+    ) -> Result<Vec<Task>, Problem> {
         let Filter {
             status,
             priority,
@@ -157,25 +173,26 @@ impl List<'_> {
             Parent::None => Uuid::nil(),
             Parent::Task(id) => id,
         });
-        sqlx::query_scalar(if q.is_some() { searched } else { listed })
-            .bind(self.project_id)
-            .bind(self.caller.user)
-            .bind(self.limit.and_one())
-            .bind(status.map(Status::as_str))
-            .bind(assignee)
-            .bind(*label)
-            .bind(q.as_ref().map(|words| Words::as_str(words).to_owned()))
-            .bind(priority.map(Priority::as_str))
-            .bind(parent)
-    }
-
-    fn cut<K: Serialize>(
-        &self,
-        rows: Result<Vec<Row<Task>>, sqlx::Error>,
-        key: impl Fn(&Task) -> K,
-    ) -> Result<Page<Task>, Problem> {
-        let rows = rows.map_err(|cause| Problem::of_database(&cause))?;
-        let rows = rows.into_iter().map(|row| row.0).collect();
-        Ok(Page::cut(rows, self.limit, &self.name, key))
+        let limit = self.limit.and_one();
+        let (status, priority) = (status.map(Status::as_str), priority.map(Priority::as_str));
+        let words = q.as_ref().map(Words::as_str);
+        let common: [&dyn Parameter; 9] = [
+            &self.project_id,
+            &self.caller.user,
+            &limit,
+            &status,
+            &assignee,
+            label,
+            &words,
+            &priority,
+            &parent,
+        ];
+        let sql = if words.is_some() {
+            statements.searched
+        } else {
+            statements.listed
+        };
+        let rows = database.rows(sql, &[&common, behind].concat()).await?;
+        rows.iter().map(Task::read).collect()
     }
 }

@@ -9,6 +9,7 @@ mod get;
 mod list;
 mod move_to;
 pub(crate) mod rank;
+mod row;
 mod tree;
 mod update;
 mod words;
@@ -86,21 +87,13 @@ impl Versioned for Task {
 /// it is not to be seen yet.
 macro_rules! json {
     ($task:literal) => {
-        crate::task::object!("jsonb_build_object", $task, crate::task::parent_of!($task))
+        crate::task::object!($task, crate::task::parent_of!($task))
     };
     ($task:literal, $parent:expr) => {
-        crate::task::object!("jsonb_build_object", $task, $parent)
+        crate::task::object!($task, $parent)
     };
 }
 use json;
-
-/// A `Task` out of a row of tasks, to be shown: written at once, where jsonb would be built first.
-macro_rules! shown {
-    ($task:literal) => {
-        crate::task::object!("json_build_object", $task, crate::task::parent_of!($task))
-    };
-}
-use shown;
 
 macro_rules! parent_of {
     ($task:literal) => {
@@ -114,10 +107,9 @@ macro_rules! parent_of {
 use parent_of;
 
 macro_rules! object {
-    ($build:literal, $task:literal, $parent:expr) => {
+    ($task:literal, $parent:expr) => {
         concat!(
-            $build,
-            "('id', ",
+            "jsonb_build_object('id', ",
             $task,
             ".id, 'project_id', ",
             $task,

@@ -1,12 +1,12 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
-use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
     access::Caller,
+    database::Database,
     extract::{Body, Id, present},
     problem::Problem,
     router::Context,
@@ -51,12 +51,11 @@ pub(crate) async fn move_to(
     Body(wanted): Body<Move>,
 ) -> Result<Response, Problem> {
     let versions = if_match.versions();
-    let mut connection = context.database.connection().await?;
     let beside = Beside {
         after: wanted.after,
         before: wanted.before,
     };
-    let rank = places(&mut connection, &caller, &[id], beside).await?.pop();
+    let rank = places(&context.database, &caller, &[id], beside).await?.pop();
     let moved = Write::<Task>::new(
         &caller,
         "task.moved",
@@ -85,11 +84,11 @@ pub(crate) async fn move_to(
     .bind(versions.clone())
     .bind(rank)
     .bind(wanted.status.map(Status::as_str))
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     match moved {
         Some(done) => Ok(done.respond()),
-        None => Err(refusal(&mut connection, &caller, id, versions).await),
+        None => Err(refusal(&mut *context.database.connection().await?, &caller, id, versions).await),
     }
 }
 
@@ -102,7 +101,7 @@ pub(super) struct Beside {
 
 /// The ranks for the place that is wanted, one for each task that moves, as the others stand now.
 pub(super) async fn places(
-    connection: &mut PgConnection,
+    database: &Database,
     caller: &Caller,
     moving: &[Uuid],
     wanted: Beside,
@@ -116,6 +115,7 @@ pub(super) async fn places(
         }
         (Some(neighbour), None) | (None, Some(neighbour)) => neighbour,
     };
+    let mut connection = database.connection().await?;
     // The neighbour's rank, and the next ones below and above it, leaving out the tasks that move.
     let found: Option<(String, Option<String>, Option<String>)> = sqlx::query_as(concat!(
         "with project as (
@@ -141,7 +141,7 @@ pub(super) async fn places(
     let Some((near, below, above)) = found else {
         // Somebody who may not know the task itself hears nothing of its neighbours.
         if let [id] = moving {
-            super::role(connection, caller, *id).await?;
+            super::role(&mut connection, caller, *id).await?;
         }
         return Err(Problem::Rule(
             "the task to stand next to is another task of the same project",

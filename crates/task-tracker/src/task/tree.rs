@@ -16,6 +16,16 @@ pub(super) struct Subtasks {
     done: u32,
 }
 
+impl Subtasks {
+    pub(super) fn of(total: i64, done: i64) -> Self {
+        let count = |count| u32::try_from(count).unwrap_or_default();
+        Self {
+            total: count(total),
+            done: count(done),
+        }
+    }
+}
+
 /// The `Subtasks` of a row of tasks.
 macro_rules! counted {
     ($task:literal) => {

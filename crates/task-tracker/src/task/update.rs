@@ -105,7 +105,6 @@ pub(crate) async fn update(
         });
     }
     let versions = if_match.versions();
-    let mut connection = context.database.connection().await?;
     let changed = Write::<Task>::new(
         &caller,
         "task.changed",
@@ -151,11 +150,11 @@ pub(crate) async fn update(
     .bind(change.label_ids.map(Vec::from))
     .bind(change.parent_id.is_some())
     .bind(change.parent_id.flatten())
-    .run(&mut connection)
+    .run(&context.database)
     .await
     .map_err(tree::refused)?;
     match changed {
         Some(done) => Ok(done.respond()),
-        None => Err(refusal(&mut connection, &caller, id, versions).await),
+        None => Err(refusal(&mut *context.database.connection().await?, &caller, id, versions).await),
     }
 }

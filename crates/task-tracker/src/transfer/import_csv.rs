@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     access::Caller,
+    database::Database,
     extract::{self, IMPORT, Id},
     problem::Problem,
     project,
@@ -67,12 +68,16 @@ pub(crate) async fn import(
         return Err(Problem::Forbidden(VIEWERS_LOOK));
     }
     require_members(&mut connection, project_id, &rows).await?;
-    let added = insert(&mut connection, &caller, project_id, rows).await;
+    drop(connection);
+    let added = insert(&context.database, &caller, project_id, rows).await;
     match added {
         Ok(Some(done)) => Ok(done.respond_plainly()),
         Ok(None) => {
             // Not an editor any more, or not enough room.
-            if project::role(&mut connection, &caller, project_id).await?.edits() {
+            if project::role(&mut *context.database.connection().await?, &caller, project_id)
+                .await?
+                .edits()
+            {
                 Err(Problem::Conflict("the project would have more than 200 labels"))
             } else {
                 Err(Problem::Forbidden(VIEWERS_LOOK))
@@ -110,7 +115,7 @@ async fn require_members(connection: &mut PgConnection, project_id: Uuid, rows: 
 /// Nothing comes back when the project is not the caller's to change, or would have too many labels. Somebody who leaves at this
 /// very moment is left out.
 async fn insert(
-    connection: &mut PgConnection,
+    database: &Database,
     caller: &Caller,
     project_id: Uuid,
     rows: Vec<Row>,
@@ -178,6 +183,6 @@ async fn insert(
     .bind(Value::Array(tasks))
     .bind(i64::try_from(MOST_LABELS).unwrap_or(i64::MAX))
     .bind(GREY)
-    .run(connection)
+    .run(database)
     .await
 }

@@ -68,7 +68,6 @@ pub(crate) async fn import(
     let Format::One = document.format;
     let (name, description) = (document.project.name.clone(), document.project.description.clone());
     let rows = Rows::of(document, &caller, OffsetDateTime::now_utc())?;
-    let mut connection = context.database.connection().await?;
     let made = Write::<Imported>::new(
         &caller,
         "project.imported",
@@ -108,7 +107,7 @@ pub(crate) async fn import(
     .bind(Value::Array(rows.tasks))
     .bind(Value::Array(rows.comments))
     .bind(rows.left_out)
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     let place = |imported: &Imported| format!("/api/v1/projects/{}", imported.project_id);
     made.map(|done| done.respond_plainly_at(place)).ok_or(Problem::Internal)

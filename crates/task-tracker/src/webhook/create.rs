@@ -55,7 +55,6 @@ pub(crate) async fn create(
     let id = Uuid::now_v7();
     let secret = SigningSecret::new().ok_or(Problem::Internal)?;
     let sealed = webhooks.keys.seal(id, &secret).ok_or(Problem::Internal)?;
-    let mut connection = context.database.connection().await?;
     let made = Write::<Webhook>::new(
         &caller,
         "webhook.created",
@@ -80,7 +79,7 @@ pub(crate) async fn create(
     .bind(Vec::<String>::from(new.actions))
     .bind(sealed)
     .bind(MOST)
-    .run(&mut connection)
+    .run(&context.database)
     .await;
     let made = match made {
         Ok(made) => made,
@@ -89,7 +88,7 @@ pub(crate) async fn create(
         Err(failed) => return Err(failed.into()),
     };
     let Some(made) = made else {
-        project::require_owner(&mut connection, &caller, project_id).await?;
+        project::require_owner(&mut *context.database.connection().await?, &caller, project_id).await?;
         return Err(Problem::Conflict("there are 20 webhooks already; delete one first"));
     };
     let secret = match made.when {

@@ -26,7 +26,6 @@ pub(crate) async fn delete(
     if_match: IfMatch,
 ) -> Result<Response, Problem> {
     context.webhooks()?;
-    let mut connection = context.database.connection().await?;
     let deleted = Write::<Webhook>::new(
         &caller,
         "webhook.deleted",
@@ -47,10 +46,10 @@ pub(crate) async fn delete(
     )
     .bind(id)
     .bind(if_match.versions())
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     match deleted {
         Some(done) => Ok(done.respond()),
-        None => Err(refusal(&mut connection, &caller, id).await),
+        None => Err(refusal(&mut *context.database.connection().await?, &caller, id).await),
     }
 }

@@ -27,12 +27,11 @@ pub(crate) async fn list(
 ) -> Result<Json<Page<Webhook>>, Problem> {
     context.webhooks()?;
     let listing = Listing::of(project_id, "webhooks", &which)?;
-    let mut connection = context.database.connection().await?;
     let page = listing
-        .read(&mut connection, &caller, SQL, |webhook: &Webhook| webhook.id)
+        .read(&context.database, &caller, SQL, |webhook: &Webhook| webhook.id)
         .await?;
     if page.is_empty() {
-        project::require_owner(&mut connection, &caller, project_id).await?;
+        project::require_owner(&mut *context.database.connection().await?, &caller, project_id).await?;
     }
     Ok(Json(page))
 }

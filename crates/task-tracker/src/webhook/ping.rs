@@ -24,7 +24,6 @@ use crate::{
 )]
 pub(crate) async fn ping(State(context): State<Context>, caller: Caller, Id(id): Id) -> Result<Response, Problem> {
     context.webhooks()?;
-    let mut connection = context.database.connection().await?;
     let sent = Write::<Delivery>::new(
         &caller,
         "webhook.pinged",
@@ -49,12 +48,12 @@ pub(crate) async fn ping(State(context): State<Context>, caller: Caller, Id(id):
     )
     .bind(id)
     .bind(Uuid::new_v4())
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     if let Some(done) = sent {
         return Ok(done.respond_plainly());
     }
-    own(&mut connection, &caller, id).await?;
+    own(&mut *context.database.connection().await?, &caller, id).await?;
     Err(Problem::Conflict(
         "the webhook is not active, or its last test message is still on its way",
     ))

@@ -33,7 +33,6 @@ pub(crate) async fn redeliver(
     Ids(webhook_id, id): Ids,
 ) -> Result<Response, Problem> {
     context.webhooks()?;
-    let mut connection = context.database.connection().await?;
     let sent = Write::<Delivery>::new(
         &caller,
         "webhook.redelivered",
@@ -66,11 +65,11 @@ pub(crate) async fn redeliver(
     )
     .bind(webhook_id)
     .bind(id)
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     match sent {
         Some(done) => Ok(done.respond_plainly()),
-        None => Err(refusal(&mut connection, &caller, webhook_id, id).await),
+        None => Err(refusal(&mut *context.database.connection().await?, &caller, webhook_id, id).await),
     }
 }
 

@@ -23,7 +23,6 @@ pub(crate) async fn rotate(State(context): State<Context>, caller: Caller, Id(id
     let webhooks = context.webhooks()?;
     let secret = SigningSecret::new().ok_or(Problem::Internal)?;
     let sealed = webhooks.keys.seal(id, &secret).ok_or(Problem::Internal)?;
-    let mut connection = context.database.connection().await?;
     let rotated = Write::<Webhook>::new(
         &caller,
         "webhook.secret_rotated",
@@ -50,10 +49,10 @@ pub(crate) async fn rotate(State(context): State<Context>, caller: Caller, Id(id
     )
     .bind(id)
     .bind(sealed)
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     let Some(rotated) = rotated else {
-        own(&mut connection, &caller, id).await?;
+        own(&mut *context.database.connection().await?, &caller, id).await?;
         // Deleted between the two looks.
         return Err(Problem::NoSuch(WORD));
     };

@@ -77,7 +77,6 @@ pub(crate) async fn update(
         WantedState::Active => "active",
         WantedState::Paused => "paused",
     });
-    let mut connection = context.database.connection().await?;
     let changed = Write::<Webhook>::new(
         &caller,
         "webhook.changed",
@@ -112,10 +111,10 @@ pub(crate) async fn update(
     .bind(url)
     .bind(change.actions.map(Vec::<String>::from))
     .bind(state)
-    .run(&mut connection)
+    .run(&context.database)
     .await?;
     match changed {
         Some(done) => Ok(done.respond()),
-        None => Err(refusal(&mut connection, &caller, id).await),
+        None => Err(refusal(&mut *context.database.connection().await?, &caller, id).await),
     }
 }

@@ -1,0 +1,132 @@
+//! One connection with statements of several requests under way.
+//!
+//! Each is a transaction of its own: it is sent with a Sync behind it (PostgreSQL manual, 55.2.4: Pipelining), so what one
+//! of them does or fails at is nothing to the others.
+
+use std::{
+    collections::HashMap,
+    pin::pin,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures_util::TryStreamExt;
+use tokio::task::AbortHandle;
+use tokio_postgres::{Client, NoTls, Row, Statement, error::SqlState, types::Type};
+
+use super::{Parameter, Way, tls::Rustls};
+
+/// As old as sqlx's pool lets a connection grow.
+const LIFE: Duration = Duration::from_mins(30);
+
+/// A connection, and the statements that PostgreSQL knows on it.
+pub(super) struct Line {
+    client: Client,
+    /// By address: a text that is part of the program is one and the same wherever it is met, and need not be read to be found.
+    prepared: Mutex<HashMap<(usize, usize), Statement>>,
+    born: Instant,
+    /// The count of the login it was made with.
+    login: u64,
+    conversation: AbortHandle,
+}
+
+impl Line {
+    pub(super) async fn open(way: &Way, login: u64) -> Result<Self, tokio_postgres::Error> {
+        let (client, conversation) = match &way.tls {
+            Some(tls) => {
+                let (client, conversation) = way.config.connect(Rustls(tls.clone())).await?;
+                (client, tokio::spawn(converse(conversation)))
+            }
+            None => {
+                let (client, conversation) = way.config.connect(NoTls).await?;
+                (client, tokio::spawn(converse(conversation)))
+            }
+        };
+        Ok(Self {
+            client,
+            prepared: Mutex::default(),
+            born: Instant::now(),
+            login,
+            conversation: conversation.abort_handle(),
+        })
+    }
+
+    /// Sends the statement and takes its rows in. Dropped half-way, the answer is still taken in, and thrown away.
+    pub(super) async fn ask(
+        &self,
+        sql: &'static str,
+        parameters: &[&dyn Parameter],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let statement = self.prepare(sql, parameters).await?;
+        let values = parameters.iter().map(|parameter| parameter.value());
+        let mut answer = pin!(self.client.query_raw(&statement, values).await?);
+        let mut rows = Vec::new();
+        while let Some(row) = answer.try_next().await? {
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
+    /// Once for each connection. Two who come at once prepare it twice, and the second is kept.
+    async fn prepare(
+        &self,
+        sql: &'static str,
+        parameters: &[&dyn Parameter],
+    ) -> Result<Statement, tokio_postgres::Error> {
+        let key = (sql.as_ptr().addr(), sql.len());
+        if let Some(known) = self.lock().get(&key) {
+            return Ok(known.clone());
+        }
+        let kinds: Vec<Type> = parameters.iter().map(|parameter| parameter.kind()).collect();
+        let statement = self.client.prepare_typed(sql, &kinds).await?;
+        self.lock().insert(key, statement.clone());
+        Ok(statement)
+    }
+
+    /// So that it is prepared anew.
+    pub(super) fn forget(&self, sql: &'static str) {
+        self.lock().remove(&(sql.as_ptr().addr(), sql.len()));
+    }
+
+    /// Waits until everything that was sent so far is answered.
+    pub(super) async fn settle(&self) {
+        // An error is an answer: then nothing is under way any more.
+        drop(self.client.check_connection().await);
+    }
+
+    /// Whoever waits for an answer is told that there will be none.
+    pub(super) fn cut(&self) {
+        self.conversation.abort();
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Whether another should take its place: it has had its time, or the login has changed since.
+    pub(super) fn is_past(&self, login: u64) -> bool {
+        self.born.elapsed() > LIFE || self.login != login
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(usize, usize), Statement>> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Both ways, until the client is dropped or the connection breaks; whoever asks on it next finds out.
+async fn converse<S, T>(conversation: tokio_postgres::Connection<S, T>)
+where
+    tokio_postgres::Connection<S, T>: Future<Output = Result<(), tokio_postgres::Error>>,
+{
+    if let Err(cause) = conversation.await {
+        tracing::debug!(%cause, "a connection to the database broke");
+    }
+}
+
+/// PostgreSQL forgot the statement (26000 `invalid_sql_statement_name`), or has changed what it gives (0A000
+/// `feature_not_supported`: "cached plan must not change result type"). Nothing was done.
+pub(super) fn is_of_its_preparation(cause: &tokio_postgres::Error) -> bool {
+    cause
+        .code()
+        .is_some_and(|code| [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::FEATURE_NOT_SUPPORTED].contains(code))
+}
