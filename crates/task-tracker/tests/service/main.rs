@@ -9,6 +9,7 @@
 mod accounts;
 mod api;
 mod attachments;
+mod authority;
 mod board;
 mod bulk;
 mod cluster;
