@@ -127,6 +127,10 @@ impl Held {
                 return outcome.clone();
             }
             let outcome = inner.ask().await;
+            // The first time, whoever asks says so.
+            if let (Some(_), Err(cause)) = (&*last, &outcome) {
+                tracing::warn!(%cause, "a secret could not be read again; what is known of it stays in use");
+            }
             *last = Some((Instant::now(), outcome.clone()));
             outcome
         });
@@ -147,8 +151,7 @@ impl Inner {
             variable,
             why: words(&cause),
         });
-        let answer = answer.inspect_err(|cause| tracing::warn!(%cause, "a secret could not be read"))?;
-        answer
+        answer?
             .secret_string
             .map(SecretString::from)
             .ok_or(Unheld::Binary { variable })

@@ -150,10 +150,10 @@ module "service" {
     DATABASE_SECRET_ARN     = module.secrets.arns[local.container_secrets.DATABASE_URL]
     WEBHOOK_KEYS_SECRET_ARN = module.secrets.arns[local.container_secrets.WEBHOOK_KEYS]
   }
-  task_statements       = concat(module.attachments.statements, local.own_secrets)
-  secret_arns           = { for variable, secret in local.container_secrets : variable => module.secrets.arns[secret] }
-  registry_secret_arn   = module.secrets.arns[local.registry_secret]
-  secrets_key_arn       = module.secrets.key_arn
+  task_statements     = concat(module.attachments.statements, local.own_secrets)
+  secret_arns         = { for variable, secret in local.container_secrets : variable => module.secrets.arns[secret] }
+  registry_secret_arn = module.secrets.arns[local.registry_secret]
+  secrets_key_arn     = module.secrets.key_arn
 
   vpc_id                          = module.network.vpc_id
   private_subnet_ids              = module.network.private_subnet_ids
