@@ -17,6 +17,8 @@ mod command;
 mod conformance;
 mod doctor;
 mod documented;
+#[path = "../../examples/faulty_release/faults.rs"]
+mod faults;
 mod filters;
 mod following;
 mod instance;
