@@ -1,9 +1,9 @@
 //! By what the pools and the lanes log in at PostgreSQL, and how a new password comes to them while they serve.
 //!
-//! A rotation changes the role's password, or moves on to a second role, and then the file that the URL was read from.
-//! Connections of the pools that are open stay, those of the lanes are replaced one by one; new ones take what the file says
+//! A rotation changes the role's password, or moves on to a second role, and then the secret or the file that the URL was read
+//! from. Connections of the pools that are open stay, those of the lanes are replaced one by one; new ones take what that says
 //! by then. Between the two changes a login may be refused: whoever waits for a connection waits on, as long as for any
-//! connection, and the file is looked into meanwhile.
+//! connection, and it is read again meanwhile.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -13,9 +13,12 @@ use std::{
 use sqlx::{PgPool, Postgres, error::DatabaseError, pool::PoolConnection, postgres::PgConnectOptions};
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::config::{DatabaseUrl, MissingDatabaseUrl, Settings};
+use crate::{
+    config::{DatabaseUrl, MissingDatabaseUrl, Settings},
+    secrets::{ROUTINE, URGENT},
+};
 
-/// How soon a change is seen that nothing failed for.
+/// How soon a change of a file is seen that nothing failed for; of a secret, `ROUTINE`.
 pub(crate) const PACE: Duration = Duration::from_secs(10);
 /// Between two looks while a login is refused.
 pub(super) const AGAIN: Duration = Duration::from_millis(100);
@@ -42,8 +45,17 @@ impl Login {
     /// Lets the pools take the URL as it stands by now, and says whether it had changed. What cannot be read, perhaps since it
     /// is just being written, is left for the next look.
     pub(crate) async fn renew(&self) -> bool {
+        self.look(ROUTINE).await
+    }
+
+    /// As `renew`, for whoever was refused by what is known so far.
+    pub(super) async fn renew_now(&self) -> bool {
+        self.look(URGENT).await
+    }
+
+    async fn look(&self, age: Duration) -> bool {
         let mut url = self.url.lock().await;
-        let Ok(Some(changed)) = url.changed() else {
+        let Ok(Some(changed)) = url.changed(age).await else {
             return false;
         };
         let Ok(options) = changed.options() else {
@@ -71,10 +83,10 @@ impl Login {
         self.changes.load(Ordering::SeqCst)
     }
 
-    /// A connection of this pool, after a login was refused: tried until `end` with whatever the file says by then.
+    /// A connection of this pool, after a login was refused: tried until `end` with whatever is true by then.
     pub(crate) async fn retry(&self, pool: &PgPool, end: Instant) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         loop {
-            self.renew().await;
+            self.renew_now().await;
             match pool.acquire().await {
                 Err(cause) if is_refused(&cause) && Instant::now() + AGAIN < end => tokio::time::sleep(AGAIN).await,
                 outcome => return outcome,

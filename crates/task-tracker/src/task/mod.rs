@@ -10,7 +10,7 @@ mod list;
 mod move_to;
 pub(crate) mod rank;
 mod row;
-mod tree;
+pub(crate) mod tree;
 mod update;
 mod words;
 

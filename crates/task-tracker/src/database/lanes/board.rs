@@ -133,13 +133,11 @@ impl Board {
                 if next.is_closed() {
                     continue;
                 }
-                match self.take(&mut state, now) {
-                    Some(place) => given.push((next, place)),
-                    None => {
-                        state.waiting.push_front(next);
-                        break;
-                    }
-                }
+                let Some(place) = self.take(&mut state, now) else {
+                    state.waiting.push_front(next);
+                    break;
+                };
+                given.push((next, place));
             }
         }
         // Without the lock: what could not be handed over gives its place back right here.
@@ -178,7 +176,7 @@ mod tests {
             .iter()
             .map(|(statements, age)| Load {
                 statements: *statements,
-                since: now - Duration::from_millis(*age),
+                since: now.checked_sub(Duration::from_millis(*age)).unwrap(),
             })
             .collect();
         choose(&loads, now)
@@ -212,7 +210,7 @@ mod tests {
                     prop_assert!(open(&lanes[lane]));
                     prop_assert!(lanes.iter().filter(|lane| open(lane)).all(|other| other.0 <= lanes[lane].0));
                 }
-                None => prop_assert!(!lanes.iter().any(|lane| open(lane))),
+                None => prop_assert!(!lanes.iter().any(open)),
             }
         }
 

@@ -32,15 +32,12 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) async fn open(way: &Way, login: u64) -> Result<Self, tokio_postgres::Error> {
-        let (client, conversation) = match &way.tls {
-            Some(tls) => {
-                let (client, conversation) = way.config.connect(Rustls(tls.clone())).await?;
-                (client, tokio::spawn(converse(conversation)))
-            }
-            None => {
-                let (client, conversation) = way.config.connect(NoTls).await?;
-                (client, tokio::spawn(converse(conversation)))
-            }
+        let (client, conversation) = if let Some(tls) = &way.tls {
+            let (client, conversation) = way.config.connect(Rustls(tls.clone())).await?;
+            (client, tokio::spawn(converse(conversation)))
+        } else {
+            let (client, conversation) = way.config.connect(NoTls).await?;
+            (client, tokio::spawn(converse(conversation)))
         };
         Ok(Self {
             client,

@@ -126,7 +126,7 @@ impl Unanswered {
 /// Apart from errors of the connection there are those of PostgreSQL, and of values that do not fit.
 fn is_of_the_connection(cause: &tokio_postgres::Error) -> bool {
     let source = std::error::Error::source(cause);
-    cause.is_closed() || source.is_some_and(|source| source.is::<std::io::Error>())
+    cause.is_closed() || source.is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
 impl Lanes {
@@ -159,9 +159,9 @@ impl Lanes {
         if let Some(line) = slot.sound() {
             return Ok(line);
         }
-        let line = Arc::new(self.connect(end).await?);
-        *slot.lock() = Some(Arc::clone(&line));
-        Ok(line)
+        let opened = Arc::new(self.connect(end).await?);
+        *slot.lock() = Some(Arc::clone(&opened));
+        Ok(opened)
     }
 
     /// Tries a login that is refused again until `end`, with whatever the URL says by then.
@@ -169,7 +169,7 @@ impl Lanes {
         loop {
             match self.try_to_connect().await {
                 Err(cause) if cause.is_a_refused_login() && Instant::now() + AGAIN < end => {
-                    if !self.login.renew().await {
+                    if !self.login.renew_now().await {
                         tokio::time::sleep(AGAIN).await;
                     }
                 }
@@ -197,7 +197,7 @@ impl Lanes {
                 match timeout(patience, self.try_to_connect()).await {
                     Ok(Ok(line)) => *slot.lock() = Some(Arc::new(line)),
                     Ok(Err(cause)) => {
-                        tracing::warn!(cause = cause.words(), "could not renew a connection to the database")
+                        tracing::warn!(cause = cause.words(), "could not renew a connection to the database");
                     }
                     Err(_) => tracing::warn!("could not renew a connection to the database in time"),
                 }

@@ -113,13 +113,8 @@ impl Hidden {
     }
 
     fn tls(&self, check: Check) -> Result<Arc<ClientConfig>, NoWay> {
-        let roots = self
-            .pem("sslrootcert", |text| tls::certificates(text))?
-            .unwrap_or_default();
-        let identity = match (
-            self.pem("sslcert", |text| tls::certificates(text))?,
-            self.pem("sslkey", tls::key)?,
-        ) {
+        let roots = self.pem("sslrootcert", tls::certificates)?.unwrap_or_default();
+        let identity = match (self.pem("sslcert", tls::certificates)?, self.pem("sslkey", tls::key)?) {
             (Some(certificates), Some(key)) => Some(Identity { certificates, key }),
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => return Err(NoWay::HalfAnIdentity),
