@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     config::{DatabaseUrl, Settings},
-    doctor, examine, health,
+    descriptors, doctor, examine, health,
     lifecycle::Lifecycle,
     migrate, personal, schema,
     secrets::Secrets,
@@ -29,8 +29,9 @@ use crate::{
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "DATABASE_URL (postgres://user:password@host:5432/database) is read from the environment, or \
-from the file that DATABASE_URL_FILE names, which is read again while it serves: a command line is visible to every user of the machine.\n\nExit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage; `migrate --help` has those of migrations."
+    after_help = "The database (postgres://user:password@host:5432/database) comes from the secret in AWS Secrets Manager whose ARN is \
+DATABASE_SECRET_ARN, or from the file that DATABASE_URL_FILE names, both of which are read again while it serves, or from DATABASE_URL: \
+a command line is visible to every user of the machine.\n\nExit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage; `migrate --help` has those of migrations."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -100,22 +101,24 @@ pub fn program_with_migrations(files: &'static [(&'static str, &'static str)]) -
 
 fn start(cli: Cli, dress: impl FnOnce(Router) -> Router) -> Result<ExitCode, Failure> {
     log(&cli)?;
-    match cli.command {
+    runtime()?.block_on(carry_out(cli.command, dress))
+}
+
+async fn carry_out(command: Command, dress: impl FnOnce(Router) -> Router) -> Result<ExitCode, Failure> {
+    match command {
         Command::Serve(mut settings) => {
-            settings.secrets = Secrets::from_environment()?;
-            runtime()?.block_on(serve(*settings, &DatabaseUrl::from_environment()?, dress))?;
+            settings.secrets = Secrets::from_environment().await?;
+            serve(*settings, &DatabaseUrl::from_environment().await?, dress).await?;
         }
         Command::Migrate(options) => {
-            let exit = runtime()?.block_on(migrate::run(&options, &DatabaseUrl::from_environment()?));
+            let exit = migrate::run(&options, &DatabaseUrl::from_environment().await?).await;
             return Ok(exit.into());
         }
-        Command::Doctor(options) => return Ok(runtime()?.block_on(doctor::run(&options))),
-        Command::Export { user } => runtime()?.block_on(export(&DatabaseUrl::from_environment()?, user))?,
-        Command::Erase => runtime()?.block_on(erase(&DatabaseUrl::from_environment()?))?,
-        Command::Seed(amounts) => runtime()?.block_on(fill(&DatabaseUrl::from_environment()?, &amounts))?,
-        Command::Examine(options) => {
-            runtime()?.block_on(examine::run(&options, &DatabaseUrl::from_environment()?))?;
-        }
+        Command::Doctor(options) => return Ok(doctor::run(&options).await),
+        Command::Export { user } => export(&DatabaseUrl::from_environment().await?, user).await?,
+        Command::Erase => erase(&DatabaseUrl::from_environment().await?).await?,
+        Command::Seed(amounts) => fill(&DatabaseUrl::from_environment().await?, &amounts).await?,
+        Command::Examine(options) => examine::run(&options, &DatabaseUrl::from_environment().await?).await?,
         Command::Health(question) => health::ask(&question)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -128,6 +131,7 @@ fn runtime() -> io::Result<Runtime> {
 async fn serve(settings: Settings, url: &DatabaseUrl, dress: impl FnOnce(Router) -> Router) -> Result<(), Failure> {
     // Before anything slow: a signal during the start must not kill the process half-way.
     let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    descriptors::raise();
     let service = Service::start(settings, url, dress).await?;
     let listening = tokio::spawn(obey(signals, service.lifecycle()));
     let outcome = service.run().await;

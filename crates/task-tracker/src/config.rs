@@ -3,16 +3,12 @@
 //! The database URL holds a password, so it comes from the environment only, never from a flag (a command line is
 //! visible to every user of the machine), and is never printed.
 
-use std::{
-    env, fmt, fs,
-    net::IpAddr,
-    path::{Path, PathBuf},
-    str::FromStr,
-    time::Duration,
-};
+mod database_url;
+mod login_secret;
 
-use secrecy::{ExposeSecret, SecretString};
-use sqlx::postgres::PgConnectOptions;
+pub use database_url::{DatabaseUrl, MissingDatabaseUrl};
+
+use std::{net::IpAddr, str::FromStr, time::Duration};
 
 use crate::{attachment, secrets::Secrets, webhook};
 
@@ -86,9 +82,10 @@ pub struct Settings {
     #[arg(long = "first-upkeep-seconds", env = "FIRST_UPKEEP_SECONDS", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub first_upkeep: Duration,
 
-    /// Connections served at a time; further ones wait in the kernel's queue
-    #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 10_000)]
-    pub max_connections: usize,
+    /// Connections served at a time, each an open file; on further ones health checks are answered, and everything else is
+    /// answered 503. 10000 unless something else is said, or fewer where that many files cannot be opened
+    #[arg(long, env = "MAX_CONNECTIONS", value_parser = at_least_one)]
+    pub max_connections: Option<usize>,
 
     /// Where messages of webhooks may go.
     #[command(flatten)]
@@ -123,121 +120,11 @@ impl FromStr for ReleaseName {
     }
 }
 
-/// Where the database is and how to log in there.
-#[derive(Clone)]
-pub struct DatabaseUrl {
-    url: SecretString,
-    /// Takes the place of the URL's host and port: a restored copy has another address, and the same logins.
-    endpoint: Option<(String, u16)>,
-    /// Where it was read, and may stand otherwise later on.
-    file: Option<PathBuf>,
-}
-
-/// `DATABASE_URL` is absent or no PostgreSQL URL; the text never repeats the value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum MissingDatabaseUrl {
-    /// The variable is not set, or is empty.
-    #[error("DATABASE_URL is not set; give it as postgres://user:password@host:5432/database")]
-    Absent,
-    /// The variable is set to something else.
-    #[error("DATABASE_URL is not a PostgreSQL URL; give it as postgres://user:password@host:5432/database")]
-    Malformed,
-    /// The file of `DATABASE_URL_FILE` cannot be read; its name and the reason are in the log.
-    #[error(
-        "the file that DATABASE_URL_FILE names cannot be read; give one that holds postgres://user:password@host:5432/database"
-    )]
-    Unreadable,
-    /// The other variable is set to something that is no address.
-    #[error("DATABASE_ENDPOINT is not an address; give it as host:port, or leave it out")]
-    Endpoint,
-}
-
-impl DatabaseUrl {
-    /// Reads the file of `DATABASE_URL_FILE`, or else `DATABASE_URL`; and `DATABASE_ENDPOINT` where a one-off task is to look at
-    /// a restored copy.
-    pub fn from_environment() -> Result<Self, MissingDatabaseUrl> {
-        let url = match env::var_os("DATABASE_URL_FILE").filter(|file| !file.is_empty()) {
-            Some(file) => Self::from_file(Path::new(&file))?,
-            None => Self::parse(&env::var("DATABASE_URL").unwrap_or_default())?,
-        };
-        match env::var("DATABASE_ENDPOINT") {
-            Ok(endpoint) if !endpoint.is_empty() => url.at(&endpoint),
-            Ok(_) | Err(_) => Ok(url),
-        }
-    }
-
-    /// Reads a file that holds the URL and nothing else but white space around it. The service reads it again and again, so
-    /// that a new password needs no new start.
-    pub fn from_file(file: &Path) -> Result<Self, MissingDatabaseUrl> {
-        let text = fs::read_to_string(file).map_err(|cause| {
-            tracing::error!(file = %file.display(), %cause, "could not read the database URL");
-            MissingDatabaseUrl::Unreadable
-        })?;
-        Ok(Self {
-            file: Some(file.to_owned()),
-            ..Self::parse(text.trim())?
-        })
-    }
-
-    /// Whether a change of it is noticed while the service runs.
-    pub(crate) fn is_followed(&self) -> bool {
-        self.file.is_some()
-    }
-
-    /// As it stands in its file by now; None when it is not from a file, or has not changed.
-    pub(crate) fn changed(&self) -> Result<Option<Self>, MissingDatabaseUrl> {
-        let Some(file) = &self.file else {
-            return Ok(None);
-        };
-        let now = Self::from_file(file)?;
-        let is_new = now.url.expose_secret() != self.url.expose_secret();
-        Ok(is_new.then(|| Self {
-            endpoint: self.endpoint.clone(),
-            ..now
-        }))
-    }
-
-    /// The same database on another server.
-    fn at(self, endpoint: &str) -> Result<Self, MissingDatabaseUrl> {
-        let (host, port) = endpoint.rsplit_once(':').ok_or(MissingDatabaseUrl::Endpoint)?;
-        let port = port.parse().map_err(|_| MissingDatabaseUrl::Endpoint)?;
-        if host.is_empty() {
-            return Err(MissingDatabaseUrl::Endpoint);
-        }
-        let endpoint = Some((host.to_owned(), port));
-        Ok(Self { endpoint, ..self })
-    }
-
-    /// Takes a URL as it would stand in `DATABASE_URL`.
-    pub fn parse(url: &str) -> Result<Self, MissingDatabaseUrl> {
-        if url.is_empty() {
-            return Err(MissingDatabaseUrl::Absent);
-        }
-        let scheme_fits = url.starts_with("postgres://") || url.starts_with("postgresql://");
-        if !scheme_fits || PgConnectOptions::from_str(url).is_err() {
-            return Err(MissingDatabaseUrl::Malformed);
-        }
-        Ok(Self {
-            url: SecretString::from(url),
-            endpoint: None,
-            file: None,
-        })
-    }
-
-    pub(crate) fn options(&self) -> Result<PgConnectOptions, MissingDatabaseUrl> {
-        let options =
-            PgConnectOptions::from_str(self.url.expose_secret()).map_err(|_| MissingDatabaseUrl::Malformed)?;
-        Ok(match &self.endpoint {
-            Some((host, port)) => options.host(host).port(*port),
-            None => options,
-        })
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("DatabaseUrl(secret)")
-    }
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|number| *number > 0)
+        .ok_or_else(|| "expected a number, at least 1".to_owned())
 }
 
 fn days(text: &str) -> Result<Duration, String> {
@@ -258,36 +145,6 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_copy_has_another_address_and_the_same_login() {
-        let url = || DatabaseUrl::parse("postgres://app:hunter2@db:5432/tasks").unwrap();
-        let copy = url().at("db-drill.example.com:6543").unwrap().options().unwrap();
-        assert_eq!((copy.get_host(), copy.get_port()), ("db-drill.example.com", 6543));
-        assert_eq!((copy.get_username(), copy.get_database()), ("app", Some("tasks")));
-        for bad in ["db", ":5432", "db:http", "db:"] {
-            assert!(url().at(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_database_url_never_shows_itself() {
-        let url = DatabaseUrl::parse("postgres://app:hunter2@db:5432/tasks").unwrap();
-        assert_eq!(format!("{url:?}"), "DatabaseUrl(secret)");
-    }
-
-    #[test]
-    fn a_bad_database_url_is_refused_without_being_repeated() {
-        for (text, expected) in [
-            ("", MissingDatabaseUrl::Absent),
-            ("mysql://app:hunter2@db/tasks", MissingDatabaseUrl::Malformed),
-            ("postgres://app:hunter2@db:port/tasks", MissingDatabaseUrl::Malformed),
-        ] {
-            let refusal = DatabaseUrl::parse(text).unwrap_err();
-            assert_eq!(refusal, expected, "{text}");
-            assert!(!refusal.to_string().contains("hunter2"));
-        }
-    }
 
     #[test]
     fn seconds_are_decimal_and_not_negative() {

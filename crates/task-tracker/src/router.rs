@@ -5,7 +5,7 @@ use std::{any::Any, ops::Deref, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::HeaderValue,
+    http::{HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
@@ -85,7 +85,10 @@ impl Shared {
             reach: Reach::Public {
                 besides: settings.webhooks.allow.clone(),
             },
-            outbound,
+            outbound: match &settings.webhooks.authorities {
+                Some(authorities) => Outbound::believing(authorities),
+                None => outbound,
+            },
         });
         let release = HeaderValue::from_str(settings.release.as_str()).unwrap_or(HeaderValue::from_static("unknown"));
         Ok(Self {
@@ -112,8 +115,9 @@ impl Shared {
     }
 }
 
-/// The API. Whatever `dress` adds stands between the endpoints and what observes and limits them.
-pub(crate) fn api(shared: Shared, dress: impl FnOnce(Router) -> Router) -> Router {
+/// The API, and what is left of it on connections for which there is no place. Whatever `dress` adds stands between the
+/// endpoints and what observes and limits them.
+pub(crate) fn api(shared: Shared, dress: impl FnOnce(Router) -> Router) -> (Router, Router) {
     let (operations, document) = openapi::operations();
     let context = Context(Arc::new(Shared {
         policy: Policy::of(&document),
@@ -122,16 +126,36 @@ pub(crate) fn api(shared: Shared, dress: impl FnOnce(Router) -> Router) -> Route
     let routes = operations
         .layer(middleware::from_fn_with_state(context.clone(), access::guard))
         .merge(openapi::pages(&document))
-        .route("/livez", get(probe::live))
-        .route("/readyz", get(probe::ready))
+        .merge(probes())
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .fallback(async || Problem::NoSuchRoute)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(context.clone());
-    dress(routes)
+    let crowded = probes()
+        .fallback(async || Problem::Busy)
+        .layer(middleware::map_response(hang_up))
+        .with_state(context.clone());
+    (watched(dress(routes), &context), watched(crowded, &context))
+}
+
+fn probes() -> Router<Context> {
+    Router::new()
+        .route("/livez", get(probe::live))
+        .route("/readyz", get(probe::ready))
+}
+
+fn watched(routes: Router, context: &Context) -> Router {
+    routes
         .layer(middleware::from_fn_with_state(context.patience, limit_time))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(context, telemetry::observe))
+        .layer(middleware::from_fn_with_state(context.clone(), telemetry::observe))
+}
+
+/// The next one wants this connection's place.
+async fn hang_up(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// The port that only the scraper of metrics reaches.

@@ -13,11 +13,12 @@ use crate::{
     config::{DatabaseUrl, MissingDatabaseUrl, Settings},
     connection::Limits,
     database::Database,
+    descriptors::{self, TooFewFiles},
     lifecycle::Lifecycle,
     outbox, reminder,
     router::{self, Shared},
     schema::{self, SchemaError},
-    server,
+    server::{self, Beyond, Room},
     telemetry::Metrics,
     trace::{NoTraces, Traces},
     upkeep,
@@ -28,8 +29,6 @@ use crate::{
 const POOL_FAREWELL: Duration = Duration::from_secs(2);
 /// How long messages under way may still take.
 const OUTBOX_FAREWELL: Duration = Duration::from_secs(2);
-/// Scrapers need a handful of connections; more is somebody else.
-const METRICS_CONNECTIONS: usize = 64;
 
 /// A service that listens and is about to serve.
 pub struct Service {
@@ -50,6 +49,7 @@ struct Listening {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
+    room: Room,
 }
 
 /// Why the service did not start.
@@ -76,6 +76,9 @@ pub enum StartError {
     /// Traces are wanted and cannot be sent.
     #[error("could not set up traces")]
     Traces(#[source] NoTraces),
+    /// There are not enough open files for the connections that are wanted.
+    #[error("could not make room for connections")]
+    Descriptors(#[source] TooFewFiles),
     /// Attachments are wanted, and the settings lead to no bucket.
     #[error("could not tell where attachments are kept")]
     Attachments(#[source] attachment::NoUrl),
@@ -93,6 +96,15 @@ impl Service {
         url: &DatabaseUrl,
         dress: impl FnOnce(Router) -> Router,
     ) -> Result<Self, StartError> {
+        let limit = descriptors::limit();
+        let places = descriptors::places(&settings, limit).map_err(StartError::Descriptors)?;
+        if settings.max_connections.is_none() && places < descriptors::USUAL {
+            tracing::warn!(
+                files = limit,
+                connections = places,
+                "few open files are allowed, and so few connections"
+            );
+        }
         let meters = Metrics::new().map_err(StartError::Metrics)?;
         let traces = Traces::from_environment(&settings.release).map_err(StartError::Traces)?;
         let database = Database::open(url, &settings, meters.clone()).map_err(StartError::Url)?;
@@ -108,13 +120,18 @@ impl Service {
         };
         let feed = shared.feed.clone();
         let (webhooks, attachments) = (shared.webhooks.clone(), shared.attachments.clone());
-        let api = listen(&settings, settings.port, router::api(shared, dress)).await?;
-        let metrics = listen(
-            &settings,
-            settings.metrics_port,
-            router::metrics(meters.clone(), database.clone()),
-        )
-        .await?;
+        let (router, crowded) = router::api(shared, dress);
+        let room = Room {
+            places,
+            beyond: Beyond::Answer(crowded),
+        };
+        let api = listen(&settings, settings.port, router, room).await?;
+        let room = Room {
+            places: descriptors::SCRAPERS,
+            beyond: Beyond::Wait,
+        };
+        let router = router::metrics(meters.clone(), database.clone());
+        let metrics = listen(&settings, settings.metrics_port, router, room).await?;
         let limits = Limits {
             header: settings.header,
             idle: settings.idle,
@@ -173,12 +190,13 @@ impl Service {
             tokio::spawn(server::serve(
                 metrics.listener,
                 metrics.router,
-                METRICS_CONNECTIONS,
+                metrics.room,
                 limits,
                 scrape,
             )),
             tokio::spawn(census::run(database.clone(), meters.clone())),
             tokio::spawn(database.clone().follow_login()),
+            tokio::spawn(settings.secrets.clone().follow()),
             tokio::spawn(meters.upkeep()),
             tokio::spawn(feed.run(database.clone())),
             tokio::spawn(reminder::run(database.clone())),
@@ -193,7 +211,7 @@ impl Service {
         let serving = tokio::spawn(server::serve(
             api.listener,
             api.router,
-            settings.max_connections,
+            api.room,
             limits,
             lifecycle.clone(),
         ));
@@ -249,7 +267,7 @@ async fn finish(
     Err(Unfinished)
 }
 
-async fn listen(settings: &Settings, port: u16, router: Router) -> Result<Listening, StartError> {
+async fn listen(settings: &Settings, port: u16, router: Router, room: Room) -> Result<Listening, StartError> {
     let wanted = SocketAddr::new(settings.host, port);
     let refused = |cause| StartError::Listen { address: wanted, cause };
     let listener = TcpListener::bind(wanted).await.map_err(refused)?;
@@ -258,5 +276,6 @@ async fn listen(settings: &Settings, port: u16, router: Router) -> Result<Listen
         listener,
         address,
         router,
+        room,
     })
 }

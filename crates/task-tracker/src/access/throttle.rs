@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::problem::Problem;
 
@@ -28,6 +29,8 @@ pub(crate) struct Allowance {
     limit: Limit,
     /// Seconds until it is whole again.
     level: f64,
+    /// Uses that the caller wants at once.
+    wanted: u32,
 }
 
 impl Limit {
@@ -41,7 +44,42 @@ impl Limit {
     }
 
     pub(crate) fn at(self, level: f64) -> Allowance {
-        Allowance { limit: self, level }
+        Allowance {
+            limit: self,
+            level,
+            wanted: 1,
+        }
+    }
+
+    /// Takes so many uses of one key together, or none of them.
+    pub(crate) async fn take(self, uses: u32, key: &str, connection: &mut PgConnection) -> Result<Allowance, Problem> {
+        if uses > self.uses {
+            return Err(Problem::Rule(
+                "each of these counts as a change, and they are more than are allowed in a minute: send fewer at once",
+            ));
+        }
+        let taken: Option<f64> = sqlx::query_scalar(
+            "insert into throttles as t (key, full_at) values ($1, now() + make_interval(secs => $2))
+             on conflict (key) do update
+             set full_at = greatest(t.full_at, now()) + make_interval(secs => $2)
+             where greatest(t.full_at, now()) + make_interval(secs => $2) <= now() + make_interval(secs => $3)
+             returning extract(epoch from full_at - now())::float8",
+        )
+        .bind(key)
+        .bind(self.step() * f64::from(uses))
+        .bind(self.window_seconds())
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(|cause| Problem::of_database(&cause))?;
+        match taken {
+            Some(level) => Ok(self.at(level)),
+            None => Err(Problem::Throttled {
+                allowance: Allowance {
+                    wanted: uses,
+                    ..self.at(level(key, connection).await?)
+                },
+            }),
+        }
     }
 
     /// Takes one use of each key, or refuses. Keys that had some left are charged even when another had not: whoever is
@@ -87,6 +125,11 @@ impl Limit {
     }
 }
 
+/// The key under which the guard counts a user's changes.
+pub(crate) fn writes_of(user: Uuid) -> String {
+    format!("writes/{user}")
+}
+
 /// Seconds until the allowance of this key is whole again.
 pub(crate) async fn level(key: &str, connection: &mut PgConnection) -> Result<f64, Problem> {
     sqlx::query_scalar(
@@ -105,13 +148,14 @@ impl Allowance {
         whole(((self.limit.window_seconds() - self.level) / self.limit.step() + 1e-6).floor())
     }
 
-    /// Seconds until one more use is left than now, at least 1.
+    /// Seconds until as many uses are left as are wanted, at least 1.
     pub(crate) fn retry_after(&self) -> u64 {
-        let next = self.level + self.limit.step() - self.limit.window_seconds();
+        let next = self.level + self.limit.step() * f64::from(self.wanted) - self.limit.window_seconds();
         whole(next.ceil()).max(1)
     }
 
-    /// The headers of "`RateLimit` header fields for HTTP" (IETF draft of the HTTPAPI working group).
+    /// The headers of "`RateLimit` header fields for HTTP" (IETF draft of the HTTPAPI working group); where they are there
+    /// already, whoever wrote them charged later.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         let Limit { name, uses, window } = self.limit;
         let policy = format!("\"{name}\";q={uses};w={}", window.as_secs());
@@ -122,7 +166,7 @@ impl Allowance {
         );
         for (field, value) in [(POLICY, policy), (LEVEL, level)] {
             if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(field, value);
+                headers.entry(field).or_insert(value);
             }
         }
     }
@@ -168,5 +212,10 @@ mod tests {
             assert_eq!(headers[POLICY], r#""writes";q=10;w=60"#);
             assert_eq!(headers[header::RETRY_AFTER], retry_after.to_string(), "{level}");
         }
+        let ten = Allowance {
+            wanted: 10,
+            ..TEN_A_MINUTE.at(6.0)
+        };
+        assert_eq!((ten.remaining(), ten.retry_after()), (9, 6));
     }
 }

@@ -7,14 +7,9 @@ use time::OffsetDateTime;
 use url::Url;
 
 use crate::{
-    attachment::{
-        AttachmentSettings,
-        credentials::{NoCredentials, Source},
-        file_name,
-        media::MediaType,
-        presign::Permit,
-    },
-    outbound::{Outbound, Outgoing, Reach, Unanswered},
+    attachment::{AttachmentSettings, file_name, media::MediaType, presign::Permit},
+    credentials::{NoCredentials, Source},
+    outbound::{Answer, Outbound, Outgoing, Reach, Unanswered},
     problem::Problem,
 };
 
@@ -162,6 +157,19 @@ impl Bucket {
         }
     }
 
+    /// Whether it is there and takes our signature: a list of one.
+    pub(crate) async fn answers(&self) -> Result<(), BucketError> {
+        let query = vec![("list-type", "2".to_owned()), ("max-keys", "1".to_owned())];
+        let url = self
+            .permit("GET", "", OWN, query, Vec::new(), OffsetDateTime::now_utc())
+            .await?;
+        let answer = self.exchange(Method::GET, &url).await?;
+        match answer.status {
+            StatusCode::OK => Ok(()),
+            status => Err(BucketError::Refused(status)),
+        }
+    }
+
     /// Fine when there is nothing.
     pub(super) async fn delete(&self, key: &str) -> Result<(), BucketError> {
         let answer = self.send(Method::DELETE, "DELETE", key).await?;
@@ -171,17 +179,16 @@ impl Bucket {
         }
     }
 
-    async fn send(
-        &self,
-        method: Method,
-        word: &'static str,
-        key: &str,
-    ) -> Result<crate::outbound::Answer, BucketError> {
+    async fn send(&self, method: Method, word: &'static str, key: &str) -> Result<Answer, BucketError> {
         let now = OffsetDateTime::now_utc();
         let url = self.permit(word, key, OWN, Vec::new(), Vec::new(), now).await?;
+        self.exchange(method, &url).await
+    }
+
+    async fn exchange(&self, method: Method, url: &Url) -> Result<Answer, BucketError> {
         self.0
             .outbound
-            .send(&url, &Reach::Trusted, Outgoing::new(method), PATIENCE)
+            .send(url, &Reach::Trusted, Outgoing::new(method), PATIENCE)
             .await
             .map_err(BucketError::Unanswered)
     }

@@ -7,7 +7,6 @@
 mod bucket;
 mod complete;
 mod create;
-pub(crate) mod credentials;
 mod delete;
 mod file_name;
 mod get;
@@ -19,7 +18,7 @@ pub(crate) mod sweep;
 
 pub(crate) use bucket::Bucket;
 pub use bucket::NoUrl;
-pub use credentials::BadSource;
+pub(crate) use presign::escaped;
 pub use settings::AttachmentSettings;
 
 use serde::{Deserialize, Serialize};

@@ -10,7 +10,7 @@ use aws_lc_rs::{digest, hmac};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 use url::Url;
 
-use crate::attachment::credentials::Credentials;
+use crate::credentials::Credentials;
 
 const MOMENT: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
 const DAY: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]");
@@ -99,7 +99,7 @@ fn signing_key(credentials: &Credentials, day: &str, region: &str) -> Vec<u8> {
 }
 
 /// Every byte but the unreserved ones (AWS General Reference, "Create a signed AWS API request": `UriEncode`).
-pub(super) fn escaped(text: &str) -> Cow<'_, str> {
+pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     if text.bytes().all(is_plain) {
         return Cow::Borrowed(text);

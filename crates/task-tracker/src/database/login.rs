@@ -1,17 +1,20 @@
 //! By what the pools log in at PostgreSQL, and how a new password comes to them while they serve.
 //!
-//! A rotation changes the role's password, or moves on to a second role, and then the file that the URL was read from.
-//! Connections that are open stay; new ones take what the file says by then. Between the two changes a login may be refused:
-//! whoever waits for a connection waits on, as long as for any connection, and the file is looked into meanwhile.
+//! A rotation changes the role's password, or moves on to a second role, and then the secret or the file that the URL was read
+//! from. Connections that are open stay; new ones take what that says by then. Between the two changes a login may be refused:
+//! whoever waits for a connection waits on, as long as for any connection, and it is read again meanwhile.
 
 use std::time::Duration;
 
 use sqlx::{PgPool, Postgres, error::DatabaseError, pool::PoolConnection};
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::config::{DatabaseUrl, Settings};
+use crate::{
+    config::{DatabaseUrl, Settings},
+    secrets::{ROUTINE, URGENT},
+};
 
-/// How soon a change is seen that nothing failed for.
+/// How soon a change of a file is seen that nothing failed for; of a secret, `ROUTINE`.
 pub(crate) const PACE: Duration = Duration::from_secs(10);
 /// Between two looks while a login is refused.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -33,8 +36,12 @@ impl Login {
     /// Lets these pools take the URL as it stands by now. What cannot be read, perhaps since it is just being written, is left
     /// for the next look.
     pub(crate) async fn renew(&self, pools: [&PgPool; 2]) {
+        self.look(pools, ROUTINE).await;
+    }
+
+    async fn look(&self, pools: [&PgPool; 2], age: Duration) {
         let mut url = self.url.lock().await;
-        let Ok(Some(changed)) = url.changed() else {
+        let Ok(Some(changed)) = url.changed(age).await else {
             return;
         };
         let Ok(options) = changed.options() else {
@@ -48,14 +55,14 @@ impl Login {
         tracing::info!("the database URL has changed; new connections go by it");
     }
 
-    /// A connection of the first pool, after a login was refused: tried until `end` with whatever the file says by then.
+    /// A connection of the first pool, after a login was refused: tried until `end` with whatever is true by then.
     pub(crate) async fn retry(
         &self,
         pools: [&PgPool; 2],
         end: Instant,
     ) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         loop {
-            self.renew(pools).await;
+            self.look(pools, URGENT).await;
             match pools[0].acquire().await {
                 Err(cause) if is_refused(&cause) && Instant::now() + AGAIN < end => tokio::time::sleep(AGAIN).await,
                 outcome => return outcome,

@@ -1,12 +1,13 @@
 //! `task-tracker doctor`: whether `serve` would have what it needs, looked at from where it would run.
 //!
-//! Reads the same flags and variables as `serve`, opens one connection, changes nothing. A line for each finding, and what to do
+//! Reads the same flags, variables and secrets as `serve`, opens one connection, lists the bucket, changes nothing. A line for each finding, and what to do
 //! where something is wrong. Never shows a secret.
 
 mod database;
 
 use std::{
     env,
+    error::Error,
     io::{self, Write},
     process::ExitCode,
     time::Duration,
@@ -16,7 +17,13 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tokio::net::TcpStream;
 
-use crate::config::{DatabaseUrl, Settings};
+use crate::{
+    attachment::Bucket,
+    config::{DatabaseUrl, Settings},
+    descriptors,
+    outbound::Outbound,
+    secrets::Secrets,
+};
 
 /// The longest that Amazon ECS waits between asking a container to end and ending it (Amazon ECS API Reference,
 /// `ContainerDefinition`, `stopTimeout`), and how long when nothing is said.
@@ -76,22 +83,38 @@ enum Verdict {
 
 /// Looks at everything, and says each thing as soon as it is known.
 pub(crate) async fn run(options: &Options) -> ExitCode {
+    descriptors::raise();
     let mut is_well = true;
     let mut say = |finding: Finding| {
         is_well &= finding.verdict != Verdict::Failed;
         tell(options.output, &finding);
     };
     say(settings(&options.settings));
-    match DatabaseUrl::from_environment() {
+    say(open_files(&options.settings, descriptors::limit()));
+    match DatabaseUrl::from_environment().await {
         Ok(url) => {
             say(secret(&url));
             database::look(&url, &options.settings, options.tasks, &mut say).await;
         }
         Err(cause) => say(Finding::failed(
             "secrets",
-            cause.to_string(),
-            "set it from the secret, in the environment or in a file",
+            words(&cause),
+            "name its secret in DATABASE_SECRET_ARN, or set it in the environment or in a file",
         )),
+    }
+    match Secrets::from_environment().await {
+        Ok(secrets) => {
+            say(webhooks(&secrets));
+            say(attachments(&options.settings, &secrets).await);
+        }
+        Err(cause) => {
+            say(Finding::failed(
+                "webhooks",
+                words(&cause),
+                "correct the variable, or what its secret holds",
+            ));
+            say(Finding::skipped("attachments", "the other secrets cannot be used"));
+        }
     }
     say(traces(|name| env::var(name).ok()).await);
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -165,14 +188,70 @@ fn settings(settings: &Settings) -> Finding {
     Finding::ok(CHECK, detail)
 }
 
+/// Whether as many connections fit into the open files of a process as are wanted.
+fn open_files(settings: &Settings, limit: usize) -> Finding {
+    const CHECK: &str = "open-files";
+    const NEXT: &str = "raise the limit (`ulimits` of a task definition, `LimitNOFILE` of a unit, `ulimit -n`)";
+    match descriptors::places(settings, limit) {
+        Err(cause) => Finding::failed(CHECK, cause.to_string(), NEXT),
+        Ok(places) => {
+            let detail = format!("{limit} may be open: {places} connections, and what the service needs beside them");
+            if settings.max_connections.is_none() && places < descriptors::USUAL {
+                Finding::warning(CHECK, detail, NEXT)
+            } else {
+                Finding::ok(CHECK, detail)
+            }
+        }
+    }
+}
+
+/// Whether messages can be signed.
+fn webhooks(secrets: &Secrets) -> Finding {
+    const CHECK: &str = "webhooks";
+    match &secrets.webhook_keys {
+        Some(_) => Finding::ok(CHECK, "there are keys to keep the secrets of webhooks with"),
+        None => Finding::skipped(CHECK, "no WEBHOOK_KEYS: there are no webhooks"),
+    }
+}
+
+/// Whether the bucket can be listed, which takes the way there, credentials, and a signature that it accepts.
+async fn attachments(settings: &Settings, secrets: &Secrets) -> Finding {
+    const CHECK: &str = "attachments";
+    const NEXT: &str =
+        "check the bucket's name and Region, the way to S3, and that the task's role may s3:ListBucket it";
+    if settings.attachments.bucket.as_deref().unwrap_or_default().is_empty() {
+        return Finding::skipped(CHECK, "no ATTACHMENTS_BUCKET: there are no attachments");
+    }
+    let bucket = match Bucket::open(&settings.attachments, secrets.credentials.as_ref(), &Outbound::new()) {
+        Ok(Some(bucket)) => bucket,
+        Ok(None) => {
+            let detail = "there are no credentials for the bucket, and so no attachments";
+            let next = "give the task a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+            return Finding::warning(CHECK, detail, next);
+        }
+        Err(cause) => return Finding::failed(CHECK, cause.to_string(), NEXT),
+    };
+    match bucket.answers().await {
+        Ok(()) => Finding::ok(CHECK, "the bucket answers, and knows the signature"),
+        Err(cause) => Finding::failed(CHECK, words(&cause), NEXT),
+    }
+}
+
+/// An error with its causes.
+fn words(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        words.push_str(": ");
+        words.push_str(&next.to_string());
+        cause = next.source();
+    }
+    words
+}
+
 /// That it is there and a URL is known by now; only who logs in is shown.
 fn secret(url: &DatabaseUrl) -> Finding {
-    let place = if url.is_followed() {
-        "read from a file, and followed"
-    } else {
-        "read from the environment: a new password needs a new start"
-    };
-    Finding::ok("secrets", format!("the database URL is {place}"))
+    Finding::ok("secrets", format!("the database URL is {}", url.came()))
 }
 
 /// Whether somebody listens where traces go.
@@ -260,6 +339,20 @@ mod tests {
             let found = settings(&Arguments::parse_from(words).settings);
             assert_eq!(found.verdict, verdict, "{flags}: {found:?}");
             assert!(found.detail.contains(word), "{flags}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn files_that_cannot_be_opened_are_missed_before_they_are_needed() {
+        for (flags, limit, verdict) in [
+            ("", 65_535, Verdict::Ok),
+            ("", 1_024, Verdict::Warning),
+            ("--max-connections 700", 1_024, Verdict::Ok),
+            ("--max-connections 10000", 1_024, Verdict::Failed),
+        ] {
+            let words = ["serve"].into_iter().chain(flags.split_whitespace());
+            let found = open_files(&Arguments::parse_from(words).settings, limit);
+            assert_eq!(found.verdict, verdict, "{flags}: {found:?}");
         }
     }
 

@@ -1,7 +1,4 @@
 //! A connection to an address that was looked at, with TLS where the URL says so.
-//!
-//! The certificate authorities are part of the program (Mozilla's, by `webpki-roots`): an image without any files has
-//! none of its own.
 
 use std::{
     io,
@@ -19,11 +16,11 @@ use tokio::{
 use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
-    rustls::{ClientConfig, RootCertStore, pki_types::ServerName},
+    rustls::{ClientConfig, pki_types::ServerName},
 };
 use url::Url;
 
-use crate::outbound::Unanswered;
+use crate::outbound::{Authorities, Unanswered};
 
 /// For each of a name's addresses.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -38,11 +35,9 @@ pub(super) enum Stream {
 }
 
 impl Dialler {
-    pub(super) fn new() -> Self {
-        let mut roots = RootCertStore::empty();
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    pub(super) fn new(authorities: &Authorities) -> Self {
         let config = ClientConfig::builder()
-            .with_root_certificates(roots)
+            .with_root_certificates(Arc::clone(&authorities.0))
             .with_no_client_auth();
         Self(TlsConnector::from(Arc::new(config)))
     }

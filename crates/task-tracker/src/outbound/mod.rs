@@ -4,10 +4,12 @@
 //! and the connection. There is nothing here that would follow a redirect, use a proxy, keep a connection, or read more
 //! than a few kilobytes of an answer.
 
+mod authorities;
 mod dial;
 mod network;
 mod reach;
 
+pub(crate) use authorities::Authorities;
 pub(crate) use network::Networks;
 pub(crate) use reach::{Reach, Unreachable};
 
@@ -105,8 +107,13 @@ impl Outgoing {
 }
 
 impl Outbound {
+    /// To whom anybody would believe that they are who they say.
     pub(crate) fn new() -> Self {
-        Self(Dialler::new())
+        Self::believing(&Authorities::default())
+    }
+
+    pub(crate) fn believing(authorities: &Authorities) -> Self {
+        Self(Dialler::new(authorities))
     }
 
     /// Sends once, and waits at most this long for all of it.

@@ -1,6 +1,6 @@
 //! One attempt: the message as Standard Webhooks has it, its signatures, and what the receiver made of it.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use axum::{
     body::Bytes,
@@ -8,6 +8,7 @@ use axum::{
 };
 use serde_json::json;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tokio_rustls::rustls::{self, CertificateError};
 use url::Url;
 
 use crate::{
@@ -118,8 +119,31 @@ fn words(cause: &Unanswered) -> &'static str {
     match cause {
         Unanswered::Address(_) => "the URL does not lead to a public address",
         Unanswered::Connect(_) => "could not connect",
-        Unanswered::Tls(_) => "could not agree on TLS; is the certificate good for this name?",
+        Unanswered::Tls(cause) => of_certificate(cause).unwrap_or("could not agree on TLS"),
         Unanswered::Exchange(_) | Unanswered::Malformed(_) => "the exchange broke off",
         Unanswered::TimedOut => "no answer within 10 s",
+    }
+}
+
+/// What was wrong with the certificate; None when it was something else.
+fn of_certificate(cause: &io::Error) -> Option<&'static str> {
+    use CertificateError::{
+        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet, NotValidYetContext,
+        UnknownIssuer,
+    };
+    let cause = cause.get_ref()?.downcast_ref::<rustls::Error>()?;
+    let rustls::Error::InvalidCertificate(fault) = cause else {
+        return None;
+    };
+    if matches!(fault, Expired | ExpiredContext { .. }) {
+        Some("the receiver's certificate has expired")
+    } else if matches!(fault, NotValidYet | NotValidYetContext { .. }) {
+        Some("the receiver's certificate is not valid yet")
+    } else if matches!(fault, NotValidForName | NotValidForNameContext { .. }) {
+        Some("the receiver's certificate is for another name")
+    } else if matches!(fault, UnknownIssuer) {
+        Some("the receiver's certificate leads to no known authority; does the receiver send those in between?")
+    } else {
+        Some("the receiver's certificate cannot be believed")
     }
 }

@@ -4,7 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -12,7 +16,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    access::Caller,
+    access::{
+        Caller,
+        throttle::{self, Allowance},
+    },
     extract::{Body, Id, Whole, present},
     problem::{Problem, Refused},
     project,
@@ -188,7 +195,8 @@ pub(crate) struct ChangedTask {
 /// Change many tasks
 ///
 /// For owners and editors. Up to 100 of one project, all or none: their fields, their place, or that they are there. When one
-/// is not there or has another version than was named, nothing happens, and the answer says which. Counts as one change.
+/// is not there or has another version than was named, nothing happens, and the answer says which. Counts as as many changes as
+/// it names tasks.
 #[utoipa::path(
     post, path = "/api/v1/projects/{id}/tasks/bulk", operation_id = "change_tasks", tag = "tasks",
     params(("id" = Uuid, Path, description = "The project")),
@@ -210,25 +218,54 @@ pub(crate) async fn change(
     if ids.iter().collect::<BTreeSet<_>>().len() < ids.len() {
         return Err(Problem::Rule("name each task once"));
     }
+    let what = asked.what()?;
     let mut connection = context.database.connection().await?;
+    let allowance = charge(&context, &caller, &asked.tasks, &mut connection).await?;
     let bulk = Bulk {
         caller: &caller,
         project_id,
         tasks: &asked.tasks,
     };
-    let done = match (&asked.change, &asked.r#move, &asked.delete) {
-        (Some(fields), None, None) if !fields.is_empty() => bulk.set(&mut connection, fields).await,
-        (None, Some(place), None) => bulk.put(&mut connection, place).await,
-        (None, None, Some(BulkDelete {})) => bulk.delete(&mut connection).await,
-        _ => {
-            return Err(Problem::Invalid {
+    let mut response = bulk.carry_out(&mut connection, what).await.into_response();
+    if let Some(allowance) = allowance {
+        allowance.write(response.headers_mut());
+    }
+    Ok(response)
+}
+
+/// The guard has counted one change; the others are counted here, before anything happens. None when there are no others.
+async fn charge(
+    context: &Context,
+    caller: &Caller,
+    tasks: &Chosen,
+    connection: &mut PgConnection,
+) -> Result<Option<Allowance>, Problem> {
+    let others = u32::try_from(tasks.0.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    if others == 0 {
+        return Ok(None);
+    }
+    let key = throttle::writes_of(caller.user);
+    context.limits.writes.take(others, &key, connection).await.map(Some)
+}
+
+/// The one thing to do.
+#[derive(Clone, Copy)]
+enum What<'b> {
+    Set(&'b BulkFields),
+    Put(&'b BulkMove),
+    Delete,
+}
+
+impl BulkChange {
+    fn what(&self) -> Result<What<'_>, Problem> {
+        match (&self.change, &self.r#move, &self.delete) {
+            (Some(fields), None, None) if !fields.is_empty() => Ok(What::Set(fields)),
+            (None, Some(place), None) => Ok(What::Put(place)),
+            (None, None, Some(BulkDelete {})) => Ok(What::Delete),
+            _ => Err(Problem::Invalid {
                 detail: "name one of `change`, `move` and `delete`, and in a change at least one field".into(),
-            });
+            }),
         }
-    };
-    match done.map_err(tree::refused)? {
-        Some(done) => Ok(done.respond_plainly()),
-        None => Err(bulk.refusal(&mut connection, asked.change.as_ref()).await),
     }
 }
 
@@ -280,6 +317,18 @@ macro_rules! told {
 type Outcome = Result<Option<Done<BulkChanged>>, Failed>;
 
 impl Bulk<'_> {
+    async fn carry_out(&self, connection: &mut PgConnection, what: What<'_>) -> Result<Response, Problem> {
+        let done = match what {
+            What::Set(fields) => self.set(connection, fields).await,
+            What::Put(place) => self.put(connection, place).await,
+            What::Delete => self.delete(connection).await,
+        };
+        match done.map_err(tree::refused)? {
+            Some(done) => Ok(done.respond_plainly()),
+            None => Err(self.refusal(connection, what).await),
+        }
+    }
+
     async fn set(&self, connection: &mut PgConnection, fields: &BulkFields) -> Outcome {
         let ids = |few: &Option<Few>| few.clone().map(Vec::from).unwrap_or_default();
         self.write("task.changed", SET)
@@ -323,7 +372,7 @@ impl Bulk<'_> {
     }
 
     /// Why nothing was touched.
-    async fn refusal(&self, connection: &mut PgConnection, fields: Option<&BulkFields>) -> Problem {
+    async fn refusal(&self, connection: &mut PgConnection, what: What<'_>) -> Problem {
         match project::role(connection, self.caller, self.project_id).await {
             Ok(role) if role.edits() => {}
             Ok(_) => return Problem::Forbidden(VIEWERS_LOOK),
@@ -343,10 +392,10 @@ impl Bulk<'_> {
         match refused {
             Err(cause) => Problem::of_database(&cause),
             Ok(refused) if !refused.is_empty() => among(refused),
-            Ok(_) => match fields {
-                Some(fields) => self.misfit(connection, fields).await,
+            Ok(_) => match what {
+                What::Set(fields) => self.misfit(connection, fields).await,
                 // They were as asked for the second time only.
-                None => Problem::Busy,
+                What::Put(_) | What::Delete => Problem::Busy,
             },
         }
     }

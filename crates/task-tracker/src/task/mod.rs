@@ -9,7 +9,7 @@ mod get;
 mod list;
 mod move_to;
 pub(crate) mod rank;
-mod tree;
+pub(crate) mod tree;
 mod update;
 mod words;
 

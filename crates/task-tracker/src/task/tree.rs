@@ -87,7 +87,7 @@ macro_rules! freed {
 pub(super) use freed;
 
 /// What the tree does not allow.
-pub(super) fn refused(failed: Failed) -> Problem {
+pub(crate) fn refused(failed: Failed) -> Problem {
     let Failed::Constraint(constraint) = &failed else {
         return failed.into();
     };

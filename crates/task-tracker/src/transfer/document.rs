@@ -35,12 +35,16 @@ pub(crate) struct Document {
 /// Of this document; another one would have another name.
 #[derive(Deserialize, ToSchema)]
 pub(super) enum Format {
+    /// As exports were before they said which task is a part of which.
     #[serde(rename = "task-tracker.project/1")]
     One,
+    #[serde(rename = "task-tracker.project/2")]
+    Two,
 }
 
 impl Format {
-    pub(super) const ONE: &str = "task-tracker.project/1";
+    /// What exports are.
+    pub(super) const WRITTEN: &str = "task-tracker.project/2";
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -64,6 +68,10 @@ pub(super) struct Named {
 #[serde(deny_unknown_fields)]
 #[schema(as = ProjectDocumentTask)]
 pub(super) struct Item {
+    /// By which others of the document name it; it gets another one when it is imported.
+    pub(super) id: Option<Uuid>,
+    /// The task of the document that it is a part of; when there is none of this id, it stands by itself.
+    pub(super) parent_id: Option<Uuid>,
     pub(super) title: Name,
     #[serde(default)]
     pub(super) description: Prose,

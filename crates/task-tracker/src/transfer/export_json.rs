@@ -12,9 +12,8 @@ use crate::{access::Caller, extract::Id, problem::Problem, project, router::Cont
 
 /// Export a project
 ///
-/// With its labels, tasks and comments, as `import_project` takes it. Subtasks are tasks like the others there; members,
-/// reminders and attachments stay behind. Written
-/// while it is read: a task that changes meanwhile is there as it was before or after, and a response that breaks off is not whole.
+/// With its labels, tasks and comments, as `import_project` takes it; members, reminders and attachments stay behind. Written
+/// while it is read: a task that changes meanwhile is there as it was before or after. A response that breaks off is not whole.
 #[utoipa::path(
     get, path = "/api/v1/projects/{id}/export", operation_id = "export_project", tag = "transfer",
     params(("id" = Uuid, Path, description = "The project")),
@@ -44,7 +43,7 @@ pub(crate) async fn export(
     drop(connection);
     let begun = format!(
         "{{\"format\":\"{}\",\"project\":{},\"labels\":{},\"tasks\":[",
-        Format::ONE,
+        Format::WRITTEN,
         head["project"],
         head["labels"]
     );

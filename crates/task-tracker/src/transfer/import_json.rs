@@ -21,7 +21,7 @@ use crate::{
     extract::{self, IMPORT},
     problem::Problem,
     router::Context,
-    task::{Moment, rank},
+    task::{Moment, rank, tree},
     text::Name,
     write::{Write, change},
 };
@@ -36,6 +36,8 @@ pub(crate) struct Imported {
     comments: u32,
     /// Assignments to others, who are no members of the new project.
     assignments_left_out: u32,
+    /// Tasks that are no part of another one any more, since the document does not have that one.
+    parents_left_out: u32,
 }
 
 /// Import a project
@@ -64,8 +66,8 @@ pub(crate) async fn import(
         }
     })?;
     drop(bytes);
-    // The only one so far: what is of another form was refused while it was read.
-    let Format::One = document.format;
+    // What is of another form was refused while it was read, and what the second has more than the first may be left out.
+    let (Format::One | Format::Two) = document.format;
     let (name, description) = (document.project.name.clone(), document.project.description.clone());
     let rows = Rows::of(document, &caller, OffsetDateTime::now_utc())?;
     let mut connection = context.database.connection().await?;
@@ -88,6 +90,13 @@ pub(crate) async fn import(
                        one.assignee_ids, one.label_ids
                 from made, jsonb_to_recordset($13) as one (id uuid, title text, description text, status text,
                     priority text, due_at timestamptz, rank text, assignee_ids uuid[], label_ids uuid[])
+                returning id
+             ), below as (
+                insert into subtasks (task_id, parent_id, project_id)
+                select one.task_id, one.parent_id, made.id
+                -- Once all the tasks are there: the rules of the tree look for both ends.
+                from made, (select count(*) from placed) as there, jsonb_to_recordset($16) as one (task_id uuid, parent_id uuid)
+                where there.count > 0
              ), said as (
                 insert into comments (id, task_id, author_id, body, created_at)
                 select one.id, one.task_id, one.author_id, one.body, least(one.created_at, now())
@@ -96,7 +105,8 @@ pub(crate) async fn import(
              ), effect as (
                 select made.id as project, made.id as target, null::jsonb as before, jsonb_build_object(
                     'project_id', made.id, 'labels', jsonb_array_length($12), 'tasks', jsonb_array_length($13),
-                    'comments', jsonb_array_length($14), 'assignments_left_out', $15::bigint) as after
+                    'comments', jsonb_array_length($14), 'assignments_left_out', $15::bigint,
+                    'parents_left_out', $17::bigint) as after
                 from made
              )"
         ),
@@ -108,8 +118,11 @@ pub(crate) async fn import(
     .bind(Value::Array(rows.tasks))
     .bind(Value::Array(rows.comments))
     .bind(rows.left_out)
+    .bind(Value::Array(rows.links))
+    .bind(rows.parents_left_out)
     .run(&mut connection)
-    .await?;
+    .await
+    .map_err(tree::refused)?;
     let place = |imported: &Imported| format!("/api/v1/projects/{}", imported.project_id);
     made.map(|done| done.respond_plainly_at(place)).ok_or(Problem::Internal)
 }
@@ -119,7 +132,25 @@ struct Rows {
     labels: Vec<Value>,
     tasks: Vec<Value>,
     comments: Vec<Value>,
+    /// Which task is a part of which.
+    links: Vec<Value>,
+    parents_left_out: i64,
     left_out: i64,
+}
+
+/// The ids that tasks will have, by those that the document gives them.
+fn renamed(tasks: &[Item], ids: &[Uuid]) -> Result<BTreeMap<Uuid, Uuid>, Problem> {
+    let mut renamed = BTreeMap::new();
+    for (number, (task, id)) in (1..).zip(tasks.iter().zip(ids)) {
+        if let Some(given) = task.id
+            && renamed.insert(given, *id).is_some()
+        {
+            return Err(Problem::Invalid {
+                detail: format!("task {number}: an earlier one has the same `id`"),
+            });
+        }
+    }
+    Ok(renamed)
 }
 
 impl Rows {
@@ -142,13 +173,25 @@ impl Rows {
             labels: Vec::with_capacity(colours.len()),
             tasks: Vec::with_capacity(document.tasks.len()),
             comments: Vec::new(),
+            links: Vec::new(),
+            parents_left_out: 0,
             left_out: 0,
         };
+        let ids: Vec<Uuid> = document.tasks.iter().map(|_| Uuid::now_v7()).collect();
+        let renamed = renamed(&document.tasks, &ids)?;
         let mut at = now;
-        for task in document.tasks {
+        for (id, task) in ids.into_iter().zip(document.tasks) {
             // In the order of the document.
             at += Duration::microseconds(1);
-            rows.add(task, caller, at, |name| colours.get(name.as_str()).map(|(id, _)| *id))?;
+            match task.parent_id.map(|parent| renamed.get(&parent)) {
+                None => {}
+                Some(Some(parent)) => rows.links.push(json!({ "task_id": id, "parent_id": parent })),
+                // Deleted while the document was written.
+                Some(None) => rows.parents_left_out += 1,
+            }
+            rows.add((id, task), caller, at, |name| {
+                colours.get(name.as_str()).map(|(id, _)| *id)
+            })?;
         }
         for (name, (id, colour)) in colours {
             rows.labels.push(json!({ "id": id, "name": name, "colour": colour }));
@@ -158,12 +201,11 @@ impl Rows {
 
     fn add(
         &mut self,
-        task: Item,
+        (id, task): (Uuid, Item),
         caller: &Caller,
         at: OffsetDateTime,
         label: impl Fn(&Name) -> Option<Uuid>,
     ) -> Result<(), Problem> {
-        let id = Uuid::now_v7();
         let mut assignees = Vec::from(task.assignee_ids);
         let all = assignees.len();
         assignees.retain(|assignee| *assignee == caller.user);

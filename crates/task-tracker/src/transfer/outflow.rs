@@ -111,7 +111,8 @@ async fn page(
     after: Uuid,
 ) -> Result<Vec<(Uuid, Json<serde_json::Value>)>, sqlx::Error> {
     sqlx::query_as(concat!(
-        "select tasks.id, jsonb_build_object('title', title, 'description', description, 'status', status,
+        "select tasks.id, jsonb_build_object('id', tasks.id,
+                'parent_id', (select link.parent_id from subtasks as link where link.task_id = tasks.id), 'title', title, 'description', description, 'status', status,
                 'priority', priority, 'due_at', due_at, 'rank', ",
         crate::task::rank::of!("tasks"),
         ", 'assignee_ids', assignee_ids,

@@ -6,7 +6,10 @@
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 use uuid::Uuid;
 
 use crate::webhook::signature::SigningSecret;
@@ -14,9 +17,9 @@ use crate::webhook::signature::SigningSecret;
 /// Of a nonce in GCM (NIST SP 800-38D, 5.2.1.1).
 const NONCE: usize = 12;
 
-/// The first key seals; all of them open what was sealed before.
+/// The first key seals; all of them open what was sealed before. Clones have the same keys, also after a change.
 #[derive(Clone)]
-pub(crate) struct Keys(Arc<[RandomizedNonceKey]>);
+pub(crate) struct Keys(Arc<RwLock<Arc<[RandomizedNonceKey]>>>);
 
 /// No key of the list opens it: the key it was sealed with was taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,14 +35,25 @@ impl Keys {
             let bytes = BASE64_STANDARD.decode(key.trim()).ok()?;
             RandomizedNonceKey::new(&AES_256_GCM, &bytes).ok()
         });
-        keys.collect::<Option<Vec<_>>>().map(|keys| Self(keys.into()))
+        let keys = keys.collect::<Option<Vec<_>>>()?;
+        Some(Self(Arc::new(RwLock::new(keys.into()))))
+    }
+
+    /// From now on goes by what the others are.
+    pub(crate) fn become_like(&self, others: &Self) {
+        let others = others.now();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = others;
+    }
+
+    fn now(&self) -> Arc<[RandomizedNonceKey]> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// None when the system has no randomness.
     pub(crate) fn seal(&self, webhook: Uuid, secret: &SigningSecret) -> Option<Vec<u8>> {
         let mut text = secret.as_bytes().to_vec();
         let aad = Aad::from(webhook.into_bytes());
-        let nonce = self.0.first()?.seal_in_place_append_tag(aad, &mut text).ok()?;
+        let nonce = self.now().first()?.seal_in_place_append_tag(aad, &mut text).ok()?;
         let mut sealed = nonce.as_ref().to_vec();
         sealed.append(&mut text);
         Some(sealed)
@@ -47,7 +61,7 @@ impl Keys {
 
     pub(crate) fn open(&self, webhook: Uuid, sealed: &[u8]) -> Result<SigningSecret, Sealed> {
         let (nonce, text) = sealed.split_at_checked(NONCE).ok_or(Sealed)?;
-        for key in self.0.iter() {
+        for key in self.now().iter() {
             let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Sealed)?;
             let mut text = text.to_vec();
             if let Ok(secret) = key.open_in_place(nonce, Aad::from(webhook.into_bytes()), &mut text) {
@@ -60,7 +74,7 @@ impl Keys {
 
 impl fmt::Debug for Keys {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Keys({})", self.0.len())
+        write!(formatter, "Keys({})", self.now().len())
     }
 }
 
@@ -84,6 +98,10 @@ mod tests {
         let both = Keys::parse(&format!("{}, {}", key(2), key(1))).unwrap();
         assert!(both.open(webhook, &sealed).is_ok());
         assert!(old.open(webhook, &both.seal(webhook, &secret).unwrap()).is_err());
+        // Whoever has them already has the new ones too.
+        let in_use = old.clone();
+        old.become_like(&both);
+        assert!(in_use.open(webhook, &both.seal(webhook, &secret).unwrap()).is_ok());
         for broken in [&[][..], &[0; 11], &sealed[..20]] {
             assert!(both.open(webhook, broken).is_err());
         }

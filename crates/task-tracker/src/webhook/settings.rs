@@ -1,4 +1,4 @@
-use crate::outbound::Networks;
+use crate::outbound::{Authorities, Networks};
 
 /// Where messages of webhooks may go.
 #[derive(Debug, Clone, clap::Args)]
@@ -13,4 +13,14 @@ pub struct WebhookSettings {
         default_value = ""
     )]
     pub(crate) allow: Networks,
+
+    /// A file of certificate authorities, in PEM, whom receivers of webhooks may have their certificates from besides those
+    /// whom browsers know. Read when the service starts
+    #[arg(
+        id = "webhook-authorities",
+        long = "webhook-authorities",
+        env = "WEBHOOK_AUTHORITIES",
+        value_name = "FILE"
+    )]
+    pub(crate) authorities: Option<Authorities>,
 }

@@ -1,5 +1,7 @@
 //! Many tasks in one request.
 
+use std::time::Instant;
+
 use axum::body::Body;
 use hyper::Method;
 use serde_json::{Value, json};
@@ -33,6 +35,50 @@ async fn listed(api: &Api, project: &str) -> Vec<Value> {
         .as_array()
         .unwrap()
         .clone()
+}
+
+/// One request with a hundred tasks is a hundred changes, or none.
+#[tokio::test]
+async fn each_task_counts_as_a_change() {
+    let begun = Instant::now();
+    let service = start("--writes-per-minute 10").await;
+    let api = &service.api;
+    // A change takes six seconds of the minute, which come back by and by.
+    let are_taken = |reply: &Reply, changes: u64| {
+        let (_, seconds) = reply.header("ratelimit").split_once(";t=").unwrap();
+        let seconds: u64 = seconds.parse().unwrap();
+        let back = begun.elapsed().as_secs() + 1;
+        assert!(
+            (changes * 6).saturating_sub(back) <= seconds && seconds <= changes * 6,
+            "{changes}: {reply:?}"
+        );
+    };
+    let project = api.project().await;
+    let ids = tasks(api, &project, 3).await;
+    let change = |ids: &[String], status: &str| json!({ "tasks": named(ids), "change": { "status": status } });
+    let changed = bulk(api, &project, change(&ids, "in_progress")).await.expect(200);
+    are_taken(&changed, 7);
+    // What was refused was tried, and counts; but of what does not fit, only the trying.
+    let nobody = |count: usize| (0..count).map(|_| Uuid::now_v7().to_string()).collect::<Vec<_>>();
+    let refused = bulk(api, &project, change(&nobody(1), "done")).await.expect(404);
+    are_taken(&refused, 8);
+    let most = [&ids[..], &nobody(7)].concat();
+    let refused = bulk(api, &project, change(&most, "done")).await.expect(429);
+    assert_eq!(refused.problem(), "throttled");
+    are_taken(&refused, 9);
+    assert_eq!(refused.header("ratelimit-policy"), "\"writes\";q=10;w=60");
+    let wait: u64 = refused.header("retry-after").parse().unwrap();
+    assert!(wait <= 48 && wait + begun.elapsed().as_secs() + 1 >= 48, "{refused:?}");
+    for task in listed(api, &project).await {
+        assert_eq!(task["status"], "in_progress", "nothing was changed");
+    }
+    let (_, bob) = service.user("bob").await;
+    let project = bob.project().await;
+    let refused = bulk(&bob, &project, change(&nobody(12), "done")).await.expect(422);
+    assert!(
+        refused.body["detail"].as_str().unwrap().contains("send fewer"),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]

@@ -67,6 +67,10 @@ impl Database {
         url(&self.name)
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn parsed_url(&self) -> DatabaseUrl {
         DatabaseUrl::parse(&self.url()).unwrap()
     }

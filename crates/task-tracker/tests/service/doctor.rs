@@ -7,6 +7,8 @@ use uuid::Uuid;
 use crate::{
     cluster::{self, Database},
     command::{outcome, task_tracker},
+    instance::WEBHOOK_KEYS,
+    store,
 };
 
 /// Exit code, and each check with its verdict and detail.
@@ -18,6 +20,8 @@ async fn examined(
     let mut command = task_tracker(if url.is_empty() { database.url() } else { url.to_owned() }.as_str());
     command
         .args(["doctor", "--output", "json"])
+        // How many files may be open is a matter of the machine.
+        .env("MAX_CONNECTIONS", "100")
         .envs(variables.iter().copied());
     let (code, out, error) = outcome(&mut command).await;
     assert_eq!(error, "", "{out}");
@@ -43,14 +47,17 @@ fn detail<'f>(findings: &'f [(String, String, String)], wanted: &str) -> &'f str
     &findings.iter().find(|(check, ..)| check == wanted).unwrap().2
 }
 
-const WELL: [(&str, &str); 8] = [
+const WELL: [(&str, &str); 11] = [
     ("settings", "ok"),
+    ("open-files", "ok"),
     ("secrets", "ok"),
     ("database", "ok"),
     ("schema", "ok"),
     ("rights", "ok"),
     ("clock", "ok"),
     ("connections", "ok"),
+    ("webhooks", "skipped"),
+    ("attachments", "skipped"),
     ("traces", "skipped"),
 ];
 
@@ -70,7 +77,12 @@ async fn a_service_that_can_be_started_is_well() {
     let database = cluster::migrated().await;
     let (code, findings) = examined(&database, "", &[]).await;
     assert_eq!((code, verdicts(&findings)), (Some(0), WELL.to_vec()), "{findings:?}");
-    let (code, out, _) = outcome(task_tracker(&database.url()).arg("doctor")).await;
+    let (code, out, _) = outcome(
+        task_tracker(&database.url())
+            .env("MAX_CONNECTIONS", "100")
+            .arg("doctor"),
+    )
+    .await;
     assert_eq!(code, Some(0));
     assert!(
         out.starts_with("ok      settings     release 1.2.3 on 127.0.0.1"),
@@ -138,7 +150,70 @@ async fn without_a_database_the_rest_is_still_looked_at_and_no_password_is_shown
     assert_eq!(code, Some(1));
     assert_eq!(
         verdicts(&findings),
-        [("settings", "ok"), ("secrets", "failed"), ("traces", "skipped")]
+        [
+            ("settings", "ok"),
+            ("open-files", "ok"),
+            ("secrets", "failed"),
+            ("webhooks", "skipped"),
+            ("attachments", "skipped"),
+            ("traces", "skipped")
+        ]
     );
     assert!(!format!("{findings:?}").contains("hunter2"));
+}
+
+/// What the service has from AWS, looked at as the service would.
+#[tokio::test]
+async fn the_bucket_and_the_secrets_are_tried_out() {
+    let database = cluster::migrated().await;
+    let store = store::start().await;
+    let secrets = store.secrets();
+    let put = async |name: &str, value: &str| {
+        let made = secrets.create_secret().name(name).secret_string(value);
+        made.send().await.unwrap().arn.unwrap()
+    };
+    let (url, keys) = (put("url", &database.url()).await, put("keys", WEBHOOK_KEYS).await);
+    let known = [
+        ("AWS_ENDPOINT_URL", store.endpoint.as_str()),
+        ("AWS_ACCESS_KEY_ID", "sandbox"),
+        ("AWS_SECRET_ACCESS_KEY", "sandbox"),
+        ("ATTACHMENTS_BUCKET", "files"),
+        ("DATABASE_SECRET_ARN", url.as_str()),
+        ("WEBHOOK_KEYS_SECRET_ARN", keys.as_str()),
+    ];
+    let with = |others: &[(&'static str, &'static str)]| [&known[..], others].concat();
+    let all = [("webhooks", "ok"), ("attachments", "ok")];
+    let (code, findings) = examined(&database, "", &known).await;
+    assert_eq!((code, verdicts(&findings)), (Some(0), well_but(&all)), "{findings:?}");
+    assert!(
+        detail(&findings, "secrets").contains("Secrets Manager, and followed"),
+        "{findings:?}"
+    );
+
+    for (others, check, expected) in [
+        (
+            ("ATTACHMENTS_BUCKET", "no-such-files"),
+            "attachments",
+            "the bucket answered 404",
+        ),
+        (
+            ("AWS_SECRET_ACCESS_KEY", "wrong"),
+            "attachments",
+            "the bucket answered 403",
+        ),
+    ] {
+        let (code, findings) = examined(&database, "", &with(&[others])).await;
+        let but = well_but(&[("webhooks", "ok"), (check, "failed")]);
+        assert_eq!((code, verdicts(&findings)), (Some(1), but), "{findings:?}");
+        assert!(detail(&findings, check).contains(expected), "{findings:?}");
+    }
+    let nowhere = "arn:aws:secretsmanager:us-east-1:000000000000:secret:nowhere";
+    let (code, findings) = examined(&database, "", &with(&[("WEBHOOK_KEYS_SECRET_ARN", nowhere)])).await;
+    let but = well_but(&[("webhooks", "failed")]);
+    assert_eq!((code, verdicts(&findings)), (Some(1), but), "{findings:?}");
+    assert!(
+        detail(&findings, "webhooks").contains("ResourceNotFoundException"),
+        "{findings:?}"
+    );
+    assert!(!format!("{findings:?}").contains(WEBHOOK_KEYS));
 }

@@ -146,3 +146,35 @@ async fn the_deadline_after_the_drain_ends_it_too() {
     assert_eq!(service.ended().await, Err(Unfinished));
     assert!(change.await.unwrap().is_err());
 }
+
+/// A task that is taken for ill when it is full hands its users to others, which are as full.
+#[tokio::test]
+async fn the_health_check_is_answered_when_every_place_is_taken() {
+    let service = start("--max-connections 3").await;
+    let ask = async |line: &mut Line, path: &str| {
+        let credentials = service.api.credentials();
+        line.say(&format!("GET {path} HTTP/1.1\r\nhost: x\r\n{credentials}\r\n\r\n"))
+            .await;
+        line.hear().await
+    };
+    let mut users = Vec::new();
+    for _ in 0..3 {
+        let mut user = Line::to(service.address).await;
+        assert!(ask(&mut user, "/api/v1/projects").await.starts_with("HTTP/1.1 200"));
+        users.push(user);
+    }
+    for (path, status) in [("/livez", "200"), ("/readyz", "200"), ("/api/v1/projects", "503")] {
+        let answer = ask(&mut Line::to(service.address).await, path).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
+        assert!(answer.contains("connection: close\r\n"), "{path}: {answer}");
+        assert_eq!(answer.contains("problem:busy"), status == "503", "{path}: {answer}");
+    }
+    // Who had a place keeps it, and whoever gives it up makes room.
+    assert!(ask(&mut users[0], "/api/v1/projects").await.starts_with("HTTP/1.1 200"));
+    drop(users.pop());
+    until("there is a place again", async || {
+        let answer = ask(&mut Line::to(service.address).await, "/api/v1/projects").await;
+        answer.starts_with("HTTP/1.1 200")
+    })
+    .await;
+}

@@ -9,6 +9,7 @@
 mod accounts;
 mod api;
 mod attachments;
+mod authority;
 mod board;
 mod bulk;
 mod cluster;
@@ -16,6 +17,8 @@ mod command;
 mod conformance;
 mod doctor;
 mod documented;
+#[path = "../../examples/faulty_release/faults.rs"]
+mod faults;
 mod filters;
 mod following;
 mod instance;

@@ -11,9 +11,11 @@ use axum::{
     extract::{OriginalUri, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
+    serve::Listener,
 };
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig, server::TlsStream};
 
 use crate::line::until;
 
@@ -27,6 +29,7 @@ pub(crate) struct Message {
 
 #[derive(Clone)]
 pub(crate) struct Receiver {
+    scheme: &'static str,
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Seen>>,
 }
@@ -48,8 +51,45 @@ pub(crate) enum Answer {
 
 /// Listens until the test ends, and answers 204.
 pub(crate) async fn start() -> Receiver {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    serve("http", TcpListener::bind("127.0.0.1:0").await.unwrap())
+}
+
+/// The same over TLS.
+pub(crate) async fn start_sealed(config: ServerConfig) -> Receiver {
+    let listener = Sealed {
+        listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        acceptor: TlsAcceptor::from(Arc::new(config)),
+    };
+    serve("https", listener)
+}
+
+/// Connections on which both sides have agreed.
+struct Sealed {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Listener for Sealed {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, peer) = Listener::accept(&mut self.listener).await;
+            if let Ok(stream) = self.acceptor.accept(stream).await {
+                return (stream, peer);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        Listener::local_addr(&self.listener)
+    }
+}
+
+fn serve<L: Listener<Addr = SocketAddr>>(scheme: &'static str, listener: L) -> Receiver {
     let receiver = Receiver {
+        scheme,
         address: listener.local_addr().unwrap(),
         seen: Arc::new(Mutex::new(Seen {
             messages: Vec::new(),
@@ -86,7 +126,7 @@ async fn receive(
 
 impl Receiver {
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/hook", self.address)
+        format!("{}://{}/hook", self.scheme, self.address)
     }
 
     pub(crate) fn answer(&self, answer: Answer) {

@@ -11,16 +11,22 @@ use std::{
 
 use axum::body::Body;
 use hyper::Method;
+use serde_json::json;
 use sqlx::{AssertSqlSafe, PgConnection};
 use task_tracker::DatabaseUrl;
-use tokio::{sync::OnceCell, task::JoinSet};
+use tokio::{
+    sync::{Mutex, OnceCell},
+    task::JoinSet,
+};
 use uuid::Uuid;
 
 use crate::{
     api::Api,
     cluster::{self, Database},
-    instance::start_on,
+    command::{outcome, serve, task_tracker},
+    instance::{WEBHOOK_KEYS, start_on},
     line::{until, within},
+    store, way,
 };
 
 /// A role that must prove itself, unlike the others here.
@@ -70,6 +76,7 @@ async fn change_password(connection: &mut PgConnection, role: &str, password: &s
 }
 
 /// Users who never stop, each over a connection of their own; a status other than 200 ends one.
+#[derive(Default)]
 struct Crowd {
     users: JoinSet<Result<(), String>>,
     asked: Arc<AtomicU64>,
@@ -94,12 +101,60 @@ impl Crowd {
             });
         }
     }
+
+    /// Changes the role's password, and what the service reads only later: the worst order, since nobody can log in
+    /// meanwhile. Ends when there are new connections, and requests are answered.
+    async fn rotate(
+        &mut self,
+        api: &Api,
+        path: &str,
+        database: &Database,
+        role: &str,
+        password: &str,
+        write: impl AsyncFn(),
+    ) {
+        let mut connection = database.connect().await;
+        if self.users.is_empty() {
+            self.add(api, path, 1);
+        }
+        let before = sessions(&mut connection, role).await;
+        change_password(&mut connection, role, password).await;
+        self.add(api, path, 6);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        write().await;
+        let connection = Mutex::new(connection);
+        until("new connections are made", async || {
+            sessions(&mut *connection.lock().await, role).await > before + 1
+        })
+        .await;
+        let asked = self.asked.load(Ordering::SeqCst);
+        until("requests are answered", async || {
+            self.asked.load(Ordering::SeqCst) > asked + 100
+        })
+        .await;
+    }
+
+    /// None of them was refused anything.
+    async fn go_home(self) {
+        self.end.store(true, Ordering::SeqCst);
+        for outcome in within(self.users.join_all()).await {
+            assert_eq!(outcome, Ok(()));
+        }
+    }
+}
+
+async fn sessions(connection: &mut PgConnection, role: &str) -> i64 {
+    let count = "select count(*) from pg_stat_activity where usename = $1";
+    sqlx::query_scalar(count)
+        .bind(role)
+        .fetch_one(connection)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
 async fn a_new_password_fails_no_request_and_needs_no_new_start() {
     let database = cluster::migrated().await;
-    let mut connection = database.connect().await;
     let role = format!("rotating_{}", Uuid::now_v7().simple());
     make_role(&database, &role, "first").await;
     let folder = tempfile::tempdir().unwrap();
@@ -113,45 +168,109 @@ async fn a_new_password_fails_no_request_and_needs_no_new_start() {
     };
     write(&urls[0]);
     let url = DatabaseUrl::from_file(&file).unwrap();
-    let onlooker = database.connect().await;
     let service = start_on(database, &url, "--database-pool 12 --database-acquire-seconds 30").await;
     let path = format!("/api/v1/projects/{}", service.api.project().await);
-    let onlooker = tokio::sync::Mutex::new(onlooker);
-    let sessions = async || {
-        let count = "select count(*) from pg_stat_activity where usename = $1";
-        let mut onlooker = onlooker.lock().await;
-        let count: i64 = sqlx::query_scalar(count)
-            .bind(&role)
-            .fetch_one(&mut *onlooker)
-            .await
-            .unwrap();
-        count
-    };
-    let mut crowd = Crowd {
-        users: JoinSet::new(),
-        asked: Arc::default(),
-        end: Arc::default(),
-    };
-    crowd.add(&service.api, &path, 1);
-
+    let mut crowd = Crowd::default();
     for (password, url) in ["second", "third"].into_iter().zip(&urls[1..]) {
-        let before = sessions().await;
-        // The worst order: until the file says so too, nobody can log in.
-        change_password(&mut connection, &role, password).await;
-        crowd.add(&service.api, &path, 6);
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        write(url);
-        until("new connections are made", async || sessions().await > before + 1).await;
-        let asked = crowd.asked.load(Ordering::SeqCst);
-        until("requests are answered", async || {
-            crowd.asked.load(Ordering::SeqCst) > asked + 100
-        })
-        .await;
+        crowd
+            .rotate(&service.api, &path, &service.database, &role, password, async || {
+                write(url);
+            })
+            .await;
     }
     service.api.get("/readyz").await.expect(200);
-    crowd.end.store(true, Ordering::SeqCst);
-    for outcome in within(crowd.users.join_all()).await {
-        assert_eq!(outcome, Ok(()));
+    crowd.go_home().await;
+}
+
+/// The program as it runs in a container: its environment names the secret, and nothing else is given to it.
+#[tokio::test]
+async fn a_password_that_secrets_manager_changed_fails_no_request_and_shows_nowhere() {
+    let database = cluster::migrated().await;
+    let role = format!("held_{}", Uuid::now_v7().simple());
+    make_role(&database, &role, "first-p@ss").await;
+    let store = store::start().await;
+    let secrets = store.secrets();
+    let url = login(&database, &role, "first-p%40ss");
+    let made = secrets.create_secret().name("tasks/login").secret_string(url);
+    let arn = made.send().await.unwrap().arn.unwrap();
+    let keys = secrets.create_secret().name("tasks/keys").secret_string(WEBHOOK_KEYS);
+    let keys = keys.send().await.unwrap().arn.unwrap();
+    let variables = [
+        ("DATABASE_URL", ""),
+        ("DATABASE_SECRET_ARN", arn.as_str()),
+        ("WEBHOOK_KEYS_SECRET_ARN", keys.as_str()),
+        ("AWS_ENDPOINT_URL", store.endpoint.as_str()),
+        ("AWS_ACCESS_KEY_ID", "task"),
+        ("AWS_SECRET_ACCESS_KEY", "unguarded-key"),
+        ("WEBHOOK_ALLOW", "127.0.0.1"),
+        ("DATABASE_POOL", "12"),
+        ("DATABASE_ACQUIRE_SECONDS", "30"),
+    ];
+    let running = serve(&database, &variables).await;
+    let (_, session) = database.user("ann").await;
+    let api = Api::at(running.address).with_session(&session);
+    let project = api.project().await;
+    let hook = json!({ "url": "http://127.0.0.1:9/hook" });
+    let made = api.post(&format!("/api/v1/projects/{project}/webhooks"), hook).await;
+    made.expect(201);
+    let path = format!("/api/v1/projects/{project}");
+    let put = async |value: String| {
+        let put = secrets.put_secret_value().secret_id(&arn).secret_string(value);
+        put.send().await.unwrap();
+    };
+    let mut crowd = Crowd::default();
+    let url = login(&database, &role, "second-p%40ss");
+    crowd
+        .rotate(&api, &path, &database, &role, "second-p@ss", async || {
+            put(url.clone()).await;
+        })
+        .await;
+    // As AWS's rotation functions write it.
+    let way = way::to_the_database(Duration::ZERO).await;
+    let json = json!({
+        "engine": "postgres", "username": role, "password": "third-p@ss", "host": way.address.ip(), "port": way.address.port(),
+        "dbname": database.name(),
+    });
+    crowd
+        .rotate(&api, &path, &database, &role, "third-p@ss", async || {
+            put(json.to_string()).await;
+        })
+        .await;
+    api.get("/readyz").await.expect(200);
+    crowd.go_home().await;
+    let log = running.end().await;
+    assert!(log.contains("the database URL has changed"), "{log}");
+    for secret in ["p@ss", "p%40ss", "unguarded-key", WEBHOOK_KEYS] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_read_is_named_and_so_is_what_to_do() {
+    let store = store::start().await;
+    let secrets = store.secrets();
+    let value = secrets.create_secret().name("odd").secret_string("hunter2");
+    let odd = value.send().await.unwrap().arn.unwrap();
+    let nowhere = "arn:aws:secretsmanager:us-east-1:000000000000:secret:nowhere";
+    for (arn, expected) in [
+        (
+            nowhere,
+            "ResourceNotFoundException: Secrets Manager can't find the specified secret",
+        ),
+        (odd.as_str(), "holds no login; it must be postgres://"),
+        ("hunter2", "DATABASE_SECRET_ARN is not the ARN of a secret"),
+    ] {
+        let mut command = task_tracker("");
+        command
+            .arg("erase")
+            .env("DATABASE_SECRET_ARN", arn)
+            .env("AWS_ENDPOINT_URL", &store.endpoint)
+            .env("AWS_ACCESS_KEY_ID", "task")
+            .env("AWS_SECRET_ACCESS_KEY", "unguarded-key");
+        let (code, out, error) = outcome(&mut command).await;
+        assert_eq!(code, Some(1), "{out}{error}");
+        assert!(error.contains(expected), "{error}");
+        assert!(!format!("{out}{error}").contains("hunter2"), "{out}{error}");
     }
 }
 

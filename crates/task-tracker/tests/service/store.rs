@@ -62,6 +62,17 @@ pub(crate) async fn start() -> Store {
 }
 
 impl Store {
+    /// Secrets Manager beside it.
+    pub(crate) fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        use aws_sdk_secretsmanager::config::{BehaviorVersion, Builder, Credentials, Region};
+        let config = Builder::new()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(&self.endpoint)
+            .credentials_provider(Credentials::new("operator", "sandbox", None, None, "test"));
+        aws_sdk_secretsmanager::Client::from_conf(config.build())
+    }
+
     /// For `instance::start`.
     pub(crate) fn flags(&self) -> String {
         format!("--attachments-bucket files --s3-endpoint {}", self.endpoint)

@@ -8,13 +8,14 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
     api::{Api, Reply},
     instance::start,
 };
 
-const FORMAT: &str = "task-tracker.project/1";
+const FORMAT: &str = "task-tracker.project/2";
 
 async fn import(api: &Api, document: &Value) -> Reply {
     api.post("/api/v1/projects/import", document.clone()).await
@@ -52,12 +53,54 @@ fn document(tasks: &[Value]) -> Value {
 
 /// Without what is of one moment or one database only.
 fn comparable(mut exported: Value) -> Value {
+    let tree = tree(&exported);
+    for (task, parent) in exported["tasks"].as_array_mut().unwrap().iter_mut().zip(tree) {
+        task["id"].take();
+        task["parent_id"] = json!(parent);
+    }
     for task in exported["tasks"].as_array_mut().unwrap() {
         for comment in task["comments"].as_array_mut().unwrap() {
             comment["author_id"].take();
         }
     }
     exported
+}
+
+/// Of each task, which one of the document it is a part of.
+fn tree(document: &Value) -> Vec<Option<usize>> {
+    let tasks = document["tasks"].as_array().unwrap();
+    let place = |id: &Value| tasks.iter().position(|task| &task["id"] == id);
+    let parents = tasks.iter().map(|task| &task["parent_id"]);
+    parents
+        .map(|id| {
+            id.is_string()
+                .then(|| place(id).expect("a parent of the same document"))
+        })
+        .collect()
+}
+
+/// Tasks of which some are parts of others, five deep at most, in an order in which either may come first.
+fn forest() -> impl Strategy<Value = Vec<Value>> {
+    let wishes = prop::collection::vec((task(), prop::option::of(any::<prop::sample::Index>())), 0..9);
+    (wishes, any::<bool>()).prop_map(|(wishes, backwards)| {
+        let id = |number: usize| json!(Uuid::from_u128(number as u128 + 1));
+        let mut depths: Vec<usize> = Vec::new();
+        let mut tasks: Vec<Value> = Vec::new();
+        for (number, (mut task, wish)) in wishes.into_iter().enumerate() {
+            let parent = wish
+                .filter(|_| number > 0)
+                .map(|wish| wish.index(number))
+                .filter(|parent| depths[*parent] < 4);
+            depths.push(parent.map_or(0, |parent| depths[parent] + 1));
+            task["id"] = id(number);
+            task["parent_id"] = parent.map_or(Value::Null, id);
+            tasks.push(task);
+        }
+        if backwards {
+            tasks.reverse();
+        }
+        tasks
+    })
 }
 
 /// Names as people, spreadsheets and attackers write them.
@@ -89,7 +132,7 @@ async fn what_goes_out_comes_in_again() {
     let service = start("--writes-per-minute 1000000").await;
     let api = &service.api;
     let mut runner = TestRunner::new(Config::default());
-    let documents = prop::collection::vec(task(), 0..6);
+    let documents = forest();
     // A case is a handful of requests.
     for _ in 0..(runner.config().cases / 16).max(1) {
         let tasks = documents.new_tree(&mut runner).unwrap().current();
@@ -98,6 +141,7 @@ async fn what_goes_out_comes_in_again() {
         assert_eq!(made.header("location"), format!("/api/v1/projects/{first}"));
         let exported = export(api, &first).await;
         assert_eq!(exported["tasks"].as_array().unwrap().len(), tasks.len());
+        assert_eq!(tree(&exported), tree(&document(&tasks)));
         for (given, found) in tasks.iter().zip(exported["tasks"].as_array().unwrap()) {
             for field in ["title", "description", "status", "priority"] {
                 assert_eq!(given[field], found[field], "{field}");
@@ -109,6 +153,7 @@ async fn what_goes_out_comes_in_again() {
         }
         let again = import(api, &exported).await.expect(201);
         let second = again.body["project_id"].as_str().unwrap();
+        assert_eq!(again.body["parents_left_out"], 0);
         assert_eq!(comparable(export(api, second).await), comparable(exported));
 
         let written = table(api, &first).await;
@@ -117,6 +162,59 @@ async fn what_goes_out_comes_in_again() {
         assert_eq!(added.body, json!({ "tasks": tasks.len() }));
         assert_eq!(table(api, &third).await, written);
     }
+}
+
+/// As many as an import may have, and as deep and as wide as tasks may stand.
+#[tokio::test]
+async fn the_largest_tree_is_imported_and_what_is_none_is_refused() {
+    let service = start("").await;
+    let api = &service.api;
+    let id = |number: usize| json!(Uuid::from_u128(number as u128 + 1));
+    let tasks: Vec<Value> = (0..5000)
+        .map(|number| match number {
+            0 => json!({ "title": "x", "id": id(0) }),
+            _ => json!({ "title": "x", "id": id(number), "parent_id": id((number - 1) / 100) }),
+        })
+        .collect();
+    let made = import(api, &document(&tasks)).await.expect(201);
+    let project = made.body["project_id"].as_str().unwrap();
+    assert_eq!(tree(&export(api, project).await), tree(&document(&tasks)));
+
+    let part = |number: usize, of: usize| json!({ "title": "x", "id": id(number), "parent_id": id(of) });
+    for (tasks, expected) in [
+        (
+            vec![part(0, 1), part(1, 0)],
+            "a task is no part of itself, nor of one of its parts",
+        ),
+        (vec![part(0, 0)], "a task is no part of itself"),
+        (
+            (0..6).map(|number| part(number, number + 1)).collect(),
+            "tasks stand five deep at most",
+        ),
+        (
+            (1..102)
+                .map(|number| part(number, 200))
+                .chain([part(200, 500)])
+                .collect(),
+            "at most 100 subtasks",
+        ),
+        (vec![part(0, 9), part(0, 9)], "task 2: an earlier one has the same `id`"),
+    ] {
+        let refused = import(api, &document(&tasks)).await.expect(422);
+        assert!(
+            refused.body["detail"].as_str().unwrap().contains(expected),
+            "{refused:?}"
+        );
+    }
+    // A parent that was deleted while the document was written is missed by nobody; and the first form has no parents.
+    let made = import(api, &document(&[part(0, 9)])).await.expect(201);
+    assert_eq!(
+        (&made.body["tasks"], &made.body["parents_left_out"]),
+        (&json!(1), &json!(1))
+    );
+    let mut first = document(&[json!({ "title": "dig" })]);
+    first["format"] = json!("task-tracker.project/1");
+    import(api, &first).await.expect(201);
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@ use sqlx::PgConnection;
 
 use crate::{
     api::Api,
+    authority::{Authority, Flaw},
+    command::{outcome, task_tracker},
     instance::{self, Instance},
     line::until,
     receiver::{self, Answer, Receiver},
@@ -439,5 +441,74 @@ async fn without_a_key_there_are_no_webhooks_and_the_answer_says_so() {
         let reply = service.api.get(&path).await.expect(404);
         assert_eq!(reply.problem(), "not-offered");
         assert!(reply.body["detail"].as_str().unwrap().contains("WEBHOOK_KEYS"));
+    }
+}
+
+/// By a chain of certificates as receivers have them, with a root that an operator named.
+#[tokio::test]
+async fn a_receiver_is_believed_by_its_certificate_only() {
+    let authority = Authority::new();
+    let service = instance::start(&format!("{ALLOW} {}", authority.flags())).await;
+    let api = &service.api;
+    for (flaw, expected) in [
+        (Flaw::None, None),
+        (Flaw::Expired, Some("the receiver's certificate has expired")),
+        (Flaw::Elsewhere, Some("the receiver's certificate is for another name")),
+        (
+            Flaw::Alone,
+            Some("the receiver's certificate leads to no known authority; does the receiver send those in between?"),
+        ),
+    ] {
+        let receiver = receiver::start_sealed(authority.vouches(flaw)).await;
+        let hook = hook(api, &receiver, json!([])).await;
+        api.task(&hook.project, "dig").await;
+        let delivery = settled(api, &hook, |one| {
+            one["attempts"] == 1 && one["last_attempt_at"].is_string()
+        })
+        .await;
+        assert_eq!(delivery["last_error"].as_str(), expected, "{delivery}");
+        let (state, messages) = if expected.is_some() {
+            ("pending", 0)
+        } else {
+            ("delivered", 1)
+        };
+        assert_eq!(
+            (&delivery["state"], receiver.messages().len()),
+            (&json!(state), messages),
+            "{delivery}"
+        );
+        assert!(
+            receiver
+                .messages()
+                .iter()
+                .all(|message| message.is_signed_by(&hook.secret))
+        );
+    }
+    // Without the operator's file nobody knows that root.
+    let other = instance::start(ALLOW).await;
+    let receiver = receiver::start_sealed(authority.vouches(Flaw::None)).await;
+    let hook = hook(&other.api, &receiver, json!([])).await;
+    other.api.task(&hook.project, "dig").await;
+    let delivery = settled(&other.api, &hook, |one| one["last_error"].is_string()).await;
+    assert!(
+        delivery["last_error"].as_str().unwrap().contains("no known authority"),
+        "{delivery}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_without_authorities_is_refused_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("root.pem");
+    std::fs::write(&file, "nothing of the kind").unwrap();
+    for (path, expected) in [
+        (file.to_str().unwrap(), "there is no certificate in it; give a file"),
+        ("/no/such/file", "give a file with one or more certificates in PEM"),
+    ] {
+        let mut command = task_tracker("postgres://postgres@127.0.0.1:1/tasks");
+        command.arg("serve").env("WEBHOOK_AUTHORITIES", path);
+        let (code, _, error) = outcome(&mut command).await;
+        assert_eq!(code, Some(2), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
 }

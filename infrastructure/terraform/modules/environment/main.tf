@@ -13,12 +13,30 @@ data "aws_availability_zones" "this" {
 locals {
   api_domain_name = "api.${var.domain_name}"
 
-  # What the container reads: variable → name of the secret. The same as `secrets` in the environment's YAML.
+  # What ECS puts into the container's environment: variable → name of the secret. The same as `secrets` in the environment's YAML.
+  # The service reads the same secrets itself, and again when they change (decision 0030).
   container_secrets = {
     DATABASE_URL = "${var.name}/database-url"
     WEBHOOK_KEYS = "${var.name}/webhook-keys"
   }
   registry_secret = "gitlab/registry"
+
+  # What the program may do about its own secrets: read these, and nothing else.
+  own_secrets = [
+    {
+      Sid      = "OwnSecrets"
+      Effect   = "Allow"
+      Action   = ["secretsmanager:GetSecretValue"]
+      Resource = [for name in values(local.container_secrets) : module.secrets.arns[name]]
+    },
+    {
+      Sid       = "OwnSecretsKey"
+      Effect    = "Allow"
+      Action    = ["kms:Decrypt"]
+      Resource  = [module.secrets.key_arn]
+      Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.${data.aws_region.current.region}.amazonaws.com" } }
+    },
+  ]
 }
 
 module "network" {
@@ -125,11 +143,17 @@ module "service" {
   minimum_tasks = var.task.minimum
   maximum_tasks = var.task.maximum
 
-  environment_variables = { PORT = "3000", LOG_FORMAT = "json", ATTACHMENTS_BUCKET = module.attachments.bucket }
-  task_statements       = module.attachments.statements
-  secret_arns           = { for variable, secret in local.container_secrets : variable => module.secrets.arns[secret] }
-  registry_secret_arn   = module.secrets.arns[local.registry_secret]
-  secrets_key_arn       = module.secrets.key_arn
+  environment_variables = {
+    PORT                    = "3000"
+    LOG_FORMAT              = "json"
+    ATTACHMENTS_BUCKET      = module.attachments.bucket
+    DATABASE_SECRET_ARN     = module.secrets.arns[local.container_secrets.DATABASE_URL]
+    WEBHOOK_KEYS_SECRET_ARN = module.secrets.arns[local.container_secrets.WEBHOOK_KEYS]
+  }
+  task_statements     = concat(module.attachments.statements, local.own_secrets)
+  secret_arns         = { for variable, secret in local.container_secrets : variable => module.secrets.arns[secret] }
+  registry_secret_arn = module.secrets.arns[local.registry_secret]
+  secrets_key_arn     = module.secrets.key_arn
 
   vpc_id                          = module.network.vpc_id
   private_subnet_ids              = module.network.private_subnet_ids

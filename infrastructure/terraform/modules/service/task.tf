@@ -32,6 +32,10 @@ resource "aws_ecs_task_definition" "this" {
     # The service drains for 2 s and finishes what is in flight for 20 s.
     stopTimeout = 30
 
+    # 10,000 users, and everything else that is an open file (`task-tracker doctor` counts it). Fargate's default, said so that
+    # nobody depends on it (Amazon ECS Developer Guide, "Task definition differences for Fargate").
+    ulimits = [{ name = "nofile", softLimit = 65535, hardLimit = 65535 }]
+
     # The image has no shell and no curl: the program asks itself. ECS ignores an image's own HEALTHCHECK.
     healthCheck = { command = ["CMD", "/task-tracker", "health"], interval = 10, timeout = 5, retries = 3, startPeriod = 15 }
 

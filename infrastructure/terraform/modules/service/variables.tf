@@ -73,8 +73,13 @@ variable "environment_variables" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.environment_variables) : !can(regex("(?i)(password|secret|token|_url$)", name))])
-    error_message = "A variable whose name speaks of a password, a secret, a token or a URL belongs into `secret_arns`."
+    condition     = alltrue([for name in keys(var.environment_variables) : can(regex("_ARN$", name)) || !can(regex("(?i)(password|secret|token|_url$)", name))])
+    error_message = "A variable whose name speaks of a password, a secret, a token or a URL belongs into `secret_arns`; only the ARN of one is nothing secret."
+  }
+
+  validation {
+    condition     = alltrue([for name, value in var.environment_variables : !can(regex("_ARN$", name)) || can(regex("^arn:", value))])
+    error_message = "A variable whose name ends in _ARN holds an ARN."
   }
 }
 
@@ -85,7 +90,7 @@ variable "task_statements" {
 }
 
 variable "secret_arns" {
-  description = "What the container reads from Secrets Manager: variable → ARN of the secret."
+  description = "What ECS puts into the container's environment when it starts: variable → ARN of the secret."
   type        = map(string)
 }
 

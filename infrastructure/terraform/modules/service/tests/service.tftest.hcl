@@ -107,6 +107,32 @@ run "root_is_refused" {
   }
 }
 
+run "ten_thousand_users_fit" {
+  command = apply
+
+  assert {
+    condition     = one(one(jsondecode(aws_ecs_task_definition.this.container_definitions)).ulimits).hardLimit >= 10265
+    error_message = "A connection is an open file; so are those of the pool and of scrapers."
+  }
+}
+
+run "an_arn_is_no_secret" {
+  command = plan
+
+  variables {
+    environment_variables = { DATABASE_SECRET_ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:task-tracker/database-url" }
+  }
+}
+
+run "a_secret_that_calls_itself_an_arn_is_refused" {
+  command         = plan
+  expect_failures = [var.environment_variables]
+
+  variables {
+    environment_variables = { DATABASE_SECRET_ARN = "postgres://app:in-the-open@db/tasks" }
+  }
+}
+
 run "a_secret_in_plain_sight_is_refused" {
   command         = plan
   expect_failures = [var.environment_variables]

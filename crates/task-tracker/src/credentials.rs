@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What requests are signed with.
 #[derive(Clone)]
 pub(crate) struct Credentials {
-    pub(super) access_key: String,
+    pub(crate) access_key: String,
     secret_key: SecretString,
     session_token: Option<SecretString>,
 }
@@ -73,7 +73,7 @@ pub(crate) enum NoCredentials {
 }
 
 impl Credentials {
-    pub(super) fn fixed(access_key: &str, secret_key: &str, session_token: Option<String>) -> Self {
+    pub(crate) fn fixed(access_key: &str, secret_key: &str, session_token: Option<String>) -> Self {
         Self {
             access_key: access_key.to_owned(),
             secret_key: SecretString::from(secret_key),
@@ -81,11 +81,11 @@ impl Credentials {
         }
     }
 
-    pub(super) fn secret_key(&self) -> &str {
+    pub(crate) fn secret_key(&self) -> &str {
         self.secret_key.expose_secret()
     }
 
-    pub(super) fn session_token(&self) -> Option<&str> {
+    pub(crate) fn session_token(&self) -> Option<&str> {
         self.session_token.as_ref().map(ExposeSecret::expose_secret)
     }
 }
@@ -120,7 +120,7 @@ impl Source {
         }))))
     }
 
-    pub(super) async fn get(&self, outbound: &Outbound, now: OffsetDateTime) -> Result<Credentials, NoCredentials> {
+    pub(crate) async fn get(&self, outbound: &Outbound, now: OffsetDateTime) -> Result<Credentials, NoCredentials> {
         match self {
             Self::Fixed(credentials) => Ok(credentials.clone()),
             Self::Agent(agent) => agent.get(outbound, now).await,
