@@ -27,6 +27,7 @@ mod script;
 mod source;
 mod store;
 mod target;
+mod token;
 mod verify;
 
 pub use error::{ExportError, Trouble};

@@ -74,7 +74,8 @@ fn an_export_is_taken_under_load_and_restored_beside() {
     rehearsal
         .tt("restore local --from-export no-such-thing --as fresh --yes")
         .exits(9)
-        .complains("there is no such object");
+        .complains("there is no such object")
+        .complains("`tt-ops backup local exports` lists them");
     rehearsal
         .tt("restore local --from-export quiet --as no;name --yes")
         .exits(2);
@@ -197,6 +198,21 @@ fn an_object_of_many_pieces_comes_back_and_an_unfinished_one_goes() {
         assert!(matches!(export.open("data/large").await, Err(StoreError::Absent)));
         upload.finish().await.unwrap();
         assert!(read(&export, "data/large").await == body, "it comes back as it was");
+        rehearsal.fault(&json!({"on": "s3:GetObject", "times": 2, "effect": {"cut_after_bytes": 3_000_000}}));
+        assert!(
+            read(&export, "data/large").await == body,
+            "though its connection breaks twice"
+        );
+        rehearsal.fault(&json!({"on": "s3:GetObject", "effect": {"cut_after_bytes": 1000}}));
+        let mut object = export.open("data/large").await.unwrap();
+        let broken = loop {
+            match object.next().await {
+                Ok(bytes) => assert!(bytes.is_some(), "it is not whole"),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(broken, StoreError::Failed(_)), "{broken}");
+        rehearsal.no_faults();
 
         let mut unfinished = export.create("data/unfinished").await.unwrap();
         for piece in body.chunks(250_000) {
@@ -214,10 +230,12 @@ fn an_object_of_many_pieces_comes_back_and_an_unfinished_one_goes() {
     });
     let calls = rehearsal.calls();
     assert_eq!(calls.get("s3:AbortMultipartUpload"), Some(&1), "{calls:?}");
+    // Once whole, once in three pieces, once tried five times more; and whatever listing looked at.
+    assert!(calls.get("s3:GetObject") >= Some(&10), "{calls:?}");
     assert_eq!(calls.get("s3:CompleteMultipartUpload"), Some(&1), "{calls:?}");
 }
 
-fn id(text: &str) -> ExportId {
+pub(crate) fn id(text: &str) -> ExportId {
     ExportId::parse(text).unwrap()
 }
 
@@ -247,7 +265,7 @@ fn largest_part(rehearsal: &Rehearsal, export: &str) -> String {
 }
 
 /// Does something with the exports as the tool reaches them.
-fn within<T>(rehearsal: &Rehearsal, act: impl AsyncFnOnce(S3Exports) -> T) -> T {
+pub(crate) fn within<T>(rehearsal: &Rehearsal, act: impl AsyncFnOnce(S3Exports) -> T) -> T {
     reached(rehearsal, async |clients, environment| {
         act(S3Exports::new(&clients, &environment)).await
     })
@@ -267,7 +285,7 @@ fn reached<T>(rehearsal: &Rehearsal, act: impl AsyncFnOnce(Clients, Environment)
     })
 }
 
-fn nobody_writes(rehearsal: &Rehearsal) {
+pub(crate) fn nobody_writes(rehearsal: &Rehearsal) {
     let stop = json!({"cluster": "task-tracker", "service": "task-tracker", "desiredCount": 0});
     rehearsal.ecs("UpdateService", &stop);
     let all = json!({"cluster": "task-tracker", "desiredStatus": "RUNNING"});
@@ -287,7 +305,7 @@ fn databases(rehearsal: &Rehearsal) -> (String, usize) {
     (names, contents(rehearsal, "task_tracker").lines().count())
 }
 
-fn psql(rehearsal: &Rehearsal, database: &str, statement: &str) -> String {
+pub(crate) fn psql(rehearsal: &Rehearsal, database: &str, statement: &str) -> String {
     let url = reached(rehearsal, async |clients, environment| {
         clients
             .database_url(&environment.secrets["DATABASE_URL"])
