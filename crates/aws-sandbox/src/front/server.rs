@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use http::header::CONTENT_LENGTH;
 use http::{Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt as _, Full, Limited, StreamBody};
+use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -35,6 +35,8 @@ use crate::services::Services;
 const LARGEST_BODY: usize = 1 << 30;
 /// Calls in flight get this long when the sandbox stops.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// A body that pauses is sent as far as it is there.
+const FLUSHED: Duration = Duration::from_millis(20);
 
 /// What every request needs.
 pub(crate) struct Front {
@@ -243,7 +245,11 @@ async fn cut(reply: Reply, after: usize) -> Answer {
         return whole(Response::from_parts(parts, Full::new(body)));
     }
     parts.headers.insert(CONTENT_LENGTH, body.len().into());
-    let broken = io::Error::from(io::ErrorKind::ConnectionReset);
-    let frames = [Ok(Frame::data(body.slice(..after))), Err(broken)];
-    Response::from_parts(parts, StreamBody::new(stream::iter(frames)).boxed())
+    let first = stream::iter([Ok(Frame::data(body.slice(..after)))]);
+    let broken = stream::once(async {
+        // What hyper still holds when the body fails is never sent.
+        tokio::time::sleep(FLUSHED).await;
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    });
+    Response::from_parts(parts, BodyExt::boxed(StreamBody::new(first.chain(broken))))
 }
