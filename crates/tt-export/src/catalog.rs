@@ -69,6 +69,15 @@ pub(crate) async fn materialized_views(connection: &mut PgConnection) -> Result<
     texts(action, &all(connection, action, statement).await?)
 }
 
+/// Tables whose rows are elsewhere or computed: partitioned ones, and materialized views that are filled.
+pub(crate) async fn computed(connection: &mut PgConnection) -> Result<Vec<String>, ExportError> {
+    let action = "list what is partitioned or computed";
+    let statement = format!(
+        "SELECT {NAME} {CLASSES} WHERE (c.relkind = 'p' OR c.relkind = 'm' AND c.relispopulated) AND {OURS} ORDER BY 1"
+    );
+    texts(action, &all(connection, action, statement).await?)
+}
+
 /// Whatever a restore could meet: tables, views, sequences, and types that are not theirs.
 pub(crate) async fn obstacles(connection: &mut PgConnection) -> Result<Vec<String>, ExportError> {
     let action = "look whether the target is empty";
@@ -101,12 +110,32 @@ pub(crate) async fn version(connection: &mut PgConnection) -> Result<(String, i3
     read.map_err(ExportError::database(action))
 }
 
-pub(crate) async fn database_exists(connection: &mut PgConnection, name: &str) -> Result<bool, ExportError> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
-        .bind(name)
-        .fetch_one(connection)
-        .await
-        .map_err(ExportError::database("look which databases there are"))
+/// A database of the server.
+pub(crate) struct Database {
+    /// What somebody wrote about it.
+    pub(crate) comment: Option<String>,
+    /// Clients that are connected to it.
+    pub(crate) sessions: i64,
+}
+
+pub(crate) async fn database(connection: &mut PgConnection, name: &str) -> Result<Option<Database>, ExportError> {
+    let action = "look which databases there are";
+    let row = sqlx::query(
+        "SELECT shobj_description(d.oid, 'pg_database'), \
+         (SELECT count(*) FROM pg_stat_activity a WHERE a.datid = d.oid AND a.backend_type = 'client backend') \
+         FROM pg_database d WHERE d.datname = $1",
+    )
+    .bind(name)
+    .fetch_optional(connection)
+    .await
+    .map_err(ExportError::database(action))?;
+    let read = |row: PgRow| {
+        Ok(Database {
+            comment: row.try_get(0)?,
+            sessions: row.try_get(1)?,
+        })
+    };
+    row.map(read).transpose().map_err(ExportError::database(action))
 }
 
 pub(crate) async fn count(connection: &mut PgConnection, table: &str) -> Result<u64, ExportError> {

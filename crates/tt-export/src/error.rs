@@ -18,7 +18,18 @@ pub enum ExportError {
         /// Its name.
         name: String,
     },
-    /// The server cannot be reached or refused a statement.
+    /// Another restore fills it right now, or its connections have not ended yet. Nothing was written.
+    #[error("somebody is connected to the database `{name}` ({says}), which another restore makes")]
+    Busy {
+        /// Its unfinished name.
+        name: String,
+        /// Its comment: of which export, since when, by whom.
+        says: String,
+    },
+    /// The server refused the connection.
+    #[error("could not connect to the database")]
+    Connect(#[source] sqlx::Error),
+    /// The server refused a statement, or went away.
     #[error("could not {action}")]
     Database {
         /// What was being done.
@@ -119,7 +130,31 @@ pub enum ManifestFault {
     Checksum,
 }
 
+/// What has happened to the server, as far as its errors tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Its disk is full.
+    DiskFull,
+    /// It ended the connection. A server that cannot write its log ends all of them.
+    Gone,
+}
+
 impl ExportError {
+    /// What has happened to the server, where that is more than the refusal of a statement.
+    pub fn trouble(&self) -> Option<Trouble> {
+        let Self::Database { cause, .. } = self else {
+            return None;
+        };
+        let code = cause.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        // PostgreSQL documentation, "PostgreSQL Error Codes": disk_full, and class 57 for a server that ends.
+        match code.as_deref() {
+            Some("53100") => Some(Trouble::DiskFull),
+            Some("57P01" | "57P02" | "57P03") => Some(Trouble::Gone),
+            Some(_) => None,
+            None => matches!(cause, sqlx::Error::Io(_)).then_some(Trouble::Gone),
+        }
+    }
+
     pub(crate) fn database(action: impl Into<String>) -> impl FnOnce(sqlx::Error) -> Self {
         let action = action.into();
         |cause| Self::Database { action, cause }

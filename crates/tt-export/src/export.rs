@@ -15,7 +15,7 @@ use crate::error::ExportError;
 use crate::gzip::Packer;
 use crate::manifest::{self, FORMAT, Manifest, Part, Table};
 use crate::piece::{Piece, cut};
-use crate::schema::{Section, definitions};
+use crate::schema::{self, Section, definitions};
 use crate::source::{DatabaseUrl, run};
 use crate::store::{Store, Upload as _};
 
@@ -49,6 +49,34 @@ pub struct Exported {
     pub bytes: u64,
 }
 
+/// What an export would hold, without one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survey {
+    /// The database's name.
+    pub database: String,
+    /// `15.4`
+    pub server: String,
+    /// How many tables have rows of their own.
+    pub tables: usize,
+    /// Bytes of these tables, without their indexes.
+    pub bytes: u64,
+}
+
+/// Looks whether an export can be made and how large it would be. Changes nothing.
+pub async fn survey(url: &DatabaseUrl) -> Result<Survey, ExportError> {
+    schema::find_pg_dump().await?;
+    let mut connection = url.connect().await?;
+    refuse_large_objects(&mut connection).await?;
+    let (server, _) = catalog::version(&mut connection).await?;
+    let tables = catalog::tables(&mut connection).await?;
+    Ok(Survey {
+        database: url.database().to_owned(),
+        server,
+        tables: tables.len(),
+        bytes: tables.iter().map(|table| table.bytes).sum(),
+    })
+}
+
 /// One piece of work.
 #[derive(Debug, Clone)]
 struct Job {
@@ -71,10 +99,7 @@ pub async fn export<S: Store>(
     heard: impl Fn(Event) + Send + Sync + 'static,
 ) -> Result<Exported, ExportError> {
     let mut holder = url.connect().await?;
-    let large = catalog::large_objects(&mut holder).await?;
-    if large > 0 {
-        return Err(ExportError::LargeObjects { count: large });
-    }
+    refuse_large_objects(&mut holder).await?;
     let (server, number) = catalog::version(&mut holder).await?;
     let taken = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
     let snapshot = catalog::share_snapshot(&mut holder).await?;
@@ -103,6 +128,13 @@ pub async fn export<S: Store>(
         bytes: manifest.parts().map(|part| part.bytes).sum(),
         manifest,
     })
+}
+
+async fn refuse_large_objects(connection: &mut PgConnection) -> Result<(), ExportError> {
+    match catalog::large_objects(connection).await? {
+        0 => Ok(()),
+        count => Err(ExportError::LargeObjects { count }),
+    }
 }
 
 /// The largest pieces first, so that no connection ends with a long one alone.

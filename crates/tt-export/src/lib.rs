@@ -11,27 +11,34 @@
 //! `pg_dump`, as new as the server or newer, must be on `PATH` for an export: it alone knows how to write every kind of definition.
 //! Owners and privileges stay behind, since the roles of one place seldom exist in another. Large objects are refused.
 
+mod build;
 mod catalog;
 mod error;
 mod export;
 mod folder;
 mod gzip;
 mod manifest;
+mod order;
 mod piece;
+mod plain;
 mod restore;
 mod schema;
+mod script;
 mod source;
 mod store;
 mod target;
+mod token;
+mod verify;
 
-pub use error::ExportError;
-pub use export::{ExportOptions, Exported, export};
+pub use error::{ExportError, Trouble};
+pub use export::{ExportOptions, Exported, Survey, export, survey};
 pub use folder::Folder;
 pub use manifest::{Manifest, Part, Sequence, Table};
-pub use restore::{Restored, Verified, fill, read_manifest, restore, verify};
+pub use restore::{Restored, fill, restore};
 pub use source::{BadDatabaseName, DatabaseName, DatabaseUrl};
 pub use store::{Reading, Store, StoreError, Upload};
-pub use target::{create_database, drop_database, is_free};
+pub use target::{Standing, Target};
+pub use verify::{Verified, read_manifest, verify};
 
 /// What happens, for whoever shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +62,6 @@ pub enum Event {
         /// In the unit of [`Event::Sized`].
         bytes: u64,
     },
-    /// Indexes and constraints are being made.
+    /// All rows are written; indexes and constraints are still being made.
     Indexing,
 }

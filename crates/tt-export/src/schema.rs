@@ -37,6 +37,13 @@ pub(crate) async fn definitions(url: &DatabaseUrl, snapshot: &str, section: Sect
     Ok(for_another_place(&out))
 }
 
+/// Whether there is one. Whether it is new enough for the server, it says itself when it is asked for definitions.
+pub(crate) async fn find_pg_dump() -> Result<(), ExportError> {
+    let mut asked = Command::new("pg_dump");
+    asked.arg("--version").stdin(Stdio::null());
+    asked.output().await.map(drop).map_err(ExportError::NoPgDump)
+}
+
 fn start(url: &DatabaseUrl, snapshot: &str, section: Section) -> Result<Child, ExportError> {
     Command::new("pg_dump")
         .args(["--no-owner", "--no-privileges", "--no-password", "--encoding=UTF8"])

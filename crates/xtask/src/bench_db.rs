@@ -26,6 +26,12 @@ pub(crate) struct Options {
     /// Rows of the table that is changed
     #[arg(long, value_name = "N", default_value_t = 2_000_000)]
     rows: u32,
+    /// Size of the database that is exported and restored, in megabytes
+    #[arg(long, value_name = "MB", default_value_t = 1000)]
+    megabytes: u32,
+    /// How often it is exported and restored, each time by hand as well
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    rounds: u32,
 }
 
 /// Measures, prints the tables, and writes `target/bench/db.json`.
@@ -50,7 +56,7 @@ pub(crate) fn run(place: &Place, interrupt: &Interrupt, options: &Options) -> Re
         "\nThe figures are in {}, measured on {machine}.",
         path.display()
     ));
-    bench_export::run(place, interrupt)
+    bench_export::run(place, interrupt, options.megabytes, options.rounds)
 }
 
 /// Optimised, as the programs of the demo are: what waits is PostgreSQL, but what adds up over hundreds of small steps is ours.

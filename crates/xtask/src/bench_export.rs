@@ -13,17 +13,20 @@ use crate::{
 };
 
 /// Measures, prints the table, and writes `target/bench/export.json`.
-pub(crate) fn run(place: &Place, interrupt: &Interrupt) -> Result<(), Failure> {
+pub(crate) fn run(place: &Place, interrupt: &Interrupt, megabytes: u32, rounds: u32) -> Result<(), Failure> {
     let path = place.results("bench").join("export.json");
     say::act(
         "Export and restore",
-        "A database of 1 GB there and back, by the tool and by pg_dump and pg_restore in turn. It takes some minutes.",
+        &format!(
+            "A database of {megabytes} MB there and back {rounds} times, by the tool and by pg_dump and pg_restore in turn. It takes some minutes."
+        ),
     );
     let mut measure = Command::new("cargo");
     measure
         .args(["run", "--quiet", "--locked", "--profile", PROFILE])
         .args(["--package", "tt-export", "--example", "bench_export", "--"])
         .arg(&path)
+        .args([megabytes.to_string(), rounds.to_string()])
         .current_dir(place.root())
         .stdin(Stdio::null());
     Child::start("bench_export", measure)?.succeed(interrupt)?;

@@ -28,6 +28,8 @@ pub(crate) enum Effect {
     DelayMs(u64),
     /// Carried out, but the answer never arrives.
     DropResponse(#[serde(deserialize_with = "only_true")] bool),
+    /// Carried out, but the connection breaks after so many bytes of the answer's body.
+    CutAfterBytes(usize),
     /// Refused for credentials that are over.
     ExpiredToken(#[serde(deserialize_with = "only_true")] bool),
 }

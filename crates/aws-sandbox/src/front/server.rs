@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use http::header::CONTENT_LENGTH;
 use http::{Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Full, Limited, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
@@ -33,6 +35,8 @@ use crate::services::Services;
 const LARGEST_BODY: usize = 1 << 30;
 /// Calls in flight get this long when the sandbox stops.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// A body that pauses is sent as far as it is there.
+const FLUSHED: Duration = Duration::from_millis(20);
 
 /// What every request needs.
 pub(crate) struct Front {
@@ -128,14 +132,14 @@ impl Front {
         if path.starts_with(admin::PREFIX) {
             return Ok(whole(admin::answer(self, &parts, &body)));
         }
-        self.call(parts, body, scope).await.map(whole)
+        self.call(parts, body, scope).await
     }
 
-    async fn call(&self, parts: http::request::Parts, body: Bytes, scope: Option<Scope>) -> Result<Reply, Dropped> {
+    async fn call(&self, parts: http::request::Parts, body: Bytes, scope: Option<Scope>) -> Result<Answer, Dropped> {
         let request_id = request_id();
         let protocol = route::protocol(&parts);
         let Some(scope) = scope else {
-            return Ok(Refusal::unsigned().reply(protocol, &request_id));
+            return Ok(whole(Refusal::unsigned().reply(protocol, &request_id)));
         };
         let Some(Route {
             service,
@@ -143,16 +147,18 @@ impl Front {
             protocol,
         }) = route::route(&parts, &body, &scope)
         else {
-            return Ok(Refusal::unknown_service(&scope.service).reply(protocol, &request_id));
+            return Ok(whole(
+                Refusal::unknown_service(&scope.service).reply(protocol, &request_id),
+            ));
         };
         let name = format!("{service}:{operation}");
         self.counts.add(&name);
         let fault = self.faults.hit(&name);
         if scope.access_key.starts_with("EXPIRED") {
-            return Ok(Refusal::expired(protocol).reply(protocol, &request_id));
+            return Ok(whole(Refusal::expired(protocol).reply(protocol, &request_id)));
         }
         if let Some(refusal) = self.suffer(fault.as_ref(), protocol).await {
-            return Ok(refusal.reply(protocol, &request_id));
+            return Ok(whole(refusal.reply(protocol, &request_id)));
         }
         let account = self.account.clone();
         let call = Call {
@@ -168,8 +174,9 @@ impl Front {
         tracing::debug!(call = name, status = reply.status().as_u16(), "answered");
         match fault {
             Some(Effect::DropResponse(_)) => Err(Dropped),
+            Some(Effect::CutAfterBytes(bytes)) => Ok(cut(reply, bytes).await),
             Some(Effect::Throttle(_) | Effect::Error { .. } | Effect::DelayMs(_) | Effect::ExpiredToken(_)) | None => {
-                Ok(reply)
+                Ok(whole(reply))
             }
         }
     }
@@ -186,7 +193,7 @@ impl Front {
                 tokio::time::sleep(Duration::from_millis(*milliseconds)).await;
                 None
             }
-            Effect::DropResponse(_) => None,
+            Effect::DropResponse(_) | Effect::CutAfterBytes(_) => None,
         }
     }
 
@@ -225,4 +232,24 @@ fn request_id() -> String {
 
 fn whole(reply: Reply) -> Answer {
     reply.map(|body: Full<Bytes>| body.map_err(|never| match never {}).boxed())
+}
+
+/// Says how long the body is and breaks the connection before its end.
+async fn cut(reply: Reply, after: usize) -> Answer {
+    let (mut parts, body) = reply.into_parts();
+    let body = match body.collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(never) => match never {},
+    };
+    if body.len() <= after {
+        return whole(Response::from_parts(parts, Full::new(body)));
+    }
+    parts.headers.insert(CONTENT_LENGTH, body.len().into());
+    let first = stream::iter([Ok(Frame::data(body.slice(..after)))]);
+    let broken = stream::once(async {
+        // What hyper still holds when the body fails is never sent.
+        tokio::time::sleep(FLUSHED).await;
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    });
+    Response::from_parts(parts, BodyExt::boxed(StreamBody::new(first.chain(broken))))
 }

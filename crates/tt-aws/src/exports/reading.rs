@@ -1,6 +1,8 @@
 //! An object that is being received. A connection that breaks is opened again where it broke: a restore reads for hours, and S3 closes
 //! connections as it likes.
 
+use std::time::Duration;
+
 use aws_sdk_s3::{operation::get_object::GetObjectOutput, primitives::ByteStream};
 use bytes::Bytes;
 use tt_execute::{PortError, PortErrorKind};
@@ -11,6 +13,8 @@ use crate::error::{absent, other};
 
 /// So often in one object.
 const TRIES: u32 = 5;
+/// Before the first try, twice that before the second, and so on: a network that is away for some seconds does not end a restore.
+const PAUSE: Duration = Duration::from_millis(400);
 
 /// An object that is being received.
 #[derive(Debug)]
@@ -53,16 +57,33 @@ impl Receiving {
                     self.at += bytes.len() as u64;
                     return Ok(Some(bytes));
                 }
-                Some(Err(cause)) if self.tries == 0 => {
-                    let action = self.object.action("read");
-                    return Err(other(action, PortErrorKind::Unreachable, cause.to_string()));
-                }
-                Some(Err(_broken)) => {
-                    self.tries -= 1;
-                    self.body = self.object.get_from(self.at, &self.etag).await?.body;
+                Some(Err(cause)) => {
+                    let broken = other(
+                        self.object.action("read"),
+                        PortErrorKind::Unreachable,
+                        cause.to_string(),
+                    );
+                    self.go_on(broken).await?;
                 }
             }
         }
+    }
+
+    /// Opens the rest, or gives back what broke it.
+    async fn go_on(&mut self, mut broken: PortError) -> Result<(), PortError> {
+        while self.tries > 0 {
+            self.tries -= 1;
+            tokio::time::sleep(PAUSE * (TRIES - self.tries)).await;
+            match self.object.get_from(self.at, &self.etag).await {
+                Ok(got) => {
+                    self.body = got.body;
+                    return Ok(());
+                }
+                Err(error) if error.kind.passes() => broken = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(broken)
     }
 }
 

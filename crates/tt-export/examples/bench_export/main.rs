@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tt_export::{DatabaseName, DatabaseUrl, ExportOptions, Folder, create_database, drop_database, export, restore};
+use tt_export::{DatabaseName, DatabaseUrl, ExportOptions, Folder, Target, export, restore};
 
 use crate::{
     database::Bench,
@@ -132,12 +132,13 @@ async fn by_tool(bench: &Bench, folder: &Path) -> Result<Times, Failure> {
     let began = Instant::now();
     export(&server, &store, options, drop).await?;
     let exported = began.elapsed();
-    let name = DatabaseName::parse("by_tool")?;
-    let url = create_database(&server, &name).await?;
+    let target = Target::new(server, DatabaseName::parse("by_tool")?)?;
+    let url = target.begin("the benchmark").await?;
     let began = Instant::now();
     restore(&url, &store, CONNECTIONS, drop).await?;
+    target.finish("the benchmark").await?;
     let restored = began.elapsed();
-    drop_database(&server, &name).await?;
+    succeed(bench.client("dropdb").arg("by_tool"))?;
     Ok(Times {
         export: exported,
         restore: restored,

@@ -4,6 +4,7 @@
 
 mod broken;
 mod cluster;
+mod target;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -89,12 +89,13 @@ pub(crate) enum ExportCommand {
     /// Write the database's definitions and rows to S3, for moving them out of RDS
     #[command(after_help = "\
 Examples:
-  tt-ops backup production export
+  tt-ops backup production export --plan
   tt-ops backup production export --id before-the-move --connections 8
 
 Reads one snapshot of the database, whatever users write meanwhile, and never
 locks them out. It must run where the database can be reached, and needs
-pg_dump. One that fails or is interrupted leaves nothing behind.")]
+pg_dump. One that fails or is interrupted leaves nothing behind; what one that
+was killed leaves is listed by `exports` and can never be restored.")]
     #[command(name = "export")]
     Take(Export),
     /// List the exports: what is in them, and which were never finished
@@ -132,12 +133,15 @@ pub(crate) struct Export {
     /// What to call it [default: the time]
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<ExportId>,
-    /// Secret with the database's URL [default: the service's own]
+    /// Secret with the database's URL [default: the environment's with `reach: direct`, or the service's own]
     #[arg(long, value_name = "SECRET")]
     pub(crate) url_secret: Option<SecretName>,
     /// Connections that read at once; users share the database with them
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]
     pub(crate) connections: u8,
+    /// Show what would be exported and change nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
 }
 
 #[derive(Debug, Args)]
@@ -162,7 +166,7 @@ pub(crate) struct Restore {
     /// Look into the copy, report how long it all took, and delete the copy
     #[arg(long, conflicts_with = "from_export")]
     pub(crate) drill: bool,
-    /// With --from-export, secret with the URL of the server for the new database [default: the service's own]
+    /// With --from-export, secret with the URL of the server for the new database [default: as for an export]
     #[arg(long, value_name = "SECRET", conflicts_with = "to")]
     pub(crate) on: Option<SecretName>,
     /// With --from-export, connections that write at once

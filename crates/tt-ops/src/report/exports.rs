@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tt_aws::{ExportId, ExportState, ListedExport};
 use tt_environment::Environment;
-use tt_export::{DatabaseName, Event, Exported, Manifest, Restored, Verified};
+use tt_export::{DatabaseName, Event, Exported, Manifest, Restored, Standing, Survey, Target, Verified};
 
 use super::{Loudness, Reporter, Sink, json::line, json::stamp, locked, print_line, words};
 
@@ -150,14 +150,65 @@ impl Reporter {
         }
     }
 
-    /// What a restore is about to bring.
+    /// What an export would read, and where it would go.
+    pub(crate) fn export_planned(&self, environment: &Environment, id: &ExportId, address: &str, survey: &Survey) {
+        match &self.sink {
+            Sink::Json => line(
+                "plan",
+                json!({
+                    "environment": environment.name, "command": "export", "export": id.to_string(), "address": address,
+                    "database": survey.database, "server": survey.server, "tables": survey.tables, "table_bytes": survey.bytes,
+                }),
+            ),
+            Sink::Bars(_) | Sink::Lines(_) => self.say(&format!(
+                "{}  export {} as {id}\n  {} tables, {} without their indexes ({})\n  \
+                 1. take the name {id} at {address}\n  2. write definitions and rows of one moment, compressed\n  \
+                 3. write the manifest with the checksum of every part",
+                style(&environment.name).bold(),
+                survey.database,
+                survey.tables,
+                bytes(survey.bytes),
+                survey.server,
+            )),
+        }
+    }
+
+    /// Exports that somebody may have forgotten.
+    pub(crate) fn exports_unfinished(&self, environment: &Environment, listed: &[ListedExport]) {
+        for export in listed.iter().filter(|export| export.state == ExportState::Unfinished) {
+            match &self.sink {
+                Sink::Json => line("unfinished-export", about(environment, export)),
+                Sink::Bars(_) | Sink::Lines(_) => self.say(&format!(
+                    "{} export {} was begun{} and never finished, or is still being written; if nobody does: \
+                     tt-ops backup {} prune-exports --id {}",
+                    style("note:").yellow(),
+                    export.id,
+                    export.begun.as_ref().map_or_else(String::new, |begun| format!(
+                        " {} ago by {}",
+                        words::age(begun.at, OffsetDateTime::now_utc()),
+                        begun.by
+                    )),
+                    environment.name,
+                    export.id,
+                )),
+            }
+        }
+    }
+
+    /// What a restore is about to bring, and what it takes away that an earlier one left.
     pub(crate) fn import_planned(
         &self,
         environment: &Environment,
         id: &ExportId,
-        name: &DatabaseName,
+        target: &Target,
+        standing: &Standing,
         manifest: &Manifest,
     ) {
+        let (name, unfinished) = (target.name(), target.unfinished());
+        let left_behind = match standing {
+            Standing::Free => None,
+            Standing::LeftBehind { says } => Some(says),
+        };
         match &self.sink {
             Sink::Json => {
                 let mut body = contents(manifest);
@@ -165,16 +216,19 @@ impl Reporter {
                 body["command"] = json!("import");
                 body["export"] = json!(id.to_string());
                 body["into"] = json!(name.as_str());
+                body["left_behind"] = json!(left_behind);
                 line("plan", body);
             }
             Sink::Bars(_) | Sink::Lines(_) => self.say(&format!(
                 "{}  restore export {id} as database {name}\n  {} of {} as it was at {} ({})\n  \
-                 1. verify the checksum of every part\n  2. make database {name}\n  3. restore into it, and count the rows of every table",
+                 1. verify the checksum of every part\n  2. {}make database {unfinished}\n  \
+                 3. restore into it, and count the rows of every table\n  4. call it {name}",
                 style(&environment.name).bold(),
                 summary(manifest),
                 manifest.database,
                 manifest.taken,
                 manifest.server,
+                left_behind.map_or_else(String::new, |says| format!("drop database {unfinished} ({says}); ")),
             )),
         }
     }

@@ -74,7 +74,8 @@ fn an_export_is_taken_under_load_and_restored_beside() {
     rehearsal
         .tt("restore local --from-export no-such-thing --as fresh --yes")
         .exits(9)
-        .complains("there is no such object");
+        .complains("there is no such object")
+        .complains("`tt-ops backup local exports` lists them");
     rehearsal
         .tt("restore local --from-export quiet --as no;name --yes")
         .exits(2);
@@ -184,12 +185,8 @@ fn an_object_of_many_pieces_comes_back_and_an_unfinished_one_goes() {
         .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
     within(&rehearsal, async |exports| {
-        let begun = Begun {
-            at: time::OffsetDateTime::UNIX_EPOCH,
-            by: "ada".to_owned(),
-        };
-        let export = exports.begin(&id("one"), &begun).await.unwrap();
-        assert!(exports.begin(&id("one"), &begun).await.is_err(), "the name is taken");
+        let export = exports.begin(&id("one"), &begun()).await.unwrap();
+        assert!(exports.begin(&id("one"), &begun()).await.is_err(), "the name is taken");
         let mut upload = export.create("data/large").await.unwrap();
         for piece in body.chunks(250_000) {
             upload.write(piece.to_vec().into()).await.unwrap();
@@ -197,7 +194,12 @@ fn an_object_of_many_pieces_comes_back_and_an_unfinished_one_goes() {
         assert!(matches!(export.open("data/large").await, Err(StoreError::Absent)));
         upload.finish().await.unwrap();
         assert!(read(&export, "data/large").await == body, "it comes back as it was");
-
+    });
+    let calls = rehearsal.calls();
+    assert_eq!(calls.get("s3:CompleteMultipartUpload"), Some(&1), "{calls:?}");
+    a_broken_connection_is_opened_again_but_not_for_ever(&rehearsal, &body);
+    within(&rehearsal, async |exports| {
+        let export = exports.open(&id("one"));
         let mut unfinished = export.create("data/unfinished").await.unwrap();
         for piece in body.chunks(250_000) {
             unfinished.write(piece.to_vec().into()).await.unwrap();
@@ -207,17 +209,50 @@ fn an_object_of_many_pieces_comes_back_and_an_unfinished_one_goes() {
         assert_eq!(listed.len(), 1);
         assert_eq!(
             (&listed[0].begun, &listed[0].state),
-            (&Some(begun), &ExportState::Unfinished)
+            (&Some(begun()), &ExportState::Unfinished)
         );
         exports.remove(&id("one")).await.unwrap();
         assert_eq!(exports.list().await.unwrap(), []);
     });
     let calls = rehearsal.calls();
     assert_eq!(calls.get("s3:AbortMultipartUpload"), Some(&1), "{calls:?}");
-    assert_eq!(calls.get("s3:CompleteMultipartUpload"), Some(&1), "{calls:?}");
 }
 
-fn id(text: &str) -> ExportId {
+fn a_broken_connection_is_opened_again_but_not_for_ever(rehearsal: &Rehearsal, body: &[u8]) {
+    rehearsal.forget_calls();
+    rehearsal.fault(&json!({"on": "s3:GetObject", "times": 2, "effect": {"cut_after_bytes": 3_000_000}}));
+    within(rehearsal, async |exports| {
+        assert!(
+            read(&exports.open(&id("one")), "data/large").await == body,
+            "it comes back as it was"
+        );
+    });
+    assert_eq!(rehearsal.calls().get("s3:GetObject"), Some(&3), "twice it broke");
+    rehearsal.forget_calls();
+    rehearsal.fault(&json!({"on": "s3:GetObject", "effect": {"cut_after_bytes": 1000}}));
+    within(rehearsal, async |exports| {
+        let mut object = exports.open(&id("one")).open("data/large").await.unwrap();
+        let broken = loop {
+            match object.next().await {
+                Ok(bytes) => assert!(bytes.is_some(), "there is more of it"),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(broken, StoreError::Failed(_)), "{broken}");
+    });
+    assert_eq!(rehearsal.calls().get("s3:GetObject"), Some(&6), "and five times more");
+    rehearsal.no_faults();
+    rehearsal.forget_calls();
+}
+
+fn begun() -> Begun {
+    Begun {
+        at: time::OffsetDateTime::UNIX_EPOCH,
+        by: "ada".to_owned(),
+    }
+}
+
+pub(crate) fn id(text: &str) -> ExportId {
     ExportId::parse(text).unwrap()
 }
 
@@ -247,7 +282,7 @@ fn largest_part(rehearsal: &Rehearsal, export: &str) -> String {
 }
 
 /// Does something with the exports as the tool reaches them.
-fn within<T>(rehearsal: &Rehearsal, act: impl AsyncFnOnce(S3Exports) -> T) -> T {
+pub(crate) fn within<T>(rehearsal: &Rehearsal, act: impl AsyncFnOnce(S3Exports) -> T) -> T {
     reached(rehearsal, async |clients, environment| {
         act(S3Exports::new(&clients, &environment)).await
     })
@@ -267,7 +302,7 @@ fn reached<T>(rehearsal: &Rehearsal, act: impl AsyncFnOnce(Clients, Environment)
     })
 }
 
-fn nobody_writes(rehearsal: &Rehearsal) {
+pub(crate) fn nobody_writes(rehearsal: &Rehearsal) {
     let stop = json!({"cluster": "task-tracker", "service": "task-tracker", "desiredCount": 0});
     rehearsal.ecs("UpdateService", &stop);
     let all = json!({"cluster": "task-tracker", "desiredStatus": "RUNNING"});
@@ -287,7 +322,7 @@ fn databases(rehearsal: &Rehearsal) -> (String, usize) {
     (names, contents(rehearsal, "task_tracker").lines().count())
 }
 
-fn psql(rehearsal: &Rehearsal, database: &str, statement: &str) -> String {
+pub(crate) fn psql(rehearsal: &Rehearsal, database: &str, statement: &str) -> String {
     let url = reached(rehearsal, async |clients, environment| {
         clients
             .database_url(&environment.secrets["DATABASE_URL"])

@@ -13,6 +13,7 @@
 mod backups;
 mod bad_input;
 mod bad_releases;
+mod cut_off;
 mod direct;
 mod exports;
 mod harness;

@@ -12,7 +12,7 @@ mod take;
 mod tidy;
 
 use secrecy::ExposeSecret;
-use tt_environment::SecretName;
+use tt_environment::{Reach, SecretName};
 use tt_export::DatabaseUrl;
 
 pub(super) use self::bring_back::bring_back;
@@ -39,12 +39,20 @@ pub(super) async fn run(context: &Context, command: &ExportCommand, reporter: &R
     }
 }
 
-/// Of the server that is meant: what a secret holds, by default the one that the service itself reads.
+/// Of the server that is meant: what a secret holds, by default the one by which the environment goes straight to the database, or else the
+/// one that the service itself reads.
 async fn address(context: &Context, secret: Option<&SecretName>) -> Result<DatabaseUrl, Failure> {
-    let Some(secret) = secret.or_else(|| context.environment.secrets.get(VARIABLE)) else {
+    let environment = &context.environment;
+    let direct = match environment.database.as_ref().map(|database| &database.reach) {
+        Some(Reach::Direct { url, .. }) => Some(url),
+        Some(Reach::Task) | None => None,
+    };
+    let Some(secret) = secret.or(direct).or_else(|| environment.secrets.get(VARIABLE)) else {
         let what =
             format!("the container of this environment reads no {VARIABLE}, so no secret is known that holds it");
-        return Err(Failure::new(Exit::Usage, what).hint("name the secret: `--url-secret`, or `--on` for a restore"));
+        let hint =
+            "name the secret: `--url-secret`, `--on` for a restore, or `database.direct.url` in the environment file";
+        return Err(Failure::new(Exit::Usage, what).hint(hint));
     };
     let text = context.clients.database_url(secret).await;
     let text = text.map_err(|error| context.failure(error))?;

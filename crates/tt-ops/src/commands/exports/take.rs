@@ -1,9 +1,9 @@
 //! `backup ENV export`.
 
 use time::OffsetDateTime;
-use tt_aws::{Begun, ExportId, S3Exports};
+use tt_aws::{Begun, ExportId, ExportState, ListedExport, S3Exports};
 use tt_execute::PortErrorKind;
-use tt_export::{ExportOptions, export};
+use tt_export::{ExportOptions, export, survey};
 
 use super::{
     address,
@@ -23,6 +23,16 @@ pub(super) async fn take(context: &Context, args: &cli::Export, reporter: &Repor
     let id = args.id.clone().unwrap_or_else(|| ExportId::of(now));
     let url = address(context, args.url_secret.as_ref()).await?;
     let exports = S3Exports::new(&context.clients, &context.environment);
+    let listed = exports.list().await.map_err(|error| context.failure(error))?;
+    reporter.exports_unfinished(&context.environment, &listed);
+    if let Some(there) = listed.iter().find(|export| export.id == id) {
+        return Err(taken(context, there));
+    }
+    if args.plan {
+        let survey = survey(&url).await.map_err(|error| failure(&error))?;
+        reporter.export_planned(&context.environment, &id, &exports.open(&id).address(), &survey);
+        return Ok(Exit::Done);
+    }
     let begun = Begun {
         at: now,
         by: holder("").name,
@@ -53,9 +63,35 @@ pub(super) async fn take(context: &Context, args: &cli::Export, reporter: &Repor
     Err(match exports.remove(&id).await {
         Ok(()) => why.hint("what had been written of it is removed"),
         Err(error) => why.hint(format!(
-            "what was written of it is still there ({}): `tt-ops backup {} prune-exports --id {id}`",
+            "what was written of it is still there ({}): `{}`",
             chain(&error),
-            context.environment.name
+            pruning(context, &id)
         )),
     })
+}
+
+/// The name is somebody's. Whether that one still runs nobody can tell from here, so nothing of it is touched.
+fn taken(context: &Context, there: &ListedExport) -> Failure {
+    let (id, another) = (&there.id, "take another name for it (`--id`)");
+    match &there.state {
+        ExportState::Complete(_) | ExportState::Damaged { .. } => {
+            Failure::new(Exit::Refused, format!("there is an export `{id}` already")).hint(another)
+        }
+        ExportState::Unfinished => {
+            let who = there
+                .begun
+                .as_ref()
+                .map_or_else(String::new, |begun| format!(", begun by {}", begun.by));
+            let what = format!("there is an export `{id}` already{who}: never finished, or still being written");
+            let hint = format!(
+                "{another}, or, when nobody writes it any more: `{}`",
+                pruning(context, id)
+            );
+            Failure::new(Exit::Refused, what).hint(hint)
+        }
+    }
+}
+
+fn pruning(context: &Context, id: &ExportId) -> String {
+    format!("tt-ops backup {} prune-exports --id {id}", context.environment.name)
 }
