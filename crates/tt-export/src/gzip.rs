@@ -12,6 +12,9 @@ use crate::manifest::Part;
 /// How much is gathered before it is handed on.
 const CHUNK: usize = 256 * 1024;
 
+/// What comes out of a mouthful of text, usually: a buffer that grows is copied each time.
+const PLAIN: usize = 64 * 1024;
+
 /// Compresses what it is given and counts what came of it.
 pub(crate) struct Packer {
     encoder: GzEncoder<Vec<u8>>,
@@ -58,7 +61,7 @@ impl Packer {
     }
 
     fn compress(&mut self) -> io::Result<()> {
-        self.lines += self.gathered.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+        self.lines += lines(&self.gathered);
         self.encoder.write_all(&self.gathered)?;
         self.gathered.clear();
         Ok(())
@@ -70,6 +73,12 @@ impl Packer {
         self.bytes += ready.len() as u64;
         ready.into()
     }
+}
+
+/// Sums of 255 bytes fit into a byte, and such sums the processor makes many at a time.
+fn lines(text: &[u8]) -> u64 {
+    let feeds = |some: &[u8]| some.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>();
+    text.chunks(255).map(|some| u64::from(feeds(some))).sum()
 }
 
 /// Decompresses what it is given and checks that it is the part.
@@ -114,7 +123,7 @@ impl Check {
 impl Unpacker {
     pub(crate) fn new() -> Self {
         Self {
-            decoder: GzDecoder::new(Vec::with_capacity(CHUNK)),
+            decoder: GzDecoder::new(Vec::with_capacity(PLAIN)),
             check: Check::new(),
         }
     }
@@ -122,7 +131,7 @@ impl Unpacker {
     pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<Vec<u8>> {
         self.check.push(bytes);
         self.decoder.write_all(bytes)?;
-        Ok(std::mem::take(self.decoder.get_mut()))
+        Ok(std::mem::replace(self.decoder.get_mut(), Vec::with_capacity(PLAIN)))
     }
 
     /// The last bytes, and whether this was the part.
