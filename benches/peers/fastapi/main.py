@@ -28,6 +28,11 @@ Title = Annotated[str, Field(min_length=1, max_length=200)]
 Description = Annotated[str, Field(max_length=10000)]
 
 
+class Subtasks(BaseModel):
+    total: int
+    done: int
+
+
 class Task(BaseModel):
     id: UUID
     project_id: UUID
@@ -39,6 +44,8 @@ class Task(BaseModel):
     rank: str
     assignee_ids: list[UUID]
     label_ids: list[UUID]
+    parent_id: UUID | None
+    subtasks: Subtasks
     version: int
     created_at: datetime
     updated_at: datetime
@@ -105,13 +112,17 @@ async def caller(request: Request, authorization: Annotated[str, Header()] = "")
 Caller = Annotated[asyncpg.Record, Depends(caller)]
 
 
+def shaped(row: asyncpg.Record) -> dict:
+    return {**row, "subtasks": {"total": row["parts_total"], "done": row["parts_done"]}}
+
+
 @app.get("/api/v1/tasks/{id}")
 async def one(id: UUID, caller: Caller, request: Request, response: Response) -> Task:
     row = await request.app.state.pool.fetchrow(SQL["one"], id, caller["user_id"])
     if row is None:
         raise HTTPException(404, "no such task")
     response.headers["etag"] = f'"{row["version"]}"'
-    return dict(row)
+    return shaped(row)
 
 
 @app.get("/api/v1/projects/{id}/tasks")
@@ -130,7 +141,7 @@ async def list_tasks(
         rows = await pool.fetch(SQL["list"], *values)
     else:
         rows = await pool.fetch(SQL["search"], *values, q)
-    items = [dict(row) for row in rows[:limit]]
+    items = [shaped(row) for row in rows[:limit]]
     more = len(rows) > limit
     following = base64.urlsafe_b64encode(str(items[-1]["id"]).encode()).decode() if more else None
     return {"items": items, "next_cursor": following}
@@ -158,7 +169,7 @@ async def create(id: UUID, new: NewTask, caller: Caller, request: Request, respo
         raise HTTPException(404, "no such project")
     response.headers["location"] = f"/api/v1/tasks/{row['id']}"
     response.headers["etag"] = f'"{row["version"]}"'
-    return dict(row)
+    return shaped(row)
 
 
 @app.patch("/api/v1/tasks/{id}")
@@ -194,4 +205,4 @@ async def update(
     if row is None:
         raise HTTPException(412, "another version by now, or not there")
     response.headers["etag"] = f'"{row["version"]}"'
-    return dict(row)
+    return shaped(row)

@@ -34,6 +34,8 @@ const task = {
     rank: { type: "string" },
     assignee_ids: { type: "array", items: { type: "string" } },
     label_ids: { type: "array", items: { type: "string" } },
+    parent_id: { type: ["string", "null"] },
+    subtasks: { type: "object", properties: { total: { type: "integer" }, done: { type: "integer" } } },
     version: { type: "integer" },
     created_at: moment,
     updated_at: moment,
@@ -64,7 +66,8 @@ app.addHook("onRequest", async (request) => {
   request.caller = caller;
 });
 
-const answer = (reply, code, row) => reply.code(code).header("etag", `"${row.version}"`).send(row);
+const shaped = (row) => ({ ...row, subtasks: { total: row.parts_total, done: row.parts_done } });
+const answer = (reply, code, row) => reply.code(code).header("etag", `"${row.version}"`).send(shaped(row));
 
 app.get("/api/v1/tasks/:id", { schema: { params: byId, response: { 200: task } } }, async (request, reply) => {
   const [row] = await query("one", [request.params.id, request.caller.user_id]);
@@ -93,7 +96,7 @@ app.get(
     const after = cursor ? Buffer.from(cursor, "base64url").toString() : "00000000-0000-0000-0000-000000000000";
     const values = [request.params.id, request.caller.user_id, after, limit + 1];
     const rows = q === undefined ? await query("list", values) : await query("search", [...values, q]);
-    const items = rows.slice(0, limit);
+    const items = rows.slice(0, limit).map(shaped);
     const more = rows.length > limit;
     return { items, next_cursor: more ? Buffer.from(items.at(-1).id).toString("base64url") : null };
   },

@@ -14,5 +14,6 @@ with made as (
 )
 select id, project_id, title, description, status, priority, due_at,
        coalesce(rank, 'a' || replace(id::text, '-', '') || 'V') as rank,
-       assignee_ids, label_ids, version, created_at, updated_at
+       assignee_ids, label_ids, null::uuid as parent_id, 0::bigint as parts_total, 0::bigint as parts_done,
+       version, created_at, updated_at
 from made

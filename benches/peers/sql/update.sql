@@ -26,7 +26,13 @@ with old as (
           where value is distinct from to_jsonb(old) -> key)
   from old join changed on changed.id = old.id
 )
-select id, project_id, title, description, status, priority, due_at,
+select id, changed.project_id, title, description, status, priority, due_at,
        coalesce(rank, 'a' || replace(id::text, '-', '') || 'V') as rank,
-       assignee_ids, label_ids, version, created_at, updated_at
+       assignee_ids, label_ids, place.parent_id, parts.total as parts_total, parts.done as parts_done,
+       version, created_at, updated_at
 from changed
+left join subtasks as place on place.task_id = changed.id
+cross join lateral (
+  select count(*) as total, count(*) filter (where part.status = 'done') as done
+  from subtasks as link join tasks as part on part.id = link.task_id where link.parent_id = changed.id
+) as parts

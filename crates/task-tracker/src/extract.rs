@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use axum::{
     Json, body,
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request},
     http::request::Parts,
 };
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
@@ -167,7 +167,8 @@ pub(crate) async fn read(body: body::Body, patience: Patience) -> Result<Bytes, 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        DefaultBodyLimit::max(LARGEST_BODY).apply(&mut request);
         let read = Json::<T>::from_request(request, state);
         let Json(value) = tokio::time::timeout(BODY, read)
             .await

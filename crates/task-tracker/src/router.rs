@@ -1,16 +1,16 @@
 //! Which path leads where, and what wraps every request.
 
-use std::{any::Any, ops::Deref, sync::Arc, time::Duration};
+use std::{any::Any, ops::Deref, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{Request, State},
     http::{HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
 };
-use tower_http::catch_panic::CatchPanicLayer;
+use futures_util::FutureExt;
 
 use crate::{
     access::{self, password::Passwords, policy::Policy, throttle::Limit},
@@ -18,7 +18,6 @@ use crate::{
     attachment::{Bucket, NoUrl},
     config::Settings,
     database::Database,
-    extract::LARGEST_BODY,
     lifecycle::Lifecycle,
     openapi,
     outbound::{Outbound, Reach},
@@ -129,7 +128,6 @@ pub(crate) fn api(shared: Shared, dress: impl FnOnce(Router) -> Router) -> (Rout
         .merge(probes())
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .fallback(async || Problem::NoSuchRoute)
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(context.clone());
     let crowded = probes()
         .fallback(async || Problem::Busy)
@@ -145,10 +143,23 @@ fn probes() -> Router<Context> {
 }
 
 fn watched(routes: Router, context: &Context) -> Router {
-    routes
-        .layer(middleware::from_fn_with_state(context.patience, limit_time))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(context.clone(), telemetry::observe))
+    routes.layer(middleware::from_fn_with_state(context.clone(), watch))
+}
+
+/// One layer for all that every request has around it: each further one is a copy of the route and a box for each request.
+async fn watch(State(context): State<Context>, request: Request, next: Next) -> Response {
+    let answer = |request| within(context.patience, next.run(request));
+    telemetry::observe(&context, request, answer).await
+}
+
+/// What the endpoint answers, or what there is to say when it takes too long or gives up.
+async fn within(patience: Duration, answer: impl Future<Output = Response>) -> Response {
+    // Nothing outlives the answer that a panic could have left half-changed.
+    match tokio::time::timeout(patience, AssertUnwindSafe(answer).catch_unwind()).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(panic)) => panicked(&*panic),
+        Err(_) => Problem::TimedOut.into_response(),
+    }
 }
 
 /// The next one wants this connection's place.
@@ -163,14 +174,7 @@ pub(crate) fn metrics(meters: Metrics, database: Database) -> Router {
     Router::new().route("/metrics", get(async move || meters.render(&database.level())))
 }
 
-async fn limit_time(State(patience): State<Duration>, request: Request, next: Next) -> Response {
-    tokio::time::timeout(patience, next.run(request))
-        .await
-        .unwrap_or_else(|_| Problem::TimedOut.into_response())
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "tower-http hands the panic over")]
-fn panicked(panic: Box<dyn Any + Send>) -> Response {
+fn panicked(panic: &(dyn Any + Send)) -> Response {
     let words = panic
         .downcast_ref::<String>()
         .map(String::as_str)

@@ -29,7 +29,8 @@ pub(crate) enum Access {
 /// Every documented operation.
 #[derive(Debug, Default)]
 pub(crate) struct Policy {
-    operations: HashMap<(String, Method), Documented>,
+    /// By route, since a text can be looked up without a copy of it; a route has a few methods.
+    operations: HashMap<String, Vec<(Method, Documented)>>,
 }
 
 /// What the description has of one.
@@ -42,7 +43,7 @@ pub(crate) struct Documented {
 
 impl Policy {
     pub(crate) fn of(document: &OpenApi) -> Self {
-        let mut operations = HashMap::new();
+        let mut operations = HashMap::<String, Vec<_>>::new();
         for (path, item) in &document.paths.paths {
             let documented = [
                 (Method::GET, &item.get),
@@ -57,7 +58,7 @@ impl Policy {
                         name: operation.operation_id.as_deref().unwrap_or_default().into(),
                         access: access(operation),
                     };
-                    operations.insert((path.clone(), method), documented);
+                    operations.entry(path.clone()).or_default().push((method, documented));
                 }
             }
         }
@@ -67,7 +68,8 @@ impl Policy {
     /// None for what is not an operation of the API: probes, and what the router answers by itself.
     pub(crate) fn operation(&self, route: &str, method: &Method) -> Option<&Documented> {
         let method = if method == Method::HEAD { &Method::GET } else { method };
-        self.operations.get(&(route.to_owned(), method.clone()))
+        let found = self.operations.get(route)?.iter().find(|(known, _)| known == method);
+        found.map(|(_, documented)| documented)
     }
 }
 

@@ -26,13 +26,15 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// The service, with room for more connections than it will have.
+    /// The service as images carry it, with room for more connections than it will have. With one thread for requests: it is
+    /// given one processor in production, and the peers have one process with one thread for theirs.
     pub(super) fn ours(place: &Place, stage: &Stage, interrupt: &Interrupt) -> Result<Self, Failure> {
         let port = free_port()?;
-        let mut command = Command::new(place.program("task-tracker"));
+        let mut command = Command::new(place.release_program("task-tracker"));
         command
             .args(["serve", "--host=127.0.0.1", "--metrics-port=0", "--drain-seconds=0"])
             .arg(format!("--port={port}"))
+            .env("TOKIO_WORKER_THREADS", "1")
             .env("DATABASE_URL", stage.url());
         let log = place.results("bench").join("task-tracker.log");
         Self::start("task-tracker", port, command, "/readyz", &log, interrupt)

@@ -58,7 +58,7 @@ impl Stage {
                 format!("--tasks={}", users * TASKS_OF_A_USER),
             ],
         ] {
-            let mut command = Command::new(place.program("task-tracker"));
+            let mut command = Command::new(place.release_program("task-tracker"));
             command.args(arguments).env("DATABASE_URL", stage.url());
             said("task-tracker", &mut command, interrupt)?;
         }
