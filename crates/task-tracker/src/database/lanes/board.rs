@@ -11,9 +11,12 @@ use std::{
 
 use tokio::sync::oneshot;
 
-/// Statements under way on one lane. A statement waits for those that were sent before it, and shares the fate of its
-/// connection; more than this saves little more.
-pub(super) const DEPTH: usize = 4;
+/// Statements that share a lane while there are others with room. A statement waits for those that were sent before it, and
+/// shares the fate of its connection; more than this saves little more.
+const COMPANY: usize = 4;
+/// Statements under way on one lane when all are that full. To wait for a place and then for the answer costs a request twice
+/// what it costs to wait for both at once.
+pub(super) const DEPTH: usize = 8;
 
 /// A lane whose first statement takes longer may be waiting for a lock: nobody else is put behind it.
 const BRISK: Duration = Duration::from_millis(5);
@@ -32,12 +35,18 @@ impl Load {
     }
 }
 
-/// The busiest lane that has room: statements that go out together, and whose answers come together, cost fewer wake-ups and
-/// system calls than as many on connections of their own.
+/// The busiest lane that is not in company enough: statements that go out together, and whose answers come together, cost fewer
+/// wake-ups and system calls than as many on connections of their own. When all are, the one with the shortest queue.
 fn choose(lanes: &[Load], now: Instant) -> Option<usize> {
     let with_room = lanes.iter().enumerate().filter(|(_, lane)| lane.has_room(now));
     with_room
-        .max_by_key(|(index, lane)| (lane.statements, Reverse(*index)))
+        .max_by_key(|(index, lane)| {
+            let preference = match lane.statements {
+                few @ ..COMPANY => (true, few),
+                many => (false, DEPTH - many),
+            };
+            (preference, Reverse(*index))
+        })
         .map(|(index, _)| index)
 }
 
@@ -189,10 +198,12 @@ mod tests {
             (&[(1, 0), (0, 0)], Some(0)),
             (&[(1, 0), (3, 1), (2, 0)], Some(1)),
             (&[(4, 0), (0, 9000)], Some(1)),
+            (&[(6, 0), (4, 0), (5, 0)], Some(1)),
+            (&[(4, 0), (4, 0)], Some(0)),
             (&[(1, 5), (0, 0)], Some(1)),
             (&[(1, 5), (1, 4)], Some(1)),
-            (&[(1, 5), (4, 0)], None),
-            (&[(4, 0), (4, 0)], None),
+            (&[(1, 5), (8, 0)], None),
+            (&[(8, 0), (8, 0)], None),
             (&[], None),
         ] {
             assert_eq!(chosen(lanes), expected, "{lanes:?}");
@@ -208,7 +219,11 @@ mod tests {
             match chosen(&lanes) {
                 Some(lane) => {
                     prop_assert!(open(&lanes[lane]));
-                    prop_assert!(lanes.iter().filter(|lane| open(lane)).all(|other| other.0 <= lanes[lane].0));
+                    let chosen = lanes[lane].0;
+                    let is_better = |other: usize| {
+                        if chosen < COMPANY { (chosen + 1..COMPANY).contains(&other) } else { other < chosen }
+                    };
+                    prop_assert!(!lanes.iter().filter(|lane| open(lane)).any(|lane| is_better(lane.0)));
                 }
                 None => prop_assert!(!lanes.iter().any(open)),
             }

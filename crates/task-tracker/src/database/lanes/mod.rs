@@ -31,7 +31,7 @@ use crate::config::MissingDatabaseUrl;
 
 /// What a lane may take to answer everything that is under way on it: `DEPTH` statements that all take as long as
 /// `statement_timeout` lets them. One that takes longer is given up.
-const FENCE: Duration = Duration::from_secs(20);
+const FENCE: Duration = Duration::from_secs(40);
 /// A connection that nobody needed for so long is closed, as sqlx's pool does.
 const IDLE: Duration = Duration::from_mins(10);
 
