@@ -41,5 +41,4 @@ mod traces;
 mod transfer;
 mod traps;
 mod upkeep;
-mod way;
 mod webhooks;
