@@ -63,13 +63,7 @@ async fn any_moment_can_be_restored_and_each_has_its_own_rows() {
 }
 
 async fn refuse_what_cannot_be_restored(machine: &Machine) {
-    let to = || {
-        machine
-            .here
-            .restore_db_instance_to_point_in_time()
-            .source_db_instance_identifier("app")
-            .target_db_instance_identifier("never")
-    };
+    let to = || machine.going_back("app", "never");
     let window = machine.window("app").await;
     let early = to()
         .restore_time(DateTime::from_secs(window.0.secs() - 60))
@@ -93,14 +87,14 @@ async fn refuse_what_cannot_be_restored(machine: &Machine) {
         .send()
         .await;
     assert_eq!(code(both), "InvalidParameterCombination");
-    let over = to()
-        .target_db_instance_identifier("from-six")
+    let over = machine
+        .going_back("app", "from-six")
         .use_latest_restorable_time(true)
         .send()
         .await;
     assert_eq!(code(over), "DBInstanceAlreadyExists");
-    let nobody = to()
-        .source_db_instance_identifier("nobody")
+    let nobody = machine
+        .going_back("nobody", "never")
         .use_latest_restorable_time(true)
         .send()
         .await;
@@ -111,21 +105,13 @@ async fn refuse_what_cannot_be_restored(machine: &Machine) {
         .send()
         .await;
     assert_eq!(code(no_group), "DBSubnetGroupNotFoundFault");
-    let absent = machine
-        .here
-        .restore_db_instance_from_db_snapshot()
-        .db_instance_identifier("never")
-        .db_snapshot_identifier("absent");
-    assert_eq!(code(absent.clone().send().await), "DBSnapshotNotFound");
-    let again = machine
-        .here
-        .create_db_snapshot()
-        .db_instance_identifier("app")
-        .db_snapshot_identifier("three");
-    assert_eq!(code(again.send().await), "DBSnapshotAlreadyExists");
+    let absent = machine.restoring("absent", "never").send().await;
+    assert_eq!(code(absent), "DBSnapshotNotFound");
+    let again = machine.shoot("app", "three").send().await;
+    assert_eq!(code(again), "DBSnapshotAlreadyExists");
     let delete = machine.here.delete_db_snapshot().db_snapshot_identifier("three");
     delete.send().await.unwrap();
-    let deleting = absent.db_snapshot_identifier("three").send().await;
+    let deleting = machine.restoring("three", "never").send().await;
     // How long it can be seen going is a matter of a moment.
     assert!(["InvalidDBSnapshotState", "DBSnapshotNotFound"].contains(&code(deleting).as_str()));
     machine.gone("three").await;
@@ -241,12 +227,7 @@ async fn an_instance_is_changed_protected_and_failed_over() {
     let machine = Machine::start().await;
     let source = machine.create("app", 0).await;
     let here = &machine.here;
-    let to = here
-        .restore_db_instance_to_point_in_time()
-        .source_db_instance_identifier("app");
-    let to = to
-        .target_db_instance_identifier("never")
-        .use_latest_restorable_time(true);
+    let to = machine.going_back("app", "never").use_latest_restorable_time(true);
     assert_eq!(code(to.send().await), "PointInTimeRestoreNotEnabled");
 
     let modify = || here.modify_db_instance().db_instance_identifier("app");
@@ -262,11 +243,8 @@ async fn an_instance_is_changed_protected_and_failed_over() {
         waiting.pending_modified_values().unwrap().db_instance_class(),
         Some("db.m7g.large")
     );
-    let early = here
-        .create_db_snapshot()
-        .db_instance_identifier("app")
-        .db_snapshot_identifier("early");
-    assert_eq!(code(early.send().await), "InvalidDBInstanceState");
+    let early = machine.shoot("app", "early").send().await;
+    assert_eq!(code(early), "InvalidDBInstanceState");
     machine.available("app").await;
     let delete = || {
         here.delete_db_instance()
@@ -327,12 +305,8 @@ async fn fail_over(machine: &Machine, source: &DbInstance) {
 async fn refuse_too_many(machine: &Machine) {
     machine.put("quotas", r#"{"manualSnapshots": 1}"#);
     machine.snapshot("app", "one").await;
-    let two = machine
-        .here
-        .create_db_snapshot()
-        .db_instance_identifier("app")
-        .db_snapshot_identifier("two");
-    assert_eq!(code(two.send().await), "SnapshotQuotaExceeded");
+    let two = machine.shoot("app", "two").send().await;
+    assert_eq!(code(two), "SnapshotQuotaExceeded");
     let attributes = machine.here.describe_account_attributes().send().await.unwrap();
     let quota = attributes
         .account_quotas()
@@ -348,14 +322,7 @@ async fn refuse_too_many(machine: &Machine) {
         .resource_name(&arn)
         .tags(Tag::builder().key("tested").value("yes").build());
     tag.send().await.unwrap();
-    let tags = machine
-        .here
-        .list_tags_for_resource()
-        .resource_name(&arn)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(tags.tag_list()[0].key(), Some("tested"));
+    assert_eq!(machine.tags(&arn).await[0].key(), Some("tested"));
     machine
         .here
         .remove_tags_from_resource()
@@ -364,25 +331,13 @@ async fn refuse_too_many(machine: &Machine) {
         .send()
         .await
         .unwrap();
-    let tags = machine
-        .here
-        .list_tags_for_resource()
-        .resource_name(&arn)
-        .send()
-        .await
-        .unwrap();
-    assert!(tags.tag_list().is_empty());
+    assert!(machine.tags(&arn).await.is_empty());
 
     // Nothing can be written where snapshots go: the snapshot fails, the instance does not.
     let folder = machine.state().join("rds/snapshots");
     std::fs::rename(&folder, folder.with_extension("aside")).unwrap();
     std::fs::write(&folder, "").unwrap();
-    let three = machine
-        .here
-        .create_db_snapshot()
-        .db_instance_identifier("app")
-        .db_snapshot_identifier("three");
-    three.send().await.unwrap();
+    machine.shoot("app", "three").send().await.unwrap();
     eventually("the failure", async || {
         machine.snapshot_status("three").await.as_deref() == Some("failed")
     })
@@ -407,17 +362,8 @@ async fn a_killed_sandbox_has_its_databases_and_backups_again() {
     query(&source, "DELETE FROM notes");
     machine.restorable_after("app", moment(&source)).await;
     // In the middle of a restore and of a snapshot.
-    let restore = machine
-        .here
-        .restore_db_instance_from_db_snapshot()
-        .db_instance_identifier("copy");
-    restore.db_snapshot_identifier("five").send().await.unwrap();
-    let cut = machine
-        .here
-        .create_db_snapshot()
-        .db_instance_identifier("app")
-        .db_snapshot_identifier("cut");
-    cut.send().await.unwrap();
+    machine.restoring("five", "copy").send().await.unwrap();
+    machine.shoot("app", "cut").send().await.unwrap();
 
     let machine = machine.kill_and_spawn().await;
     machine.available("app").await;

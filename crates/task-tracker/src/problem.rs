@@ -118,6 +118,13 @@ pub(crate) struct Refused {
 }
 
 impl Problem {
+    /// Of a change that names nothing to change.
+    pub(crate) fn no_field() -> Self {
+        Self::Invalid {
+            detail: "name at least one field to change".into(),
+        }
+    }
+
     /// Tells a database that is busy or gone (try again) from a fault of ours, and logs both.
     pub(crate) fn of_database(cause: &sqlx::Error) -> Self {
         let refusal = cause.as_database_error().and_then(DatabaseError::code);

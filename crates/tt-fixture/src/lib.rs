@@ -1,4 +1,5 @@
-//! What tests and benchmarks stand on: a private [`PostgreSQL`](postgres::Server), and [programs from `PyPI`](venv).
+//! What tests and benchmarks stand on: a private [`PostgreSQL`](postgres::Server), a [way](way::Way) to it that can be cut,
+//! and [programs from `PyPI`](venv).
 //!
 //! Nothing here is part of a program that we ship. A fixture that cannot be made ends the test with the reason; only what
 //! a machine may rightly lack (Python) is an error that a test can turn into a visible skip.
@@ -11,3 +12,4 @@
 
 pub mod postgres;
 pub mod venv;
+pub mod way;

@@ -333,21 +333,10 @@ fn steady(name: &Word<'_>) -> bool {
 mod tests {
     use expect_test::{Expect, expect};
 
-    use crate::{
-        statement::Statement,
-        words::{cut, statements},
-    };
+    use crate::statement;
 
     fn check(change: &str, expected: &Expect) {
-        let text = format!("alter table t {change}");
-        let cut = cut(&text);
-        let statement = Statement::read(&text, statements(&cut.words)[0], crate::body::Depth::File);
-        let effects: Vec<String> = statement
-            .effects()
-            .iter()
-            .map(|effect| format!("{} {} {:?}", effect.relation, effect.mode, effect.work))
-            .collect();
-        expected.assert_eq(&effects.join("; "));
+        statement::tests::check(&format!("alter table t {change}"), expected);
     }
 
     #[test]

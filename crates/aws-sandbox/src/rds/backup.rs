@@ -15,7 +15,7 @@ use super::settings::Settings;
 use super::snapshot::{self, Kind, Original, Snapshot, SnapshotStatus};
 use super::status::Status;
 use super::vault::{Automated, AutomatedState, Base, Leftover, Vault};
-use super::{InstanceId, Rds, pace, remove_files};
+use super::{InstanceId, Rds, files, pace};
 use crate::clock;
 
 /// Between two looks at how far something is.
@@ -232,7 +232,7 @@ impl Rds {
             gone.into_iter().filter_map(|path| self.put_aside(&path)).collect()
         });
         for folder in gone {
-            tokio::task::spawn_blocking(move || remove_files(&folder));
+            tokio::task::spawn_blocking(move || files::remove(&folder));
         }
     }
 

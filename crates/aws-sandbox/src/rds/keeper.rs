@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::error::RdsError;
 use super::status::Status;
-use super::{InstanceId, Rds, meter, remove_files};
+use super::{InstanceId, Rds, files, meter};
 
 /// Between a server's death and the next try.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -70,7 +70,7 @@ pub(super) async fn keep(rds: &Arc<Rds>, id: &InstanceId, mut wanted: watch::Rec
             Wanted::Paused => return,
             Wanted::Deleted => {
                 if let Some(instance) = rds.instance(id) {
-                    remove_files(&rds.files(&instance));
+                    files::remove(&rds.files(&instance));
                 }
                 rds.forget(id);
                 return;

@@ -2,7 +2,9 @@
 //!
 //! A rehearsal has to see the states that an account shows for minutes, and a small database is copied in none of them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::clock::Clock;
 
 /// What a snapshot, a copy and a restore take at least, in minutes of the AWS API.
 pub(super) const BACKUP_MINUTES: f64 = 0.5;
@@ -14,6 +16,11 @@ pub(super) const DELETION_MINUTES: f64 = 1.0;
 pub(super) const LOG_MINUTES: f64 = 5.0;
 /// How often an automated snapshot is taken (Amazon RDS User Guide, "Introduction to backups": daily).
 pub(super) const DAY_MINUTES: f64 = 24.0 * 60.0;
+
+/// Waits until what began then has taken so many minutes.
+pub(super) async fn at_least(clock: Clock, minutes: f64, began: Instant) {
+    tokio::time::sleep(clock.minutes(minutes).saturating_sub(began.elapsed())).await;
+}
 
 /// The percentage to show: of the real work or of the least time, whichever is less far; 100 is for what is over.
 pub(super) fn shown(real: u8, passed: Duration, at_least: Duration) -> u8 {

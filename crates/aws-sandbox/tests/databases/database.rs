@@ -11,8 +11,11 @@ use aws_sandbox::{Config, Sandbox, StartError};
 use aws_sdk_rds::Client;
 use aws_sdk_rds::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_rds::operation::create_db_snapshot::builders::CreateDBSnapshotFluentBuilder;
+use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::builders::RestoreDBInstanceFromDBSnapshotFluentBuilder;
+use aws_sdk_rds::operation::restore_db_instance_to_point_in_time::builders::RestoreDBInstanceToPointInTimeFluentBuilder;
 use aws_sdk_rds::primitives::DateTime;
-use aws_sdk_rds::types::{DbInstance, DbSnapshot};
+use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
 use tempfile::TempDir;
 
 use crate::support::{PATIENCE, config, eventually, network};
@@ -180,14 +183,7 @@ impl Machine {
 
     /// Takes a snapshot and waits for it; its percentage only ever grows.
     pub(crate) async fn snapshot(&self, of: &str, name: &str) -> DbSnapshot {
-        let create = self.here.create_db_snapshot().db_instance_identifier(of);
-        let created = create
-            .db_snapshot_identifier(name)
-            .send()
-            .await
-            .unwrap()
-            .db_snapshot
-            .unwrap();
+        let created = self.shoot(of, name).send().await.unwrap().db_snapshot.unwrap();
         assert_eq!(
             (created.status(), created.percent_progress()),
             (Some("creating"), Some(0))
@@ -225,23 +221,40 @@ impl Machine {
         eventually("the deletion", async || self.instance(name).await.is_none()).await;
     }
 
+    /// A snapshot, still to be asked for.
+    pub(crate) fn shoot(&self, of: &str, name: &str) -> CreateDBSnapshotFluentBuilder {
+        let create = self.here.create_db_snapshot();
+        create.db_instance_identifier(of).db_snapshot_identifier(name)
+    }
+
+    /// A restore of a snapshot, still to be asked for.
+    pub(crate) fn restoring(&self, snapshot: &str, name: &str) -> RestoreDBInstanceFromDBSnapshotFluentBuilder {
+        let restore = self.here.restore_db_instance_from_db_snapshot();
+        restore.db_instance_identifier(name).db_snapshot_identifier(snapshot)
+    }
+
+    /// A restore to some moment, still to be asked for.
+    pub(crate) fn going_back(&self, source: &str, name: &str) -> RestoreDBInstanceToPointInTimeFluentBuilder {
+        let restore = self.here.restore_db_instance_to_point_in_time();
+        restore
+            .source_db_instance_identifier(source)
+            .target_db_instance_identifier(name)
+    }
+
     pub(crate) async fn restore_snapshot(&self, snapshot: &str, name: &str) -> DbInstance {
-        let restore = self
-            .here
-            .restore_db_instance_from_db_snapshot()
-            .db_instance_identifier(name);
-        restore.db_snapshot_identifier(snapshot).send().await.unwrap();
+        self.restoring(snapshot, name).send().await.unwrap();
         self.available(name).await
     }
 
     pub(crate) async fn restore_to(&self, source: &str, name: &str, moment: DateTime) -> DbInstance {
-        let restore = self
-            .here
-            .restore_db_instance_to_point_in_time()
-            .source_db_instance_identifier(source);
-        let restore = restore.target_db_instance_identifier(name).restore_time(moment);
+        let restore = self.going_back(source, name).restore_time(moment);
         restore.send().await.unwrap();
         self.available(name).await
+    }
+
+    pub(crate) async fn tags(&self, arn: &str) -> Vec<Tag> {
+        let list = self.here.list_tags_for_resource().resource_name(arn);
+        list.send().await.unwrap().tag_list.unwrap_or_default()
     }
 
     /// Waits until a moment can be restored; gives the latest one that can.

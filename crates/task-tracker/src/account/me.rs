@@ -7,9 +7,11 @@ use uuid::Uuid;
 use crate::{
     access::Caller,
     account::{User, json},
+    effect::changed,
     extract::Body,
     problem::Problem,
     router::Context,
+    row::object,
     text::Name,
     version::IfMatch,
     write::{Write, change},
@@ -60,10 +62,8 @@ pub(crate) async fn update(
              ), new as (
                 update users set name = $10, version = users.version + 1, updated_at = now()
                 from old where users.id = old.id returning users.*
-             ), effect as (
-                select null::uuid as project, new.id as target, jsonb_build_object('name', old.name) as before,
-                       jsonb_build_object('name', new.name) as after from old join new on new.id = old.id
-             )"
+             )",
+            changed!("null::uuid", object!("old", name), object!("new", name))
         ),
     )
     .bind(if_match.versions())

@@ -58,21 +58,7 @@ pub(crate) struct User {
 /// A `User` out of a row of users.
 macro_rules! json {
     ($user:literal) => {
-        concat!(
-            "jsonb_build_object('id', ",
-            $user,
-            ".id, 'email', ",
-            $user,
-            ".email, 'name', ",
-            $user,
-            ".name, 'version', ",
-            $user,
-            ".version, 'created_at', ",
-            $user,
-            ".created_at, 'updated_at', ",
-            $user,
-            ".updated_at)"
-        )
+        crate::row::object!($user, id, email, name, version, created_at, updated_at)
     };
 }
 use json;

@@ -11,6 +11,7 @@ use crate::{
         secret::{API_TOKEN, Secret},
     },
     api_token::{ApiToken, json},
+    effect::made,
     extract::{Body, Days},
     problem::Problem,
     router::Context,
@@ -74,11 +75,8 @@ pub(crate) async fn create(
                 select $9, $1, $10, $11, $12, now() + make_interval(days => $13)
                 where (select count(*) from api_tokens where user_id = $1) < $14
                 returning *
-             ), effect as (
-                select null::uuid as project, id as target, null::jsonb as before, ",
-            json!("made"),
-            " as after from made
-             )"
+             )",
+            made!("null::uuid", json!("made"))
         ),
     )
     .bind(Uuid::now_v7())

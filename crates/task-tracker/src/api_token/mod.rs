@@ -38,21 +38,7 @@ pub(crate) struct ApiToken {
 /// An `ApiToken` out of a row of `api_tokens`.
 macro_rules! json {
     ($token:literal) => {
-        concat!(
-            "jsonb_build_object('id', ",
-            $token,
-            ".id, 'name', ",
-            $token,
-            ".name, 'scopes', ",
-            $token,
-            ".scopes, 'created_at', ",
-            $token,
-            ".created_at, 'last_used_at', ",
-            $token,
-            ".last_used_at, 'expires_at', ",
-            $token,
-            ".expires_at)"
-        )
+        crate::row::object!($token, id, name, scopes, created_at, last_used_at, expires_at)
     };
 }
 use json;

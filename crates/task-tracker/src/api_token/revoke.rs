@@ -3,6 +3,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use crate::{
     access::Caller,
     api_token::{ApiToken, WORD, json},
+    effect::gone,
     extract::Id,
     problem::Problem,
     router::Context,
@@ -24,11 +25,8 @@ pub(crate) async fn revoke(State(context): State<Context>, caller: Caller, Id(id
         change!(
             "gone as (
                 delete from api_tokens where id = $9 and user_id = $1 returning *
-             ), effect as (
-                select null::uuid as project, id as target, ",
-            json!("gone"),
-            " as before, null::jsonb as after from gone
-             )"
+             )",
+            gone!("null::uuid", json!("gone"))
         ),
     )
     .bind(id)

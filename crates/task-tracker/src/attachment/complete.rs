@@ -4,6 +4,7 @@ use sqlx::types::Json as Row;
 use crate::{
     access::Caller,
     attachment::{Attachment, WORD, bucket::Held, json, standing},
+    effect::changed,
     extract::Id,
     problem::Problem,
     router::Context,
@@ -79,13 +80,8 @@ pub(crate) async fn complete(State(context): State<Context>, caller: Caller, Id(
                 update attachments set stored_at = now(), version = attachments.version + 1, updated_at = now()
                 from old where attachments.id = old.id
                 returning attachments.*
-             ), effect as (
-                select old.project_id as project, new.id as target, ",
-            json!("old"),
-            " as before, ",
-            json!("new"),
-            " as after from old join new on new.id = old.id
-             )"
+             )",
+            changed!("old.project_id", json!("old"), json!("new"))
         ),
     )
     .bind(id)

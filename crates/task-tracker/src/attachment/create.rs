@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     access::Caller,
     attachment::{Attachment, bucket::HANDED_OUT, file_name, json, media::MediaType},
-    extract::{Body, Id},
+    extract::{Body, Id, Whole},
     problem::Problem,
     router::Context,
     task,
@@ -21,7 +21,7 @@ use crate::{
 /// More than anybody looks through.
 const MOST: i64 = 100;
 
-/// A number of bytes. JSON has no integers of its own: 7.0 is as good as 7 (JSON Schema, 6.3).
+/// A number of bytes.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "f64")]
 pub(crate) struct Bytes(i64);
@@ -30,15 +30,9 @@ impl TryFrom<f64> for Bytes {
     type Error = &'static str;
 
     fn try_from(bytes: f64) -> Result<Self, Self::Error> {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "within the range of whole numbers that an f64 has all of"
-        )]
-        if (1.0..=9_007_199_254_740_991.0).contains(&bytes) && bytes.fract().abs() < f64::EPSILON {
-            Ok(Self(bytes as i64))
-        } else {
-            Err("a size is a whole number of bytes, from 1")
-        }
+        Whole::<1, 9_007_199_254_740_991>::try_from(bytes)
+            .map(|whole| Self(whole.get()))
+            .map_err(|_| "a size is a whole number of bytes, from 1")
     }
 }
 

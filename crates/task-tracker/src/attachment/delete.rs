@@ -3,6 +3,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use crate::{
     access::Caller,
     attachment::{Attachment, json, refusal},
+    effect::gone,
     extract::Id,
     problem::Problem,
     router::Context,
@@ -39,11 +40,8 @@ pub(crate) async fn delete(
                   and (attachments.stored_at is not null or attachments.author_id = $1)
                   and ($10::bigint[] is null or attachments.version = any($10))
                 returning attachments.*, tasks.project_id
-             ), effect as (
-                select project_id as project, id as target, ",
-            json!("gone"),
-            " as before, null::jsonb as after from gone
-             )"
+             )",
+            gone!("project_id", json!("gone"))
         ),
     )
     .bind(id)

@@ -3,11 +3,18 @@ use axum::{Json, extract::State};
 use crate::{
     access::Caller,
     attachment::{Attachment, json},
+    belongings::{Belongings, Of, of_a_task},
     extract::{Id, Params},
-    page::{Listing, Page, Which},
+    page::{Page, Which},
     problem::Problem,
     router::Context,
-    task,
+};
+
+const ATTACHMENTS: Belongings<Attachment> = Belongings {
+    what: "attachments",
+    of: Of::Task,
+    sql: of_a_task!("attachments", json!("attachments"), "stored_at is not null"),
+    id: |attachment| attachment.id,
 };
 
 /// List the attachments of a task
@@ -24,23 +31,5 @@ pub(crate) async fn list(
     Params(which): Params<Which>,
 ) -> Result<Json<Page<Attachment>>, Problem> {
     context.attachments()?;
-    let listing = Listing::of(task_id, "attachments", &which)?;
-    let page = listing
-        .read(&context.database, &caller, SQL, |one: &Attachment| one.id)
-        .await?;
-    if page.is_empty() {
-        // Somebody else's task is no task without attachments.
-        task::role(&mut *context.database.connection().await?, &caller, task_id).await?;
-    }
-    Ok(Json(page))
+    ATTACHMENTS.page(&context, &caller, task_id, &which).await
 }
-
-const SQL: &str = concat!(
-    "select ",
-    json!("attachments"),
-    " from attachments
-     where task_id = $1 and id > $2 and stored_at is not null
-       and exists (select from tasks join memberships on memberships.project_id = tasks.project_id
-                   where tasks.id = $1 and memberships.user_id = $4)
-     order by id limit $3"
-);

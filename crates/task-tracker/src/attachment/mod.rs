@@ -85,28 +85,18 @@ impl Versioned for Attachment {
 /// An `Attachment` out of a row of attachments.
 macro_rules! json {
     ($attachment:literal) => {
-        concat!(
-            "jsonb_build_object('id', ",
+        crate::row::object!(
             $attachment,
-            ".id, 'task_id', ",
-            $attachment,
-            ".task_id, 'author_id', ",
-            $attachment,
-            ".author_id, 'name', ",
-            $attachment,
-            ".name, 'content_type', ",
-            $attachment,
-            ".content_type, 'size', ",
-            $attachment,
-            ".size, 'stored_at', ",
-            $attachment,
-            ".stored_at, 'version', ",
-            $attachment,
-            ".version, 'created_at', ",
-            $attachment,
-            ".created_at, 'updated_at', ",
-            $attachment,
-            ".updated_at)"
+            id,
+            task_id,
+            author_id,
+            name,
+            content_type,
+            size,
+            stored_at,
+            version,
+            created_at,
+            updated_at
         )
     };
 }

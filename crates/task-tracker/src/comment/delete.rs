@@ -3,6 +3,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use crate::{
     access::Caller,
     comment::{Comment, May, json, refusal},
+    effect::gone,
     extract::Id,
     problem::Problem,
     router::Context,
@@ -40,11 +41,8 @@ pub(crate) async fn delete(
                   and (memberships.role = 'owner' or (memberships.role = 'editor' and comments.author_id = $1))
                   and ($10::bigint[] is null or comments.version = any($10))
                 returning comments.*, tasks.project_id
-             ), effect as (
-                select project_id as project, id as target, ",
-            json!("gone"),
-            " as before, null::jsonb as after from gone
-             )"
+             )",
+            gone!("project_id", json!("gone"))
         ),
     )
     .bind(id)

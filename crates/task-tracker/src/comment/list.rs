@@ -2,12 +2,19 @@ use axum::{Json, extract::State};
 
 use crate::{
     access::Caller,
+    belongings::{Belongings, Of, of_a_task},
     comment::{Comment, json},
     extract::{Id, Params},
-    page::{Listing, Page, Which},
+    page::{Page, Which},
     problem::Problem,
     router::Context,
-    task,
+};
+
+const COMMENTS: Belongings<Comment> = Belongings {
+    what: "comments",
+    of: Of::Task,
+    sql: of_a_task!("comments", json!("comments")),
+    id: |comment| comment.id,
 };
 
 /// List the comments on a task
@@ -25,23 +32,5 @@ pub(crate) async fn list(
     Id(task_id): Id,
     Params(which): Params<Which>,
 ) -> Result<Json<Page<Comment>>, Problem> {
-    let listing = Listing::of(task_id, "comments", &which)?;
-    let page = listing
-        .read(&context.database, &caller, SQL, |comment: &Comment| comment.id)
-        .await?;
-    if page.is_empty() {
-        // Somebody else's task is no task without comments.
-        task::role(&mut *context.database.connection().await?, &caller, task_id).await?;
-    }
-    Ok(Json(page))
+    COMMENTS.page(&context, &caller, task_id, &which).await
 }
-
-const SQL: &str = concat!(
-    "select ",
-    json!("comments"),
-    " from comments
-     where task_id = $1 and id > $2
-       and exists (select from tasks join memberships on memberships.project_id = tasks.project_id
-                   where tasks.id = $1 and memberships.user_id = $4)
-     order by id limit $3"
-);

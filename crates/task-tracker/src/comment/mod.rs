@@ -48,23 +48,7 @@ impl Versioned for Comment {
 /// A `Comment` out of a row of comments.
 macro_rules! json {
     ($comment:literal) => {
-        concat!(
-            "jsonb_build_object('id', ",
-            $comment,
-            ".id, 'task_id', ",
-            $comment,
-            ".task_id, 'author_id', ",
-            $comment,
-            ".author_id, 'body', ",
-            $comment,
-            ".body, 'version', ",
-            $comment,
-            ".version, 'created_at', ",
-            $comment,
-            ".created_at, 'updated_at', ",
-            $comment,
-            ".updated_at)"
-        )
+        crate::row::object!($comment, id, task_id, author_id, body, version, created_at, updated_at)
     };
 }
 use json;

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 use crate::{
     access::Caller,
     comment::{Comment, May, json, refusal},
+    effect::changed,
     extract::{Body, Id},
     problem::Problem,
     router::Context,
@@ -56,13 +57,8 @@ pub(crate) async fn update(
                 update comments set body = $11, version = comments.version + 1, updated_at = now()
                 from old where comments.id = old.id
                 returning comments.*
-             ), effect as (
-                select old.project_id as project, new.id as target, ",
-            json!("old"),
-            " as before, ",
-            json!("new"),
-            " as after from old join new on new.id = old.id
-             )"
+             )",
+            changed!("old.project_id", json!("old"), json!("new"))
         ),
     )
     .bind(id)

@@ -8,6 +8,7 @@ use crate::{
         Caller, Role,
         secret::{INVITATION, Secret},
     },
+    effect::made,
     extract::{Body, Days, Id},
     invitation::{Invitation, json},
     problem::Problem,
@@ -74,11 +75,8 @@ pub(crate) async fn create(
                 where memberships.project_id = $10 and memberships.user_id = $1 and memberships.role = 'owner'
                   and (select count(*) from invitations where invitations.project_id = $10) < $14
                 returning *
-             ), effect as (
-                select project_id as project, id as target, null::jsonb as before, ",
-            json!("made"),
-            " as after from made
-             )"
+             )",
+            made!("project_id", json!("made"))
         ),
     )
     .bind(Uuid::now_v7())

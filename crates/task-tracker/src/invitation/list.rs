@@ -2,12 +2,19 @@ use axum::{Json, extract::State};
 
 use crate::{
     access::Caller,
+    belongings::{Belongings, Of, of_an_own_project},
     extract::{Id, Params},
     invitation::{Invitation, json},
-    page::{Listing, Page, Which},
+    page::{Page, Which},
     problem::Problem,
-    project,
     router::Context,
+};
+
+const INVITATIONS: Belongings<Invitation> = Belongings {
+    what: "invitations",
+    of: Of::OwnProject,
+    sql: of_an_own_project!("invitations", json!("invitations")),
+    id: |invitation| invitation.id,
 };
 
 /// List the invitations into a project
@@ -25,22 +32,5 @@ pub(crate) async fn list(
     Id(project_id): Id,
     Params(which): Params<Which>,
 ) -> Result<Json<Page<Invitation>>, Problem> {
-    let listing = Listing::of(project_id, "invitations", &which)?;
-    let page = listing
-        .read(&context.database, &caller, SQL, |invitation: &Invitation| invitation.id)
-        .await?;
-    if page.is_empty() {
-        project::require_owner(&mut *context.database.connection().await?, &caller, project_id).await?;
-    }
-    Ok(Json(page))
+    INVITATIONS.page(&context, &caller, project_id, &which).await
 }
-
-const SQL: &str = concat!(
-    "select ",
-    json!("invitations"),
-    " from invitations
-     where project_id = $1 and id > $2
-       and exists (select from memberships
-                   where memberships.project_id = $1 and memberships.user_id = $4 and memberships.role = 'owner')
-     order by id limit $3"
-);

@@ -42,21 +42,7 @@ pub(crate) struct Invitation {
 /// An `Invitation` out of a row of invitations.
 macro_rules! json {
     ($invitation:literal) => {
-        concat!(
-            "jsonb_build_object('id', ",
-            $invitation,
-            ".id, 'project_id', ",
-            $invitation,
-            ".project_id, 'role', ",
-            $invitation,
-            ".role, 'invited_by', ",
-            $invitation,
-            ".invited_by, 'created_at', ",
-            $invitation,
-            ".created_at, 'expires_at', ",
-            $invitation,
-            ".expires_at)"
-        )
+        crate::row::object!($invitation, id, project_id, role, invited_by, created_at, expires_at)
     };
 }
 use json;

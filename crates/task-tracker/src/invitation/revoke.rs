@@ -2,6 +2,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 
 use crate::{
     access::Caller,
+    effect::gone,
     extract::Ids,
     invitation::{Invitation, WORD, json},
     problem::Problem,
@@ -38,11 +39,8 @@ pub(crate) async fn revoke(
                 where invitations.id = $10 and invitations.project_id = $9
                   and memberships.project_id = $9 and memberships.user_id = $1 and memberships.role = 'owner'
                 returning invitations.*
-             ), effect as (
-                select project_id as project, id as target, ",
-            json!("gone"),
-            " as before, null::jsonb as after from gone
-             )"
+             )",
+            gone!("project_id", json!("gone"))
         ),
     )
     .bind(project_id)

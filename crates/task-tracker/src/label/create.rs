@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     access::Caller,
+    effect::made,
     extract::{Body, Id},
     label::{Colour, Label, json, refused, require_editor},
     problem::Problem,
@@ -55,11 +56,8 @@ pub(crate) async fn create(
                   and memberships.role in ('owner', 'editor')
                   and (select count(*) from labels where labels.project_id = $10) < $13
                 returning *
-             ), effect as (
-                select project_id as project, id as target, null::jsonb as before, ",
-            json!("made"),
-            " as after from made
-             )"
+             )",
+            made!("project_id", json!("made"))
         ),
     )
     .bind(Uuid::now_v7())

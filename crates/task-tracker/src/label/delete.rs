@@ -2,6 +2,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 
 use crate::{
     access::Caller,
+    effect::gone,
     extract::Ids,
     label::{Label, json, refusal},
     problem::Problem,
@@ -44,11 +45,8 @@ pub(crate) async fn delete(
                 update tasks
                 set label_ids = array_remove(tasks.label_ids, gone.id), version = tasks.version + 1, updated_at = now()
                 from gone where tasks.project_id = gone.project_id and gone.id = any(tasks.label_ids)
-             ), effect as (
-                select project_id as project, id as target, ",
-            json!("gone"),
-            " as before, null::jsonb as after from gone
-             )"
+             )",
+            gone!("project_id", json!("gone"))
         ),
     )
     .bind(id)

@@ -2,12 +2,19 @@ use axum::{Json, extract::State};
 
 use crate::{
     access::Caller,
+    belongings::{Belongings, Of, of_a_project},
     extract::{Id, Params},
     label::{Label, json},
-    page::{Listing, Page, Which},
+    page::{Page, Which},
     problem::Problem,
-    project,
     router::Context,
+};
+
+const LABELS: Belongings<Label> = Belongings {
+    what: "labels",
+    of: Of::Project,
+    sql: of_a_project!("labels", json!("labels")),
+    id: |label| label.id,
 };
 
 /// List the labels of a project
@@ -23,22 +30,5 @@ pub(crate) async fn list(
     Id(project_id): Id,
     Params(which): Params<Which>,
 ) -> Result<Json<Page<Label>>, Problem> {
-    let listing = Listing::of(project_id, "labels", &which)?;
-    let page = listing
-        .read(&context.database, &caller, SQL, |label: &Label| label.id)
-        .await?;
-    if page.is_empty() {
-        // Somebody else's project is no empty project.
-        project::role(&mut *context.database.connection().await?, &caller, project_id).await?;
-    }
-    Ok(Json(page))
+    LABELS.page(&context, &caller, project_id, &which).await
 }
-
-const SQL: &str = concat!(
-    "select ",
-    json!("labels"),
-    " from labels
-     where project_id = $1 and id > $2
-       and exists (select from memberships where memberships.project_id = $1 and memberships.user_id = $4)
-     order by id limit $3"
-);

@@ -78,23 +78,7 @@ impl TryFrom<String> for Colour {
 /// A `Label` out of a row of labels.
 macro_rules! json {
     ($label:literal) => {
-        concat!(
-            "jsonb_build_object('id', ",
-            $label,
-            ".id, 'project_id', ",
-            $label,
-            ".project_id, 'name', ",
-            $label,
-            ".name, 'colour', ",
-            $label,
-            ".colour, 'version', ",
-            $label,
-            ".version, 'created_at', ",
-            $label,
-            ".created_at, 'updated_at', ",
-            $label,
-            ".updated_at)"
-        )
+        crate::row::object!($label, id, project_id, name, colour, version, created_at, updated_at)
     };
 }
 use json;

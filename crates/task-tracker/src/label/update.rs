@@ -4,6 +4,7 @@ use utoipa::ToSchema;
 
 use crate::{
     access::Caller,
+    effect::changed,
     extract::{Body, Ids, present},
     label::{Colour, Label, json, refusal, refused},
     problem::Problem,
@@ -51,9 +52,7 @@ pub(crate) async fn update(
     Body(change): Body<Change>,
 ) -> Result<Response, Problem> {
     if change.name.is_none() && change.colour.is_none() {
-        return Err(Problem::Invalid {
-            detail: "name at least one field to change".into(),
-        });
+        return Err(Problem::no_field());
     }
     let changed = Write::<Label>::new(
         &caller,
@@ -71,13 +70,8 @@ pub(crate) async fn update(
                     version = labels.version + 1, updated_at = now()
                 from old where labels.id = old.id
                 returning labels.*
-             ), effect as (
-                select new.project_id as project, new.id as target, ",
-            json!("old"),
-            " as before, ",
-            json!("new"),
-            " as after from old join new on new.id = old.id
-             )"
+             )",
+            changed!("new.project_id", json!("old"), json!("new"))
         ),
     )
     .bind(id)

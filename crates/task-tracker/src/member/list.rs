@@ -2,12 +2,26 @@ use axum::{Json, extract::State};
 
 use crate::{
     access::Caller,
+    belongings::{Belongings, Of},
     extract::{Id, Params},
     member::{Member, json},
-    page::{Listing, Page, Which},
+    page::{Page, Which},
     problem::Problem,
-    project,
     router::Context,
+};
+
+const MEMBERS: Belongings<Member> = Belongings {
+    what: "members",
+    of: Of::Project,
+    sql: concat!(
+        "select ",
+        json!("memberships", "users"),
+        " from memberships join users on users.id = memberships.user_id
+         where memberships.project_id = $1 and memberships.user_id > $2
+           and exists (select from memberships as own where own.project_id = $1 and own.user_id = $4)
+         order by memberships.user_id limit $3"
+    ),
+    id: |member| member.user_id,
 };
 
 /// List the members of a project
@@ -23,22 +37,5 @@ pub(crate) async fn list(
     Id(project_id): Id,
     Params(which): Params<Which>,
 ) -> Result<Json<Page<Member>>, Problem> {
-    let listing = Listing::of(project_id, "members", &which)?;
-    let page = listing
-        .read(&context.database, &caller, SQL, |member: &Member| member.user_id)
-        .await?;
-    if page.is_empty() {
-        // Somebody else's project is no empty project.
-        project::role(&mut *context.database.connection().await?, &caller, project_id).await?;
-    }
-    Ok(Json(page))
+    MEMBERS.page(&context, &caller, project_id, &which).await
 }
-
-const SQL: &str = concat!(
-    "select ",
-    json!("memberships", "users"),
-    " from memberships join users on users.id = memberships.user_id
-     where memberships.project_id = $1 and memberships.user_id > $2
-       and exists (select from memberships as own where own.project_id = $1 and own.user_id = $4)
-     order by memberships.user_id limit $3"
-);

@@ -54,20 +54,14 @@ impl Versioned for Member {
 /// A `Member` out of a row of memberships and one of users.
 macro_rules! json {
     ($member:literal, $user:literal) => {
-        concat!(
-            "jsonb_build_object('user_id', ",
+        crate::row::object!(
             $member,
-            ".user_id, 'name', ",
-            $user,
-            ".name, 'role', ",
-            $member,
-            ".role, 'version', ",
-            $member,
-            ".version, 'created_at', ",
-            $member,
-            ".created_at, 'updated_at', ",
-            $member,
-            ".updated_at)"
+            user_id,
+            name = concat!($user, ".name"),
+            role,
+            version,
+            created_at,
+            updated_at
         )
     };
 }

@@ -55,24 +55,17 @@ pub(crate) struct Notification {
 /// A `Notification` out of a row of notifications and that of its task.
 macro_rules! json {
     ($notification:literal, $task:literal) => {
-        concat!(
-            "jsonb_build_object('id', ",
+        crate::row::object!(
             $notification,
-            ".id, 'kind', 'reminder', 'project_id', ",
-            $task,
-            ".project_id, 'task_id', ",
-            $task,
-            ".id, 'title', ",
-            $task,
-            ".title, 'due_at', ",
-            $task,
-            ".due_at, 'remind_at', ",
-            $notification,
-            ".remind_at, 'read_at', ",
-            $notification,
-            ".read_at, 'created_at', ",
-            $notification,
-            ".created_at)"
+            id,
+            kind = "'reminder'",
+            project_id = concat!($task, ".project_id"),
+            task_id = concat!($task, ".id"),
+            title = concat!($task, ".title"),
+            due_at = concat!($task, ".due_at"),
+            remind_at,
+            read_at,
+            created_at
         )
     };
 }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::{
     access::Caller,
+    effect::made,
     extract::{Body, ChosenId},
     problem::Problem,
     project::{Project, WORD, json},
@@ -55,11 +56,8 @@ pub(crate) async fn create(
                 insert into projects (id, name, description) values ($9, $10, $11) on conflict (id) do nothing returning *
              ), owned as (
                 insert into memberships (project_id, user_id, role) select id, $1, 'owner' from made
-             ), effect as (
-                select id as project, id as target, null::jsonb as before, ",
-            json!("made", "'owner'"),
-            " as after from made
-             )"
+             )",
+            made!("id", json!("made", "'owner'"))
         ),
     )
     .bind(id)

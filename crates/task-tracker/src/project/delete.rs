@@ -2,6 +2,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 
 use crate::{
     access::Caller,
+    effect::gone,
     extract::Id,
     problem::Problem,
     project::{Project, json, refusal},
@@ -35,11 +36,8 @@ pub(crate) async fn delete(
                 where projects.id = $9 and memberships.project_id = projects.id and memberships.user_id = $1
                   and memberships.role = 'owner' and ($10::bigint[] is null or projects.version = any($10))
                 returning projects.*, memberships.role
-             ), effect as (
-                select id as project, id as target, ",
-            json!("gone", "gone.role"),
-            " as before, null::jsonb as after from gone
-             )"
+             )",
+            gone!("id", json!("gone", "gone.role"))
         ),
     )
     .bind(id)

@@ -56,22 +56,15 @@ impl Versioned for Project {
 /// A `Project` out of a row of projects and the caller's role in it.
 macro_rules! json {
     ($project:literal, $role:literal) => {
-        concat!(
-            "jsonb_build_object('id', ",
+        crate::row::object!(
             $project,
-            ".id, 'name', ",
-            $project,
-            ".name, 'description', ",
-            $project,
-            ".description, 'role', ",
-            $role,
-            ", 'version', ",
-            $project,
-            ".version, 'created_at', ",
-            $project,
-            ".created_at, 'updated_at', ",
-            $project,
-            ".updated_at)"
+            id,
+            name,
+            description,
+            role = $role,
+            version,
+            created_at,
+            updated_at
         )
     };
 }

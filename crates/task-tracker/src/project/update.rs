@@ -4,6 +4,7 @@ use utoipa::ToSchema;
 
 use crate::{
     access::Caller,
+    effect::changed,
     extract::{Body, Id, present},
     problem::Problem,
     project::{Project, json, refusal},
@@ -44,9 +45,7 @@ pub(crate) async fn update(
     Body(change): Body<Change>,
 ) -> Result<Response, Problem> {
     if change.name.is_none() && change.description.is_none() {
-        return Err(Problem::Invalid {
-            detail: "name at least one field to change".into(),
-        });
+        return Err(Problem::no_field());
     }
     let changed = Write::<Project>::new(
         &caller,
@@ -65,13 +64,8 @@ pub(crate) async fn update(
                     version = projects.version + 1, updated_at = now()
                 from old where projects.id = old.id
                 returning projects.*
-             ), effect as (
-                select new.id as project, new.id as target, ",
-            json!("old", "old.role"),
-            " as before, ",
-            json!("new", "old.role"),
-            " as after from old join new on new.id = old.id
-             )"
+             )",
+            changed!("new.id", json!("old", "old.role"), json!("new", "old.role"))
         ),
     )
     .bind(id)

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     access::Caller,
+    effect::made,
     extract::{Body, Id, Whole, present},
     problem::Problem,
     reminder::{Reminder, json},
@@ -72,11 +73,8 @@ pub(crate) async fn create(
                 select $9, of.id, $1, $11, $12, coalesce($11, moment_before(of.due_at, $12)) from of
                 where (select count(*) from reminders where reminders.task_id = of.id and reminders.user_id = $1) < $13
                 returning *
-             ), effect as (
-                select null::uuid as project, id as target, null::jsonb as before, ",
-            json!("made"),
-            " as after from made
-             )"
+             )",
+            made!("null::uuid", json!("made"))
         ),
     )
     .bind(Uuid::now_v7())

@@ -2,6 +2,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 
 use crate::{
     access::Caller,
+    effect::gone,
     extract::Id,
     problem::Problem,
     reminder::{Reminder, WORD, json},
@@ -26,11 +27,8 @@ pub(crate) async fn delete(State(context): State<Context>, caller: Caller, Id(id
         change!(
             "gone as (
                 delete from reminders where id = $9 and user_id = $1 returning *
-             ), effect as (
-                select null::uuid as project, id as target, ",
-            json!("gone"),
-            " as before, null::jsonb as after from gone
-             )"
+             )",
+            gone!("null::uuid", json!("gone"))
         ),
     )
     .bind(id)

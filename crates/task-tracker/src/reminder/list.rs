@@ -2,12 +2,19 @@ use axum::{Json, extract::State};
 
 use crate::{
     access::Caller,
+    belongings::{Belongings, Of, of_a_task},
     extract::{Id, Params},
-    page::{Listing, Page, Which},
+    page::{Page, Which},
     problem::Problem,
     reminder::{Reminder, json},
     router::Context,
-    task,
+};
+
+const REMINDERS: Belongings<Reminder> = Belongings {
+    what: "reminders",
+    of: Of::Task,
+    sql: of_a_task!("reminders", json!("reminders"), "user_id = $4"),
+    id: |reminder| reminder.id,
 };
 
 /// List one's reminders of a task
@@ -23,23 +30,5 @@ pub(crate) async fn list(
     Id(task_id): Id,
     Params(which): Params<Which>,
 ) -> Result<Json<Page<Reminder>>, Problem> {
-    let listing = Listing::of(task_id, "reminders", &which)?;
-    let page = listing
-        .read(&context.database, &caller, SQL, |reminder: &Reminder| reminder.id)
-        .await?;
-    if page.is_empty() {
-        // Somebody else's task is no task without reminders.
-        task::role(&mut *context.database.connection().await?, &caller, task_id).await?;
-    }
-    Ok(Json(page))
+    REMINDERS.page(&context, &caller, task_id, &which).await
 }
-
-const SQL: &str = concat!(
-    "select ",
-    json!("reminders"),
-    " from reminders
-     where task_id = $1 and id > $2 and user_id = $4
-       and exists (select from tasks join memberships on memberships.project_id = tasks.project_id
-                   where tasks.id = $1 and memberships.user_id = $4)
-     order by id limit $3"
-);

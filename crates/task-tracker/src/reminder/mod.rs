@@ -49,22 +49,15 @@ pub(crate) struct Reminder {
 /// A `Reminder` out of a row of reminders.
 macro_rules! json {
     ($reminder:literal) => {
-        concat!(
-            "jsonb_build_object('id', ",
+        crate::row::object!(
             $reminder,
-            ".id, 'task_id', ",
-            $reminder,
-            ".task_id, 'at', ",
-            $reminder,
-            ".at, 'minutes_before_due', ",
-            $reminder,
-            ".minutes_before_due, 'fires_at', ",
-            $reminder,
-            ".fires_at, 'delivered_at', ",
-            $reminder,
-            ".delivered_at, 'created_at', ",
-            $reminder,
-            ".created_at)"
+            id,
+            task_id,
+            at,
+            minutes_before_due,
+            fires_at,
+            delivered_at,
+            created_at
         )
     };
 }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     access::Caller,
+    effect::made,
     extract::{Body, Id},
     problem::Problem,
     project,
@@ -68,13 +69,8 @@ pub(crate) async fn create(
             of_the_project!("$10", "$15", "$16", "$17"),
             "
                 returning *
-             ), effect as (
-                select ",
-            told_in!("made"),
-            " as project, id as target, null::jsonb as before, ",
-            json!("made"),
-            " as after from made
-             )"
+             )",
+            made!(told_in!("made"), json!("made"))
         ),
     )
     .bind(Uuid::now_v7())

@@ -2,6 +2,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 
 use crate::{
     access::Caller,
+    effect::gone,
     extract::Ids,
     problem::Problem,
     router::Context,
@@ -43,13 +44,8 @@ pub(crate) async fn delete(
                        or (saved_filters.user_id is null and memberships.role in ('owner', 'editor')))
                   and ($11::bigint[] is null or saved_filters.version = any($11))
                 returning saved_filters.*
-             ), effect as (
-                select ",
-            told_in!("gone"),
-            " as project, id as target, ",
-            json!("gone"),
-            " as before, null::jsonb as after from gone
-             )"
+             )",
+            gone!(told_in!("gone"), json!("gone"))
         ),
     )
     .bind(id)

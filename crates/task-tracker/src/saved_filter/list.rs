@@ -2,12 +2,23 @@ use axum::{Json, extract::State};
 
 use crate::{
     access::Caller,
+    belongings::{Belongings, Of, of_a_project},
     extract::{Id, Params},
-    page::{Listing, Page, Which},
+    page::{Page, Which},
     problem::Problem,
-    project,
     router::Context,
     saved_filter::{SavedFilter, json},
+};
+
+const FILTERS: Belongings<SavedFilter> = Belongings {
+    what: "filters",
+    of: Of::Project,
+    sql: of_a_project!(
+        "saved_filters",
+        json!("saved_filters"),
+        "(user_id is null or user_id = $4)"
+    ),
+    id: |filter| filter.id,
 };
 
 /// List the filters saved in a project
@@ -25,22 +36,5 @@ pub(crate) async fn list(
     Id(project_id): Id,
     Params(which): Params<Which>,
 ) -> Result<Json<Page<SavedFilter>>, Problem> {
-    let listing = Listing::of(project_id, "filters", &which)?;
-    let page = listing
-        .read(&context.database, &caller, SQL, |filter: &SavedFilter| filter.id)
-        .await?;
-    if page.is_empty() {
-        // Somebody else's project is no project without filters.
-        project::role(&mut *context.database.connection().await?, &caller, project_id).await?;
-    }
-    Ok(Json(page))
+    FILTERS.page(&context, &caller, project_id, &which).await
 }
-
-const SQL: &str = concat!(
-    "select ",
-    json!("saved_filters"),
-    " from saved_filters
-     where project_id = $1 and id > $2 and (user_id is null or user_id = $4)
-       and exists (select from memberships where memberships.project_id = $1 and memberships.user_id = $4)
-     order by id limit $3"
-);

@@ -70,24 +70,16 @@ impl Versioned for SavedFilter {
 /// A `SavedFilter` out of a row of saved filters.
 macro_rules! json {
     ($filter:literal) => {
-        concat!(
-            "jsonb_build_object('id', ",
+        crate::row::object!(
             $filter,
-            ".id, 'project_id', ",
-            $filter,
-            ".project_id, 'audience', case when ",
-            $filter,
-            ".user_id is null then 'project' else 'me' end, 'name', ",
-            $filter,
-            ".name, 'filter', ",
-            $filter,
-            ".filter, 'version', ",
-            $filter,
-            ".version, 'created_at', ",
-            $filter,
-            ".created_at, 'updated_at', ",
-            $filter,
-            ".updated_at)"
+            id,
+            project_id,
+            audience = concat!("case when ", $filter, ".user_id is null then 'project' else 'me' end"),
+            name,
+            filter,
+            version,
+            created_at,
+            updated_at
         )
     };
 }

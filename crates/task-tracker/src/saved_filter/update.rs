@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::{
     access::Caller,
+    effect::changed,
     extract::{Body, Ids, present},
     problem::Problem,
     router::Context,
@@ -51,9 +52,7 @@ pub(crate) async fn update(
     Body(change): Body<Change>,
 ) -> Result<Response, Problem> {
     if change.name.is_none() && change.filter.is_none() {
-        return Err(Problem::Invalid {
-            detail: "name at least one field to change".into(),
-        });
+        return Err(Problem::no_field());
     }
     let versions = if_match.versions();
     let changed = Write::<SavedFilter>::new(
@@ -78,15 +77,8 @@ pub(crate) async fn update(
                     version = saved_filters.version + 1, updated_at = now()
                 from old where saved_filters.id = old.id
                 returning saved_filters.*
-             ), effect as (
-                select ",
-            told_in!("new"),
-            " as project, new.id as target, ",
-            json!("old"),
-            " as before, ",
-            json!("new"),
-            " as after from old join new on new.id = old.id
-             )"
+             )",
+            changed!(told_in!("new"), json!("old"), json!("new"))
         ),
     )
     .bind(id)

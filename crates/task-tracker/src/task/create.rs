@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::{
     access::Caller,
     database::Database,
+    effect::made,
     extract::{Body, ChosenId, Id},
     problem::Problem,
     project,
@@ -116,11 +117,8 @@ async fn insert(
              ), below as (
                 insert into subtasks (task_id, parent_id, project_id)
                 select id, $19, project_id from made where $19::uuid is not null
-             ), effect as (
-                select project_id as project, id as target, null::jsonb as before, ",
-            json!("made", "$19::uuid"),
-            " as after from made
-             )"
+             )",
+            made!("project_id", json!("made", "$19::uuid"))
         ),
     )
     .bind(id)

@@ -2,6 +2,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 
 use crate::{
     access::Caller,
+    effect::gone,
     extract::Id,
     problem::Problem,
     router::Context,
@@ -38,11 +39,7 @@ pub(crate) async fn delete(
                 returning tasks.*
              ), ",
             freed!("array[$9]"),
-            ", effect as (
-                select project_id as project, id as target, ",
-            json!("gone"),
-            " as before, null::jsonb as after from gone
-             )"
+            gone!("project_id", json!("gone"))
         ),
     )
     .bind(id)

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::{
     access::Caller,
     database::Database,
+    effect::changed,
     extract::{Body, Id, present},
     problem::Problem,
     router::Context,
@@ -71,13 +72,8 @@ pub(crate) async fn move_to(
                 set rank = $11, status = coalesce($12, tasks.status), version = tasks.version + 1, updated_at = now()
                 from old where tasks.id = old.id
                 returning tasks.*
-             ), effect as (
-                select new.project_id as project, new.id as target, ",
-            json!("old"),
-            " as before, ",
-            json!("new"),
-            " as after from old join new on new.id = old.id
-             )"
+             )",
+            changed!("new.project_id", json!("old"), json!("new"))
         ),
     )
     .bind(id)

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use crate::{
     access::Caller,
-    extract::{Body, Id, present},
+    effect::changed,
+    extract::{Body, Id, Nullable, present},
     problem::Problem,
     router::Context,
     task::{
@@ -38,13 +39,9 @@ pub(crate) struct Change {
     #[schema(nullable = false)]
     priority: Option<Priority>,
     /// Null takes the due date away.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default)]
     #[schema(value_type = Option<Moment>)]
-    #[expect(
-        clippy::option_option,
-        reason = "absent, null and a value are three things in a change"
-    )]
-    due_at: Option<Option<Moment>>,
+    due_at: Nullable<Moment>,
     /// All of them.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
@@ -54,13 +51,9 @@ pub(crate) struct Change {
     #[schema(nullable = false)]
     label_ids: Option<Few>,
     /// The task of the same project to be a part of, with all its own parts; null lets it stand by itself.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default)]
     #[schema(value_type = Option<Uuid>)]
-    #[expect(
-        clippy::option_option,
-        reason = "absent, null and a value are three things in a change"
-    )]
-    parent_id: Option<Option<Uuid>>,
+    parent_id: Nullable<Uuid>,
 }
 
 impl Change {
@@ -76,8 +69,8 @@ impl Change {
             parent_id,
         } = self;
         let texts = title.is_none() && description.is_none();
-        let states = status.is_none() && priority.is_none() && due_at.is_none();
-        let places = assignee_ids.is_none() && label_ids.is_none() && parent_id.is_none();
+        let states = status.is_none() && priority.is_none() && due_at.is_absent();
+        let places = assignee_ids.is_none() && label_ids.is_none() && parent_id.is_absent();
         texts && states && places
     }
 }
@@ -100,9 +93,7 @@ pub(crate) async fn update(
     Body(change): Body<Change>,
 ) -> Result<Response, Problem> {
     if change.is_empty() {
-        return Err(Problem::Invalid {
-            detail: "name at least one field to change".into(),
-        });
+        return Err(Problem::no_field());
     }
     let versions = if_match.versions();
     let changed = Write::<Task>::new(
@@ -129,13 +120,11 @@ pub(crate) async fn update(
                 returning tasks.*
              ), ",
             placed!("$19", "$20"),
-            ", effect as (
-                select new.project_id as project, new.id as target, ",
-            json!("old"),
-            " as before, ",
-            json!("new", parent!("new", "$19", "$20")),
-            " as after from old join new on new.id = old.id
-             )"
+            changed!(
+                "new.project_id",
+                json!("old"),
+                json!("new", parent!("new", "$19", "$20"))
+            )
         ),
     )
     .bind(id)
@@ -144,12 +133,12 @@ pub(crate) async fn update(
     .bind(change.description.map(String::from))
     .bind(change.status.map(Status::as_str))
     .bind(change.priority.map(Priority::as_str))
-    .bind(change.due_at.is_some())
-    .bind(change.due_at.flatten().map(OffsetDateTime::from))
+    .bind(!change.due_at.is_absent())
+    .bind(change.due_at.value().map(OffsetDateTime::from))
     .bind(change.assignee_ids.map(Vec::from))
     .bind(change.label_ids.map(Vec::from))
-    .bind(change.parent_id.is_some())
-    .bind(change.parent_id.flatten())
+    .bind(!change.parent_id.is_absent())
+    .bind(change.parent_id.value())
     .run(&context.database)
     .await
     .map_err(tree::refused)?;

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     access::Caller,
+    effect::made,
     extract::{Body, Id},
     problem::Problem,
     project,
@@ -66,11 +67,8 @@ pub(crate) async fn create(
                 where memberships.project_id = $10 and memberships.user_id = $1 and memberships.role = 'owner'
                   and (select count(*) from webhooks where webhooks.project_id = $10) < $14
                 returning *
-             ), effect as (
-                select project_id as project, id as target, null::jsonb as before, ",
-            json!("made"),
-            " as after from made
-             )"
+             )",
+            made!("project_id", json!("made"))
         ),
     )
     .bind(id)

@@ -2,6 +2,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 
 use crate::{
     access::Caller,
+    effect::gone,
     extract::Id,
     problem::Problem,
     router::Context,
@@ -37,11 +38,8 @@ pub(crate) async fn delete(
                   and memberships.user_id = $1 and memberships.role = 'owner'
                   and ($10::bigint[] is null or webhooks.version = any($10))
                 returning webhooks.*
-             ), effect as (
-                select project_id as project, id as target, ",
-            json!("gone"),
-            " as before, null::jsonb as after from gone
-             )"
+             )",
+            gone!("project_id", json!("gone"))
         ),
     )
     .bind(id)

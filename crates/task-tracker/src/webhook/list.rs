@@ -2,12 +2,19 @@ use axum::{Json, extract::State};
 
 use crate::{
     access::Caller,
+    belongings::{Belongings, Of, of_an_own_project},
     extract::{Id, Params},
-    page::{Listing, Page, Which},
+    page::{Page, Which},
     problem::Problem,
-    project,
     router::Context,
     webhook::{Webhook, json},
+};
+
+const WEBHOOKS: Belongings<Webhook> = Belongings {
+    what: "webhooks",
+    of: Of::OwnProject,
+    sql: of_an_own_project!("webhooks", json!("webhooks")),
+    id: |webhook| webhook.id,
 };
 
 /// List the webhooks of a project
@@ -26,22 +33,5 @@ pub(crate) async fn list(
     Params(which): Params<Which>,
 ) -> Result<Json<Page<Webhook>>, Problem> {
     context.webhooks()?;
-    let listing = Listing::of(project_id, "webhooks", &which)?;
-    let page = listing
-        .read(&context.database, &caller, SQL, |webhook: &Webhook| webhook.id)
-        .await?;
-    if page.is_empty() {
-        project::require_owner(&mut *context.database.connection().await?, &caller, project_id).await?;
-    }
-    Ok(Json(page))
+    WEBHOOKS.page(&context, &caller, project_id, &which).await
 }
-
-const SQL: &str = concat!(
-    "select ",
-    json!("webhooks"),
-    " from webhooks
-     where project_id = $1 and id > $2
-       and exists (select from memberships where memberships.project_id = $1 and memberships.user_id = $4
-                                             and memberships.role = 'owner')
-     order by id limit $3"
-);

@@ -165,32 +165,25 @@ pub(crate) struct Delivery {
 /// A `Webhook` out of a row of webhooks.
 macro_rules! json {
     ($webhook:literal) => {
-        concat!(
-            "jsonb_build_object('id', ",
+        crate::row::object!(
             $webhook,
-            ".id, 'project_id', ",
-            $webhook,
-            ".project_id, 'url', ",
-            $webhook,
-            ".url, 'actions', ",
-            $webhook,
-            ".actions, 'state', ",
-            $webhook,
-            ".state, 'reason', ",
-            $webhook,
-            ".reason, 'failing_since', ",
-            $webhook,
-            ".failing_since, 'previous_secret_until', case when ",
-            $webhook,
-            ".previous_secret_until > now() then ",
-            $webhook,
-            ".previous_secret_until end, 'version', ",
-            $webhook,
-            ".version, 'created_at', ",
-            $webhook,
-            ".created_at, 'updated_at', ",
-            $webhook,
-            ".updated_at)"
+            id,
+            project_id,
+            url,
+            actions,
+            state,
+            reason,
+            failing_since,
+            previous_secret_until = concat!(
+                "case when ",
+                $webhook,
+                ".previous_secret_until > now() then ",
+                $webhook,
+                ".previous_secret_until end"
+            ),
+            version,
+            created_at,
+            updated_at
         )
     };
 }
@@ -199,32 +192,25 @@ use json;
 /// A `Delivery` out of a row of `webhook_deliveries`.
 macro_rules! delivery {
     ($delivery:literal) => {
-        concat!(
-            "jsonb_build_object('id', ",
+        crate::row::object!(
             $delivery,
-            ".id, 'webhook_id', ",
-            $delivery,
-            ".webhook_id, 'action', ",
-            $delivery,
-            ".action, 'state', ",
-            $delivery,
-            ".state, 'attempts', ",
-            $delivery,
-            ".attempts, 'next_attempt_at', case when ",
-            $delivery,
-            ".state = 'pending' then ",
-            $delivery,
-            ".next_at end, 'last_attempt_at', ",
-            $delivery,
-            ".last_at, 'last_status', ",
-            $delivery,
-            ".last_status, 'last_error', ",
-            $delivery,
-            ".last_error, 'created_at', ",
-            $delivery,
-            ".created_at, 'delivered_at', ",
-            $delivery,
-            ".delivered_at)"
+            id,
+            webhook_id,
+            action,
+            state,
+            attempts,
+            next_attempt_at = concat!(
+                "case when ",
+                $delivery,
+                ".state = 'pending' then ",
+                $delivery,
+                ".next_at end"
+            ),
+            last_attempt_at = concat!($delivery, ".last_at"),
+            last_status,
+            last_error,
+            created_at,
+            delivered_at
         )
     };
 }

@@ -2,6 +2,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 
 use crate::{
     access::Caller,
+    effect::changed,
     extract::Id,
     problem::Problem,
     router::Context,
@@ -38,13 +39,8 @@ pub(crate) async fn rotate(State(context): State<Context>, caller: Caller, Id(id
                     version = webhooks.version + 1, updated_at = now()
                 from old where webhooks.id = old.id
                 returning webhooks.*
-             ), effect as (
-                select new.project_id as project, new.id as target, ",
-            json!("old"),
-            " as before, ",
-            json!("new"),
-            " as after from old join new on new.id = old.id
-             )"
+             )",
+            changed!("new.project_id", json!("old"), json!("new"))
         ),
     )
     .bind(id)

@@ -4,6 +4,7 @@ use utoipa::ToSchema;
 
 use crate::{
     access::Caller,
+    effect::changed,
     extract::{Body, Id, present},
     problem::Problem,
     router::Context,
@@ -60,9 +61,7 @@ pub(crate) async fn update(
 ) -> Result<Response, Problem> {
     let webhooks = context.webhooks()?;
     if change.url.is_none() && change.actions.is_none() && change.state.is_none() {
-        return Err(Problem::Invalid {
-            detail: "name at least one field to change".into(),
-        });
+        return Err(Problem::no_field());
     }
     let url = match &change.url {
         Some(link) => {
@@ -97,13 +96,8 @@ pub(crate) async fn update(
                     version = webhooks.version + 1, updated_at = now()
                 from old where webhooks.id = old.id
                 returning webhooks.*
-             ), effect as (
-                select new.project_id as project, new.id as target, ",
-            json!("old"),
-            " as before, ",
-            json!("new"),
-            " as after from old join new on new.id = old.id
-             )"
+             )",
+            changed!("new.project_id", json!("old"), json!("new"))
         ),
     )
     .bind(id)

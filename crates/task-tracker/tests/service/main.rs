@@ -44,5 +44,4 @@ mod traces;
 mod transfer;
 mod traps;
 mod upkeep;
-mod way;
 mod webhooks;

@@ -1,21 +1,19 @@
 //! The database goes away and comes back, is busy, or was never there.
 
-use std::time::Duration;
-
 use serde_json::json;
 use task_tracker::{Service, StartError};
+use tt_fixture::way::{Terrain, Way};
 
 use crate::{
     cluster,
     instance::{settings, start, start_on},
     line::until,
-    way,
 };
 
 #[tokio::test]
 async fn without_its_database_the_service_lives_is_not_ready_and_recovers_by_itself() {
     let database = cluster::migrated().await;
-    let way = way::to_the_database(Duration::ZERO).await;
+    let way = Way::to_the_database(Terrain::Plain);
     let url = database.url_by(way.address);
     let service = start_on(database, &url, "--database-acquire-seconds 0.3").await;
     let project = service.api.project().await;

@@ -14,7 +14,8 @@ const OF_SCHEMA_3: &str = include_str!("releases/schema_0003.jsonl");
 struct Asked {
     sql: String,
     values: Vec<Option<String>>,
-    /// How many it found, or changed, on its own schema. Not said of what follows transactions by number.
+    /// How many it found, or changed, on its own schema. Not said of what follows transactions by number, nor of what is other
+    /// after a few milliseconds.
     rows: Option<u64>,
     /// The SQLSTATE by which its own schema refused it.
     refused: Option<String>,

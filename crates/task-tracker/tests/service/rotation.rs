@@ -18,6 +18,7 @@ use tokio::{
     sync::{Mutex, OnceCell},
     task::JoinSet,
 };
+use tt_fixture::way::{Terrain, Way};
 use uuid::Uuid;
 
 use crate::{
@@ -26,7 +27,7 @@ use crate::{
     command::{outcome, serve, task_tracker},
     instance::{WEBHOOK_KEYS, start_on},
     line::{until, within},
-    store, way,
+    store,
 };
 
 /// A role that must prove itself, unlike the others here.
@@ -226,7 +227,7 @@ async fn a_password_that_secrets_manager_changed_fails_no_request_and_shows_nowh
         })
         .await;
     // As AWS's rotation functions write it.
-    let way = way::to_the_database(Duration::ZERO).await;
+    let way = Way::to_the_database(Terrain::Plain);
     let json = json!({
         "engine": "postgres", "username": role, "password": "third-p@ss", "host": way.address.ip(), "port": way.address.port(),
         "dbname": database.name(),

@@ -8,13 +8,13 @@ use std::time::Duration;
 use serde_json::json;
 use sqlx::PgConnection;
 use tokio::sync::Mutex;
+use tt_fixture::way::{Terrain, Way};
 use uuid::Uuid;
 
 use crate::{
     cluster,
     instance::{Instance, start, start_on},
     line::{Line, until},
-    way::{self, Way},
 };
 
 const POOL: usize = 2;
@@ -40,7 +40,7 @@ struct Stage {
 async fn stage(flags: &str) -> Stage {
     let database = cluster::migrated().await;
     let onlooker = Mutex::new(database.connect().await);
-    let way = way::to_the_database(LONG_WAY).await;
+    let way = Way::to_the_database(Terrain::Long(LONG_WAY));
     let url = database.url_by(way.address);
     let service = start_on(database, &url, &format!("--database-pool {POOL} {flags}")).await;
     // Behind the service's back: its own time limit may be one that this test wants to be overstepped.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use tt_fixture::way::{Terrain, Way};
 use tt_migrate::{Event, Failure, Limits, Phase, Resume};
 
 use crate::{
     cluster::Database,
     release::{Log, limits, release, up, up_by, up_with},
-    way::{Startup, Way},
 };
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_database_that_goes_away_and_comes_back_is_waited_for() {
         "-- tt: phase=backfill batch=50\nupdate t set b = a",
         "-- tt: phase=contract\n",
     )]);
-    let way = Way::to_the_database(Startup::Whole).await;
+    let way = Way::to_the_database(Terrain::Plain);
     let (target, limits, log) = (database.target_by(way.address), limits(), Log::default());
     let run = up_by(&target, &migrations, &limits, &Phase::ALL, Resume::No, &log);
     let weather = async {
@@ -127,7 +127,7 @@ async fn a_database_that_goes_away_and_comes_back_is_waited_for() {
 #[tokio::test]
 async fn a_pooler_is_refused() {
     let database = Database::empty().await;
-    let way = Way::to_the_database(Startup::WithoutOptions).await;
+    let way = Way::to_the_database(Terrain::WithoutOptions);
     let migrations = release(&[("0001_a", "create table a (id int)", "drop table a")]);
     let target = database.target_by(way.address);
     let told = up_by(
@@ -146,7 +146,7 @@ async fn a_pooler_is_refused() {
 #[tokio::test]
 async fn a_database_that_was_never_there_is_not_waited_for() {
     let database = Database::empty().await;
-    let way = Way::to_the_database(Startup::Whole).await;
+    let way = Way::to_the_database(Terrain::Plain);
     way.cut();
     let target = database.target_by(way.address);
     let migrations = release(&[("0001_a", "create table a (id int)", "drop table a")]);

@@ -16,4 +16,3 @@ mod files;
 mod locks;
 mod order;
 mod release;
-mod way;

@@ -92,8 +92,7 @@ fn apply(rds: &Arc<Rds>, id: &InstanceId, before: Instance, now: Settings, passw
             let reason = crate::front::chain(&error);
             tracing::error!(instance = %id.1, %reason, "the change of the database instance failed");
         }
-        let at_least = rds.clock.minutes(pace::CHANGE_MINUTES);
-        tokio::time::sleep(at_least.saturating_sub(began.elapsed())).await;
+        pace::at_least(rds.clock, pace::CHANGE_MINUTES, began).await;
         if before.settings.class == now.class {
             rds.settle(&id, &Status::Modifying);
         } else {

@@ -3,12 +3,13 @@
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::super::InstanceId;
 use super::super::arn::Named;
 use super::super::error::RdsError;
 use super::super::instance::{Instance, Restoration, check_identifier};
+use super::super::making::Origin;
 use super::super::restore::{self, Moment, Source, Target};
 use super::super::settings::{DEFAULT_GROUP, Settings};
-use super::super::{InstanceId, Origin};
 use super::instances::settings;
 use super::snapshots::restorable;
 use super::{Answered, Request};

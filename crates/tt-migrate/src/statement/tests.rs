@@ -1,3 +1,5 @@
+//! Also the door for the tests of parts of statements.
+
 use expect_test::{Expect, expect};
 
 use super::*;
@@ -8,7 +10,7 @@ fn one(text: &str) -> Statement {
     Statement::read(text, statements(&cut.words)[0], Depth::File)
 }
 
-fn check(text: &str, expected: &Expect) {
+pub(crate) fn check(text: &str, expected: &Expect) {
     let effects: Vec<String> = one(text)
         .effects()
         .iter()
