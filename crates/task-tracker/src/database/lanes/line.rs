@@ -5,8 +5,10 @@
 
 use std::{
     collections::HashMap,
+    future::poll_fn,
     pin::pin,
     sync::{Mutex, MutexGuard, PoisonError},
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -115,9 +117,26 @@ async fn converse<S, T>(conversation: tokio_postgres::Connection<S, T>)
 where
     tokio_postgres::Connection<S, T>: Future<Output = Result<(), tokio_postgres::Error>>,
 {
-    if let Err(cause) = conversation.await {
+    if let Err(cause) = last(conversation).await {
         tracing::debug!(%cause, "a connection to the database broke");
     }
+}
+
+/// Lets every other task that is ready have its turn first. tokio goes on with whoever was woken last, so that each statement would
+/// be sent as soon as it is there, and by itself; this way those of all requests that are ready go out together.
+async fn last<F: Future>(work: F) -> F::Output {
+    let mut work = pin!(work);
+    let mut has_stepped_back = false;
+    poll_fn(|context| {
+        has_stepped_back = !has_stepped_back;
+        if has_stepped_back {
+            // Whoever wakes itself goes to the end of the queue.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        work.as_mut().poll(context)
+    })
+    .await
 }
 
 /// PostgreSQL forgot the statement (26000 `invalid_sql_statement_name`), or has changed what it gives (0A000
