@@ -13,6 +13,7 @@ use tokio::{
     sync::broadcast::{self, error::RecvError},
     time::{Interval, MissedTickBehavior, interval},
 };
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -32,6 +33,19 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Below the idle limits of load balancers and proxies.
 const BREATH: Duration = Duration::from_secs(20);
 
+/// An event of the stream (WHATWG HTML, 9.2.6), by the names of its fields.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "axum writes events; this is how they are described")]
+pub(crate) struct Told {
+    /// To go on behind, by `Last-Event-ID`.
+    id: String,
+    /// The `action` of what happened.
+    event: String,
+    /// An `Activity`, as JSON.
+    #[schema(content_media_type = "application/json")]
+    data: String,
+}
+
 /// Follow a project
 ///
 /// Server-sent events (WHATWG HTML, 9.2), one for each thing that happens, named by its action. After an interruption,
@@ -40,9 +54,9 @@ const BREATH: Duration = Duration::from_secs(20);
     get, path = "/api/v1/projects/{id}/events", operation_id = "follow_project", tag = "activity",
     params(
         ("id" = Uuid, Path, description = "The project"),
-        ("last-event-id" = Option<String>, Header, description = "The id of the last event that was received"),
+        ("last-event-id" = Option<String>, Header, description = "The id of the last event that was received", pattern = "^[0-9]{1,18}-[0-9]{1,18}$"),
     ),
-    responses((status = 200, description = "Events, without an end", body = Activity, content_type = "text/event-stream")),
+    responses((status = 200, description = "Events, without an end", body = Told, content_type = "text/event-stream")),
     security(("session" = []), ("token" = ["tasks:read"])),
 )]
 pub(crate) async fn follow(
@@ -83,7 +97,8 @@ pub(crate) async fn follow(
 }
 
 fn last_event(headers: &HeaderMap) -> Result<Option<Place>, Problem> {
-    let Some(value) = headers.get("last-event-id") else {
+    // Empty is what a client has that has not heard of any yet (WHATWG HTML, 9.2.4).
+    let Some(value) = headers.get("last-event-id").filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
     let place = value.to_str().ok().and_then(Place::parse);

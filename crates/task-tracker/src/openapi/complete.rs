@@ -96,6 +96,7 @@ fn complete(path: &str, method: &str, operation: &mut Map<String, Value>) {
     if needs_precondition(&mut parameters) {
         problems.extend([(412, "It was changed since"), (428, "If-Match is missing")]);
     }
+    parameters.iter_mut().for_each(never_null);
     if !parameters.is_empty() {
         operation.insert("parameters".into(), Value::Array(parameters));
     }
@@ -116,6 +117,16 @@ fn answer(responses: &mut Map<String, Value>, problems: &[(u16, &str)]) {
             response["content"] = json!({
                 "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } }
             });
+        }
+    }
+}
+
+/// What may be left out is an `Option` in the code and has null among its types; but neither a header nor a query can hold one.
+fn never_null(parameter: &mut Value) {
+    if let Some(types) = parameter["schema"]["type"].as_array_mut() {
+        types.retain(|one| one != "null");
+        if let [only] = types.as_slice() {
+            parameter["schema"]["type"] = only.clone();
         }
     }
 }

@@ -7,7 +7,7 @@ use expect_test::expect_file;
 use crate::harness::{Program, Rehearsal};
 
 /// Every command that a person can ask for help with.
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 30] = [
     "",
     "deploy",
     "rollback",
@@ -25,6 +25,9 @@ const COMMANDS: [&str; 27] = [
     "backup local verify",
     "backup local prune",
     "backup local report",
+    "backup local export",
+    "backup local exports",
+    "backup local prune-exports",
     "restore",
     "env",
     "env check",

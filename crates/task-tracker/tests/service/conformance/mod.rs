@@ -18,9 +18,8 @@ use crate::{
     store,
 };
 
-/// These end the session that the run goes by (`accounts` tests them), never end (`following` does), or take a body in a form that
-/// the tester cannot write (`transfer` does).
-const LEFT_OUT: [&str; 4] = ["logout", "revoke_session", "follow_project", "import_tasks"];
+/// These end the session that a run goes by: they have a session of their own.
+const LAST: [&str; 2] = ["logout", "revoke_session"];
 
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 
@@ -29,6 +28,9 @@ const RULES: &str = include_str!("rules.py");
 
 /// Minutes on a busy machine: every operation is tried in dozens of ways.
 const PATIENCE: std::time::Duration = std::time::Duration::from_mins(15);
+
+/// Of a stream without an end the tester takes what comes within this time, in seconds; headers are there at once.
+const FOLLOWING: &str = "[[operations]]\ninclude-operation-id = \"follow_project\"\nrequest-timeout = 3";
 
 /// RFC 6585, 3: 428 is for what the tester expects another status for.
 const MISSING: &str = "checks.missing_required_header.expected-statuses = [400, 401, 403, 406, 415, 422, 428]";
@@ -59,35 +61,47 @@ async fn what_the_description_says_is_what_the_service_does() {
     let (_, bob) = service.user("bob").await;
     furnish(&bob).await;
     let token = all_scopes(&bob).await;
-    let session = service.api.credentials();
-    let (_, session) = session.split_once("__Host-session=").unwrap();
 
     let folder = folder.join(uuid::Uuid::now_v7().to_string());
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("rules.py"), RULES).unwrap();
-    for credentials in [
-        format!("auth.openapi.session.api_key = \"{session}\""),
-        format!("auth.openapi.token.bearer = \"{token}\""),
-    ] {
-        let config = folder.join("schemathesis.toml");
-        fs::write(&config, format!("hooks = \"rules.py\"\n{MISSING}\n{credentials}\n")).unwrap();
-        let mut run = Command::new(&tester);
-        run.arg("--config-file")
-            .arg(&config)
-            .args(["run", &format!("http://{}/api/openapi.json", service.address)])
-            .args(LEFT_OUT.iter().flat_map(|id| ["--exclude-operation-id", id]))
-            .args(["--checks", "all", "--exclude-checks", "positive_data_acceptance"])
-            .args(["--max-examples", "15", "--seed", "1"])
-            .args(["--suppress-health-check", "all", "--no-color"])
-            .current_dir(&folder)
-            .kill_on_drop(true);
-        let output = tokio::time::timeout(PATIENCE, run.output()).await.unwrap().unwrap();
-        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        assert!(output.status.success(), "{}", said.join("\n"));
-    }
+    let session = session_of(&service.api);
+    let but_the_last: Vec<&str> = LAST.iter().flat_map(|id| ["--exclude-operation-id", id]).collect();
+    try_all(&tester, &folder, &service, &session, &but_the_last).await;
+    let token = format!("auth.openapi.token.bearer = \"{token}\"");
+    try_all(&tester, &folder, &service, &token, &[]).await;
+    let (_, carol) = service.user("carol").await;
+    let only_the_last: Vec<&str> = LAST.iter().flat_map(|id| ["--include-operation-id", id]).collect();
+    try_all(&tester, &folder, &service, &session_of(&carol), &only_the_last).await;
     fs::remove_dir_all(folder).unwrap();
     service.api.get("/readyz").await.expect(200);
     nothing_unexpected(&service).await;
+}
+
+fn session_of(api: &Api) -> String {
+    let credentials = api.credentials();
+    let (_, session) = credentials.split_once("__Host-session=").unwrap();
+    format!("auth.openapi.session.api_key = \"{session}\"")
+}
+
+/// By these credentials, those operations that are chosen.
+async fn try_all(tester: &Path, folder: &Path, service: &Instance, credentials: &str, chosen: &[&str]) {
+    let config = folder.join("schemathesis.toml");
+    let settings = format!("hooks = \"rules.py\"\n{MISSING}\n{credentials}\n{FOLLOWING}\n");
+    fs::write(&config, settings).unwrap();
+    let mut run = Command::new(tester);
+    run.arg("--config-file")
+        .arg(&config)
+        .args(["run", &format!("http://{}/api/openapi.json", service.address)])
+        .args(chosen)
+        .args(["--checks", "all", "--exclude-checks", "positive_data_acceptance"])
+        .args(["--max-examples", "15", "--seed", "1"])
+        .args(["--suppress-health-check", "all", "--no-color"])
+        .current_dir(folder)
+        .kill_on_drop(true);
+    let output = tokio::time::timeout(PATIENCE, run.output()).await.unwrap().unwrap();
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    assert!(output.status.success(), "{}", said.join("\n"));
 }
 
 /// Something of everything, so that lists are not empty.
