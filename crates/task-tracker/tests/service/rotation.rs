@@ -118,14 +118,14 @@ impl Crowd {
         if self.users.is_empty() {
             self.add(api, path, 1);
         }
-        let before = sessions(&mut connection, role).await;
         change_password(&mut connection, role, password).await;
+        let since = now(&mut connection).await;
         self.add(api, path, 6);
         tokio::time::sleep(Duration::from_millis(300)).await;
         write().await;
         let connection = Mutex::new(connection);
         until("new connections are made", async || {
-            sessions(&mut *connection.lock().await, role).await > before + 1
+            sessions(&mut *connection.lock().await, role, &since).await > 0
         })
         .await;
         let asked = self.asked.load(Ordering::SeqCst);
@@ -144,10 +144,20 @@ impl Crowd {
     }
 }
 
-async fn sessions(connection: &mut PgConnection, role: &str) -> i64 {
-    let count = "select count(*) from pg_stat_activity where usename = $1";
+/// By the clock of the server.
+async fn now(connection: &mut PgConnection) -> String {
+    sqlx::query_scalar("select clock_timestamp()::text")
+        .fetch_one(connection)
+        .await
+        .unwrap()
+}
+
+/// Those that began since then. How many there are in all says nothing: there may be as many as there can be before.
+async fn sessions(connection: &mut PgConnection, role: &str, since: &str) -> i64 {
+    let count = "select count(*) from pg_stat_activity where usename = $1 and backend_start > $2::timestamptz";
     sqlx::query_scalar(count)
         .bind(role)
+        .bind(since)
         .fetch_one(connection)
         .await
         .unwrap()

@@ -150,7 +150,7 @@ module "service" {
     DATABASE_SECRET_ARN     = module.secrets.arns[local.container_secrets.DATABASE_URL]
     WEBHOOK_KEYS_SECRET_ARN = module.secrets.arns[local.container_secrets.WEBHOOK_KEYS]
     # Left to itself, the service takes a thread for each processor that it sees, and a Fargate task may see more than it is given:
-    # threads that hand requests to each other cost a fifth more (`make bench-api`).
+    # threads that hand requests to each other cost a fifth more (docs/decisions/0032).
     TOKIO_WORKER_THREADS = tostring(max(1, floor(var.task.cpu / 1024)))
   }
   task_statements     = concat(module.attachments.statements, local.own_secrets)
