@@ -1,6 +1,6 @@
 # An index: each target is one line or two, and whatever needs thought is in crates/xtask.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check-manifests test-infrastructure verify-containers lint bench-deploy bench-db bench-api setup
+.PHONY: help demo up down test check-manifests test-infrastructure previous-release verify-containers lint bench-deploy bench-db bench-api setup
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,7 +14,7 @@ up: ## Start an environment with release 1.0.0 at http://127.0.0.1:8080 and leav
 down: ## End what `make up` started
 	@cargo xtask down
 
-test: setup check-manifests test-infrastructure ## Run all tests
+test: setup check-manifests test-infrastructure previous-release ## Run all tests
 	cargo test --workspace --locked
 
 check-manifests: ## Hold Dockerfiles, Compose, Kubernetes and monitoring files against what will read them
@@ -22,6 +22,9 @@ check-manifests: ## Hold Dockerfiles, Compose, Kubernetes and monitoring files a
 
 test-infrastructure: ## Prove what can be proven of the Terraform code without an account
 	@cargo xtask test-infrastructure
+
+previous-release: ## Build the release before this one from the history, for the tests
+	@cargo xtask previous-release $(if $(REVISION),--revision $(REVISION))
 
 verify-containers: ## Build the images, run them and probe them; INSTALL=yes installs an engine where none is
 	@cargo xtask verify-containers $(if $(INSTALL),--install)

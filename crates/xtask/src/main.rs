@@ -24,6 +24,7 @@ mod manifests;
 mod on_path;
 mod place;
 mod ports;
+mod previous_release;
 mod python;
 mod release;
 mod said;
@@ -61,6 +62,8 @@ enum Chore {
     Deny,
     /// Hold Dockerfiles, Compose, Kubernetes and monitoring files against the programs that will read them
     CheckManifests,
+    /// Build the release before this one from the history; the service's tests run it beside this one
+    PreviousRelease(previous_release::Options),
     /// Build the container images, run them, and probe them
     VerifyContainers(containers::Options),
     /// Ask one question over HTTP; `verify-containers` does it from inside a container's network
@@ -95,6 +98,9 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Chore::TestInfrastructure => infrastructure::run(&place, &interrupt).map(|()| ExitCode::SUCCESS),
         Chore::Deny => deny::run(&place, &interrupt).map(|()| ExitCode::SUCCESS),
         Chore::CheckManifests => manifests::run(&place, &interrupt).map(|()| ExitCode::SUCCESS),
+        Chore::PreviousRelease(options) => {
+            previous_release::run(&place, &interrupt, options).map(|()| ExitCode::SUCCESS)
+        }
         Chore::VerifyContainers(options) => containers::verify(&place, &interrupt, options).map(|()| ExitCode::SUCCESS),
         Chore::Fetch(question) => containers::fetch(question).map(|()| ExitCode::SUCCESS),
         Chore::BenchDb(options) => bench_db::run(&place, &interrupt, options).map(|()| ExitCode::SUCCESS),

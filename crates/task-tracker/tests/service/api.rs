@@ -78,6 +78,14 @@ impl Api {
         }
     }
 
+    /// The same person at another instance.
+    pub(crate) fn elsewhere(&self, address: SocketAddr) -> Self {
+        Self {
+            address,
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn anonymous(&self) -> Self {
         Self {
             credentials: None,

@@ -1,6 +1,6 @@
 //! The program as a container runs it: arguments, environment, signals, exit codes, what it prints.
 
-use std::{net::SocketAddr, process::Stdio};
+use std::{net::SocketAddr, path::Path, process::Stdio};
 
 use serde_json::json;
 use tokio::{
@@ -11,7 +11,12 @@ use tokio::{
 use crate::{api::Api, cluster, line::within};
 
 pub(crate) fn task_tracker(database_url: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_task-tracker"));
+    release(Path::new(env!("CARGO_BIN_EXE_task-tracker")), database_url)
+}
+
+/// The program of any release.
+pub(crate) fn release(program: &Path, database_url: &str) -> Command {
+    let mut command = Command::new(program);
     command
         .env_clear()
         .env("DATABASE_URL", database_url)
@@ -46,10 +51,13 @@ pub(crate) struct Running {
 /// Serves this database with these variables besides the usual ones, and logs at the level of debugging.
 pub(crate) async fn serve(database: &cluster::Database, variables: &[(&str, &str)]) -> Running {
     let mut command = task_tracker(&database.url());
-    command
-        .args(["serve", "--log", "debug"])
-        .envs(variables.iter().copied());
-    let mut child = command.spawn().unwrap();
+    command.envs(variables.iter().copied());
+    serving(command).await
+}
+
+/// `serve` by this program.
+pub(crate) async fn serving(mut command: Command) -> Running {
+    let mut child = command.args(["serve", "--log", "debug"]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut log = String::new();
     let address = loop {

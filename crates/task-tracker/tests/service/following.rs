@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::{api::Api, instance::start, line::within};
 
 /// An open stream of events.
-struct Stream {
+pub(crate) struct Stream {
     body: Incoming,
     text: String,
 }
 
 impl Stream {
-    async fn open(api: &Api, project: &str, last: Option<&str>) -> Self {
+    pub(crate) async fn open(api: &Api, project: &str, last: Option<&str>) -> Self {
         let request = api.request(hyper::Method::GET, &format!("/api/v1/projects/{project}/events"));
         let request = match last {
             Some(last) => request.header("last-event-id", last),
@@ -31,7 +31,7 @@ impl Stream {
     }
 
     /// The next event's id, name and data; None when the stream has ended.
-    async fn next(&mut self) -> Option<(String, String, Value)> {
+    pub(crate) async fn next(&mut self) -> Option<(String, String, Value)> {
         loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
                 let field = |name: &str| {

@@ -28,6 +28,7 @@ mod matrix;
 mod members;
 mod metrics;
 mod outage;
+mod overlap;
 mod personal;
 mod problems;
 mod projects;
