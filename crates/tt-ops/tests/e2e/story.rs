@@ -18,6 +18,9 @@ fn a_second_release_reaches_all_users_under_load_and_none_of_them_notices() {
         .prints("done: 1.0.0 serves all users of local.")
         .never_prints("\u{1b}");
     assert_eq!(rehearsal.answering(), "1.0.0");
+    // Each task reads its login from Secrets Manager itself, so that a new password needs no new tasks.
+    let calls = rehearsal.calls();
+    assert!(calls.get("secretsmanager:GetSecretValue") >= Some(&2), "{calls:?}");
 
     let checked = rehearsal.tt("verify local --image 1.1.0").exits(0);
     checked
