@@ -83,6 +83,11 @@ impl Login {
         self.changes.load(Ordering::SeqCst)
     }
 
+    #[cfg(test)]
+    pub(super) fn has_changed(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// A connection of this pool, after a login was refused: tried until `end` with whatever is true by then.
     pub(crate) async fn retry(&self, pool: &PgPool, end: Instant) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         loop {

@@ -110,7 +110,7 @@ impl Database {
             using.has_waited();
             let errand = errand?;
             using.has_connection();
-            match errand.run(sending, sql, parameters).await {
+            match Box::pin(errand.run(sending, sql, parameters)).await {
                 Ok(rows) => return Ok(rows),
                 Err(setback) if is_first && setback.is_worth_another => is_first = false,
                 Err(setback) => return Err(Unanswered::Statement(setback.cause)),
@@ -133,7 +133,7 @@ impl Database {
     pub(crate) async fn connection(&self) -> Result<Lent, Problem> {
         let mut using = Use::begin(&self.meters);
         let end = (Instant::now() + self.patience).into();
-        let lent = tokio::time::timeout_at(end, self.borrow(end))
+        let lent = Box::pin(tokio::time::timeout_at(end, self.borrow(end)))
             .await
             .unwrap_or(Err(sqlx::Error::PoolTimedOut));
         using.has_waited();

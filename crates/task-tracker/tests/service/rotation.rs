@@ -125,7 +125,14 @@ impl Crowd {
         write().await;
         let connection = Mutex::new(connection);
         until("new connections are made", async || {
-            sessions(&mut *connection.lock().await, role, &since).await > 0
+            let connection = &mut *connection.lock().await;
+            if sessions(connection, role, &since).await > 0 {
+                return true;
+            }
+            // Those that are open stay, and may be enough for everybody; one that breaks has to be replaced.
+            break_a_lane(connection, role).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            false
         })
         .await;
         let asked = self.asked.load(Ordering::SeqCst);
@@ -161,6 +168,18 @@ async fn sessions(connection: &mut PgConnection, role: &str, since: &str) -> i64
         .fetch_one(connection)
         .await
         .unwrap()
+}
+
+/// Ends the oldest connection that answers what users ask.
+async fn break_a_lane(connection: &mut PgConnection, role: &str) {
+    sqlx::query(
+        "select pg_terminate_backend(pid) from pg_stat_activity
+         where usename = $1 and query like '%token_sha256%' order by backend_start limit 1",
+    )
+    .bind(role)
+    .execute(connection)
+    .await
+    .unwrap();
 }
 
 #[tokio::test]

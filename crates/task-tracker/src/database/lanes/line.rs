@@ -7,7 +7,10 @@ use std::{
     collections::HashMap,
     future::poll_fn,
     pin::pin,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
     time::{Duration, Instant},
 };
@@ -30,6 +33,8 @@ pub(super) struct Line {
     /// The count of the login it was made with.
     login: u64,
     conversation: AbortHandle,
+    /// It has ended, and its client may not know yet.
+    is_over: AtomicBool,
 }
 
 impl Line {
@@ -47,6 +52,7 @@ impl Line {
             born: Instant::now(),
             login,
             conversation: conversation.abort_handle(),
+            is_over: AtomicBool::new(false),
         })
     }
 
@@ -56,7 +62,11 @@ impl Line {
         sql: &'static str,
         parameters: &[&dyn Parameter],
     ) -> Result<Vec<Row>, tokio_postgres::Error> {
-        let statement = self.prepare(sql, parameters).await?;
+        let known = self.lock().get(&address(sql)).cloned();
+        let statement = match known {
+            Some(statement) => statement,
+            None => Box::pin(self.prepare(sql, parameters)).await?,
+        };
         let values = parameters.iter().map(|parameter| parameter.value());
         let mut answer = pin!(self.client.query_raw(&statement, values).await?);
         let mut rows = Vec::new();
@@ -72,19 +82,15 @@ impl Line {
         sql: &'static str,
         parameters: &[&dyn Parameter],
     ) -> Result<Statement, tokio_postgres::Error> {
-        let key = (sql.as_ptr().addr(), sql.len());
-        if let Some(known) = self.lock().get(&key) {
-            return Ok(known.clone());
-        }
         let kinds: Vec<Type> = parameters.iter().map(|parameter| parameter.kind()).collect();
         let statement = self.client.prepare_typed(sql, &kinds).await?;
-        self.lock().insert(key, statement.clone());
+        self.lock().insert(address(sql), statement.clone());
         Ok(statement)
     }
 
     /// So that it is prepared anew.
     pub(super) fn forget(&self, sql: &'static str) {
-        self.lock().remove(&(sql.as_ptr().addr(), sql.len()));
+        self.lock().remove(&address(sql));
     }
 
     /// Waits until everything that was sent so far is answered.
@@ -98,8 +104,13 @@ impl Line {
         self.conversation.abort();
     }
 
+    /// So that nobody else asks here: whoever had a bad answer knows it first.
+    pub(super) fn give_up(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn is_broken(&self) -> bool {
-        self.client.is_closed()
+        self.is_over.load(Ordering::Relaxed) || self.client.is_closed()
     }
 
     /// Whether another should take its place: it has had its time, or the login has changed since.
@@ -110,6 +121,10 @@ impl Line {
     fn lock(&self) -> MutexGuard<'_, HashMap<(usize, usize), Statement>> {
         self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn address(sql: &'static str) -> (usize, usize) {
+    (sql.as_ptr().addr(), sql.len())
 }
 
 /// Both ways, until the client is dropped or the connection breaks; whoever asks on it next finds out.

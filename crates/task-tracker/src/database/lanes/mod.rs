@@ -7,6 +7,8 @@
 mod board;
 mod line;
 mod parameter;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod way;
 
@@ -18,7 +20,7 @@ use std::{
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::{
     Row,
-    error::{DbError, SqlState},
+    error::{DbError, Severity, SqlState},
 };
 
 use board::{Board, Place};
@@ -123,10 +125,14 @@ impl Unanswered {
     }
 }
 
-/// Apart from errors of the connection there are those of PostgreSQL, and of values that do not fit.
+/// Apart from errors of the connection there are those of PostgreSQL, and of values that do not fit. After one that PostgreSQL
+/// calls fatal, as when it is told to end, there is no connection either.
 fn is_of_the_connection(cause: &tokio_postgres::Error) -> bool {
     let source = std::error::Error::source(cause);
-    cause.is_closed() || source.is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+    let severity = cause.as_db_error().and_then(DbError::parsed_severity);
+    cause.is_closed()
+        || source.is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+        || matches!(severity, Some(Severity::Fatal | Severity::Panic))
 }
 
 impl Lanes {
@@ -155,6 +161,11 @@ impl Lanes {
         if let Some(line) = slot.sound() {
             return Ok(line);
         }
+        // On the heap: what is rare would make every request's work larger, and that is moved about.
+        Box::pin(self.opened(slot, end)).await
+    }
+
+    async fn opened(&self, slot: &Slot, end: Instant) -> Result<Arc<Line>, Unanswered> {
         let _opening = slot.opening.lock().await;
         if let Some(line) = slot.sound() {
             return Ok(line);
@@ -268,7 +279,11 @@ impl Errand {
             if is_stale {
                 line.forget(sql);
             }
-            let is_worth_another = is_stale || sending == Sending::Repeatable && is_of_the_connection(&cause);
+            let has_ended = is_of_the_connection(&cause);
+            if has_ended {
+                line.give_up();
+            }
+            let is_worth_another = is_stale || sending == Sending::Repeatable && has_ended;
             Setback {
                 cause,
                 is_worth_another,
