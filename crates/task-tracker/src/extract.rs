@@ -1,6 +1,6 @@
 //! Reads path, query and body of a request; whatever cannot be read becomes a `Problem`.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, pin::pin, time::Duration};
 
 use axum::{
     Json, body,
@@ -197,7 +197,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
     async fn from_request(mut request: Request, state: &S) -> Result<Self, Self::Rejection> {
         DefaultBodyLimit::max(LARGEST_BODY).apply(&mut request);
-        let read = Json::<T>::from_request(request, state);
+        let read = pin!(Json::<T>::from_request(request, state));
         let Json(value) = tokio::time::timeout(BODY, read)
             .await
             .map_err(|_| Problem::BodyTooSlow)??;

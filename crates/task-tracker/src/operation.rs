@@ -30,9 +30,9 @@ impl Name {
     }
 }
 
-/// Does this under that name.
-pub(crate) async fn named<T>(name: Name, work: impl Future<Output = T>) -> T {
-    NAME.scope(name, work).await
+/// Does this under that name. No `async fn`: that would have room for the work twice, and a request moves its work about.
+pub(crate) fn named<T>(name: Name, work: impl Future<Output = T>) -> impl Future<Output = T> {
+    NAME.scope(name, work)
 }
 
 /// What the current task is doing.

@@ -35,9 +35,13 @@ pub(crate) struct Kept {
 impl Retry {
     /// Reads the key, and the whole request for its digest; a request without a key passes through unread.
     pub(crate) async fn capture(request: Request, route: &str) -> Result<(Request, Option<Self>), Problem> {
-        let Some(key) = key(request.headers())? else {
-            return Ok((request, None));
-        };
+        match key(request.headers())? {
+            Some(key) => Box::pin(Self::keyed(key, request, route)).await,
+            None => Ok((request, None)),
+        }
+    }
+
+    async fn keyed(key: String, request: Request, route: &str) -> Result<(Request, Option<Self>), Problem> {
         let (parts, body) = request.into_parts();
         let bytes = extract::read(body, extract::patience(route)).await?;
         let mut digest = Sha256::new();

@@ -1,6 +1,6 @@
 //! Which path leads where, and what wraps every request.
 
-use std::{any::Any, ops::Deref, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{any::Any, ops::Deref, panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -155,7 +155,8 @@ async fn watch(State(context): State<Context>, request: Request, next: Next) -> 
 /// What the endpoint answers, or what there is to say when it takes too long or gives up.
 async fn within(patience: Duration, answer: impl Future<Output = Response>) -> Response {
     // Nothing outlives the answer that a panic could have left half-changed.
-    match tokio::time::timeout(patience, AssertUnwindSafe(answer).catch_unwind()).await {
+    let answer = pin!(AssertUnwindSafe(answer).catch_unwind());
+    match tokio::time::timeout(patience, answer).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => panicked(&*panic),
         Err(_) => Problem::TimedOut.into_response(),

@@ -147,7 +147,7 @@ impl<'c, T: DeserializeOwned> Write<'c, T> {
             }));
         }
         if let Some(retry) = &self.caller.retry {
-            if let Some(done) = repeat(retry, self.caller, database).await? {
+            if let Some(done) = Box::pin(repeat(retry, self.caller, database)).await? {
                 return Ok(Some(done));
             }
             if outcome.as_ref().is_err_and(is_waiting_for_its_twin) {

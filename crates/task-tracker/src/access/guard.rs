@@ -196,7 +196,7 @@ async fn identify(
     let level: Option<f64> = column(row, 3)?;
     match level {
         Some(level) => Ok((hit, is_write.then(|| limit.at(level)))),
-        None => Err(exhausted(context, hit.user_id).await),
+        None => Err(Box::pin(exhausted(context, hit.user_id)).await),
     }
 }
 

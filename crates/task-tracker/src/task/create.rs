@@ -71,12 +71,23 @@ pub(crate) async fn create(
     if let Some(done) = insert(&context.database, &caller, id, project_id, &new).await? {
         return Ok(done.respond_at(place));
     }
+    Box::pin(not_made(&context, &caller, id, project_id, &new)).await
+}
+
+/// The task that is there already, when it is just like this, or what forbids a new one.
+async fn not_made(
+    context: &Context,
+    caller: &Caller,
+    id: Uuid,
+    project_id: Uuid,
+    new: &NewTask,
+) -> Result<Response, Problem> {
     let mut connection = context.database.connection().await?;
-    if let Some(Json(task)) = same(&mut connection, &caller, id, project_id, &new).await? {
+    if let Some(Json(task)) = same(&mut connection, caller, id, project_id, new).await? {
         let place = [(header::LOCATION, place(&task))];
         return Ok((place, task.version.respond(StatusCode::OK, task)).into_response());
     }
-    if !project::role(&mut connection, &caller, project_id).await?.edits() {
+    if !project::role(&mut connection, caller, project_id).await?.edits() {
         return Err(Problem::Forbidden(VIEWERS_LOOK));
     }
     let is_taken: bool = sqlx::query_scalar("select exists (select from tasks where id = $1)")

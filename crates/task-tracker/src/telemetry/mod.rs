@@ -51,7 +51,7 @@ pub(crate) async fn observe<A: Future<Output = Response>>(
                 }
                 answer(request).instrument(span.clone()).await
             };
-            traces.request((&method, route), &headers, work).await
+            Box::pin(traces.request((&method, route), &headers, work)).await
         }
     };
 

@@ -133,6 +133,29 @@ impl Api {
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 
+    /// A write under a key by which it may be repeated.
+    pub(crate) async fn keyed(&self, method: Method, path: &str, key: &str, body: &Value) -> Reply {
+        let request = self
+            .request(method, path)
+            .header("content-type", "application/json")
+            .header("if-match", "\"1\"")
+            .header("idempotency-key", key);
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    /// Every item of a list, page by page; the path has a query.
+    pub(crate) async fn every(&self, path: &str) -> Vec<Value> {
+        let (mut found, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = self.get(&format!("{path}{cursor}")).await.expect(200).body;
+            found.extend(page["items"].as_array().unwrap().iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return found,
+            }
+        }
+    }
+
     pub(crate) async fn delete(&self, path: &str, if_match: &str) -> Reply {
         let request = self.request(Method::DELETE, path).header("if-match", if_match);
         self.send(request.body(Body::empty()).unwrap()).await
@@ -204,5 +227,14 @@ impl Api {
     pub(crate) async fn task(&self, project: &str, title: &str) -> String {
         let path = format!("/api/v1/projects/{project}/tasks");
         self.post(&path, json!({ "title": title })).await.expect(201).id()
+    }
+
+    /// Puts a task where `place` says, whatever its version.
+    pub(crate) async fn move_to(&self, task: &str, place: &Value) -> Reply {
+        let request = self
+            .request(Method::POST, &format!("/api/v1/tasks/{task}/move"))
+            .header("content-type", "application/json")
+            .header("if-match", "*");
+        self.send(request.body(Body::from(place.to_string())).unwrap()).await
     }
 }

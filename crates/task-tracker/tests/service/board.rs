@@ -172,17 +172,6 @@ async fn tasks_are_found_by_words_label_assignee_and_status() {
     }
 }
 
-async fn move_to(api: &Api, task: &str, place: Value) -> u16 {
-    let request = api
-        .request(hyper::Method::POST, &format!("/api/v1/tasks/{task}/move"))
-        .header("if-match", "*")
-        .header("content-type", "application/json");
-    api.send(request.body(place.to_string().into()).unwrap())
-        .await
-        .status
-        .as_u16()
-}
-
 #[tokio::test]
 async fn tasks_stand_where_they_are_put_on_every_page() {
     let service = start("").await;
@@ -191,17 +180,10 @@ async fn tasks_stand_where_they_are_put_on_every_page() {
     for title in ["a", "b", "c", "d"] {
         ids.push(service.api.task(&project, title).await);
     }
-    let order = async || {
-        let mut seen = String::new();
-        let mut query = "sort=rank&limit=3".to_owned();
-        loop {
-            let page = listed(&service.api, &project, &query).await;
-            seen.extend(titles(&page));
-            match page["next_cursor"].as_str() {
-                Some(cursor) => query = format!("sort=rank&limit=3&cursor={cursor}"),
-                None => return seen,
-            }
-        }
+    let order = async || -> String {
+        let path = format!("/api/v1/projects/{project}/tasks?sort=rank&limit=3");
+        let all = service.api.every(&path).await;
+        all.iter().map(|task| task["title"].as_str().unwrap()).collect()
     };
     assert_eq!(order().await, "abcd");
     for (task, place, expected) in [
@@ -212,7 +194,7 @@ async fn tasks_stand_where_they_are_put_on_every_page() {
         (0, json!({ "after": ids[1] }), "dcba"),
         (1, json!({}), "dcab"),
     ] {
-        assert_eq!(move_to(&service.api, &ids[task], place).await, 200);
+        assert_eq!(service.api.move_to(&ids[task], &place).await.status, 200);
         assert_eq!(order().await, expected);
     }
     // A row that the release before made has no rank; it stands before all that were made since and not moved.
@@ -224,8 +206,11 @@ async fn tasks_stand_where_they_are_put_on_every_page() {
         .unwrap();
     assert_eq!(order().await, "docab");
     let both = json!({ "before": ids[0], "after": ids[1] });
-    assert_eq!(move_to(&service.api, &ids[2], both).await, 422);
-    assert_eq!(move_to(&service.api, &ids[2], json!({ "after": ids[2] })).await, 422);
+    assert_eq!(service.api.move_to(&ids[2], &both).await.status, 422);
+    assert_eq!(
+        service.api.move_to(&ids[2], &json!({ "after": ids[2] })).await.status,
+        422
+    );
 }
 
 /// Everybody drags everything at once: a board never loses or doubles a card.
@@ -250,7 +235,9 @@ async fn concurrent_moves_lose_and_double_nothing() {
                 let side = if turn % 2 == 0 { "after" } else { "before" };
                 let status = ["open", "in_progress", "done"][turn % 3];
                 assert_eq!(
-                    move_to(&api, &ids[card], json!({ side: ids[beside], "status": status })).await,
+                    api.move_to(&ids[card], &json!({ side: ids[beside], "status": status }))
+                        .await
+                        .status,
                     200
                 );
             }

@@ -181,18 +181,12 @@ async fn the_activity_of_a_project_is_read_from_the_latest_back() {
     for title in ["a", "b", "c"] {
         service.api.task(&project, title).await;
     }
-    let mut seen = Vec::new();
-    let mut path = format!("/api/v1/projects/{project}/activity?limit=2");
-    loop {
-        let page = service.api.get(&path).await.expect(200).body;
-        for item in page["items"].as_array().unwrap() {
-            seen.push(item["after"]["title"].as_str().unwrap_or("project").to_owned());
-        }
-        let Some(cursor) = page["next_cursor"].as_str() else {
-            break;
-        };
-        path = format!("/api/v1/projects/{project}/activity?limit=2&cursor={cursor}");
-    }
+    let all = service
+        .api
+        .every(&format!("/api/v1/projects/{project}/activity?limit=2"))
+        .await;
+    let title = |event: &Value| event["after"]["title"].as_str().unwrap_or("project").to_owned();
+    let seen: Vec<String> = all.iter().map(title).collect();
     assert_eq!(seen, ["c", "b", "a", "project"]);
 }
 

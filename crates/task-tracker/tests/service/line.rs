@@ -1,6 +1,11 @@
 //! A bare TCP line to the service, and waiting with a deadline.
 
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{
+    future::Future,
+    io::{self, Write},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -16,6 +21,11 @@ pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, future)
         .await
         .expect("it happens in time")
+}
+
+/// Says so past the capture of the test's output: that something was left out must be seen.
+pub(crate) fn skipped(what: &str) {
+    drop(writeln!(io::stderr(), "skipped: {what}"));
 }
 
 /// Asks again until the answer is yes.

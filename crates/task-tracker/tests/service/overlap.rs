@@ -4,7 +4,6 @@
 //! `cargo xtask previous-release` builds that program from the history; its schema may be several migrations behind.
 
 use std::{
-    io::{self, Write},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -13,17 +12,17 @@ use std::{
     time::Duration,
 };
 
-use axum::body::Body;
 use hyper::Method;
 use serde_json::{Value, json};
 use task_tracker::migrate;
 use tokio::task::JoinHandle;
 
 use crate::{
-    api::{Api, Reply},
+    api::Api,
     cluster,
     command::{outcome, release, serving, task_tracker},
     following::Stream,
+    line::skipped,
 };
 
 const PASSWORD: &str = "correct horse battery";
@@ -48,12 +47,7 @@ const SAID_BY_BOTH: [&str; 13] = [
 #[tokio::test]
 async fn two_releases_share_a_schema_and_the_older_one_goes_on_alone() {
     let Some(program) = previous_release() else {
-        // Past the capture of the test's output: that this was left out must be seen.
-        drop(writeln!(
-            io::stderr(),
-            "skipped: no release runs beside this one: `cargo xtask previous-release` builds it from the history"
-        ));
-        return;
+        return skipped("no release runs beside this one: `cargo xtask previous-release` builds it from the history");
     };
     let database = cluster::empty().await;
     let (code, out, complaint) = outcome(release(&program, &database.url()).arg("migrate")).await;
@@ -72,14 +66,14 @@ async fn two_releases_share_a_schema_and_the_older_one_goes_on_alone() {
         hand_a_task_over(maker, other, &project).await;
         share_who_is_logged_in(maker, other).await;
     }
-    let (parent, parts) = use_what_is_new(&here, &project).await;
+    let (whole, half) = use_what_is_new(&here, &project).await;
     let made = work.end().await;
     assert_eq!(titled(&here, &project, "steady").await, made);
     newer.end().await;
 
     assert_eq!(titled(&there, &project, "steady").await, made);
-    assert_eq!(there.get(&at(&parts)).await.expect(200).body["title"], "half");
-    there.delete(&at(&parent), "*").await.expect(204);
+    assert_eq!(there.get(&at(&half)).await.expect(200).body["title"], "half");
+    there.delete(&at(&whole), "*").await.expect(204);
     there
         .delete(&format!("/api/v1/projects/{project}"), "*")
         .await
@@ -134,21 +128,12 @@ impl Work {
     }
 }
 
-async fn listed(api: &Api, project: &str, query: &str) -> Vec<Value> {
-    let (mut found, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let path = format!("/api/v1/projects/{project}/tasks?limit=100&{query}{cursor}");
-        let page = api.get(&path).await.expect(200).body;
-        found.extend(page["items"].as_array().unwrap().iter().cloned());
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return found,
-        }
-    }
+fn tasks(project: &str, query: &str) -> String {
+    format!("/api/v1/projects/{project}/tasks?limit=100&{query}")
 }
 
 async fn titled(api: &Api, project: &str, title: &str) -> usize {
-    let all = listed(api, project, "").await;
+    let all = api.every(&tasks(project, "")).await;
     all.iter().filter(|task| task["title"] == title).count()
 }
 
@@ -162,8 +147,9 @@ async fn hand_a_task_over(maker: &Api, other: &Api, project: &str) {
     let new = json!({ "title": word, "due_at": "2031-05-01T10:00:00Z", "label_ids": [label] });
 
     // A client that did not hear the answer asks again, and meets the other release.
-    let first = keyed(maker, project, &word, &new).await.expect(201);
-    let again = keyed(other, project, &word, &new).await.expect(201);
+    let path = format!("/api/v1/projects/{project}/tasks");
+    let first = maker.keyed(Method::POST, &path, &word, &new).await.expect(201);
+    let again = other.keyed(Method::POST, &path, &word, &new).await.expect(201);
     assert_eq!(said(&again.body), said(&first.body));
     assert_eq!(again.header("etag"), first.header("etag"));
     let task = first.id();
@@ -184,18 +170,11 @@ async fn hand_a_task_over(maker: &Api, other: &Api, project: &str) {
 
     let neighbour = other.task(project, "neighbour").await;
     let place = json!({ "after": neighbour });
-    let request = maker
-        .request(Method::POST, &format!("{}/move", at(&task)))
-        .header("content-type", "application/json")
-        .header("if-match", "*");
-    maker
-        .send(request.body(Body::from(place.to_string())).unwrap())
-        .await
-        .expect(200);
+    maker.move_to(&task, &place).await.expect(200);
     for api in [maker, other] {
-        let found = listed(api, project, &format!("q={word}")).await;
+        let found = api.every(&tasks(project, &format!("q={word}"))).await;
         assert_eq!(found.len(), 1, "{found:?}");
-        let board: Vec<Value> = listed(api, project, "sort=rank").await;
+        let board = api.every(&tasks(project, "sort=rank")).await;
         let place = |id: &str| board.iter().position(|task| task["id"] == id).unwrap();
         assert!(place(&neighbour) < place(&task));
     }
@@ -210,14 +189,6 @@ async fn hand_a_task_over(maker: &Api, other: &Api, project: &str) {
     other.delete(&at(&task), "*").await.expect(204);
     maker.get(&at(&task)).await.expect(404);
     until_heard(&mut heard, "task.deleted", &task).await;
-}
-
-async fn keyed(api: &Api, project: &str, key: &str, new: &Value) -> Reply {
-    let request = api
-        .request(Method::POST, &format!("/api/v1/projects/{project}/tasks"))
-        .header("content-type", "application/json")
-        .header("idempotency-key", key);
-    api.send(request.body(Body::from(new.to_string())).unwrap()).await
 }
 
 fn said(task: &Value) -> Vec<&Value> {
@@ -248,12 +219,12 @@ async fn share_who_is_logged_in(maker: &Api, other: &Api) {
 
 /// Rows that the older release has no idea of, on a task and its part.
 async fn use_what_is_new(here: &Api, project: &str) -> (String, String) {
-    let parent = here.task(project, "whole").await;
-    let part = json!({ "title": "half", "parent_id": parent });
+    let whole = here.task(project, "whole").await;
+    let half = json!({ "title": "half", "parent_id": whole });
     let path = format!("/api/v1/projects/{project}/tasks");
-    let part = here.post(&path, part).await.expect(201).id();
+    let half = here.post(&path, half).await.expect(201).id();
     let reminder = json!({ "at": "2031-05-01T10:00:00Z" });
-    let reminders = format!("{}/reminders", at(&part));
+    let reminders = format!("{}/reminders", at(&half));
     here.post(&reminders, reminder).await.expect(201);
-    (parent, part)
+    (whole, half)
 }

@@ -71,22 +71,8 @@ async fn pages_show_every_project_once_and_in_order() {
     for _ in 0..7 {
         made.push(service.api.project().await);
     }
-    let mut seen = Vec::new();
-    let mut path = "/api/v1/projects?limit=3".to_owned();
-    loop {
-        let page = service.api.get(&path).await.expect(200).body;
-        seen.extend(
-            page["items"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|item| item["id"].as_str().unwrap().to_owned()),
-        );
-        let Some(cursor) = page["next_cursor"].as_str() else {
-            break;
-        };
-        path = format!("/api/v1/projects?limit=3&cursor={cursor}");
-    }
+    let all = service.api.every("/api/v1/projects?limit=3").await;
+    let seen: Vec<&str> = all.iter().map(|project| project["id"].as_str().unwrap()).collect();
     made.sort();
     assert_eq!(seen, made);
 }

@@ -1,23 +1,10 @@
 //! Idempotency-Key: the same request twice, another under the same key, many at once.
 
-use axum::body::Body;
 use hyper::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::{
-    api::{Api, Reply},
-    instance::start,
-};
-
-async fn keyed(api: &Api, method: Method, path: &str, key: &str, body: Value) -> Reply {
-    let request = api
-        .request(method, path)
-        .header("content-type", "application/json")
-        .header("if-match", "\"1\"")
-        .header("idempotency-key", key);
-    api.send(request.body(Body::from(body.to_string())).unwrap()).await
-}
+use crate::instance::start;
 
 #[tokio::test]
 async fn a_change_sent_twice_happens_once_and_answers_the_same() {
@@ -26,10 +13,12 @@ async fn a_change_sent_twice_happens_once_and_answers_the_same() {
     let project = api.project().await;
     let tasks = format!("/api/v1/projects/{project}/tasks");
 
-    let first = keyed(api, Method::POST, &tasks, "a", json!({ "title": "dig" }))
+    let first = api
+        .keyed(Method::POST, &tasks, "a", &json!({ "title": "dig" }))
         .await
         .expect(201);
-    let again = keyed(api, Method::POST, &tasks, "a", json!({ "title": "dig" }))
+    let again = api
+        .keyed(Method::POST, &tasks, "a", &json!({ "title": "dig" }))
         .await
         .expect(201);
     assert_eq!(
@@ -40,30 +29,25 @@ async fn a_change_sent_twice_happens_once_and_answers_the_same() {
 
     // By now If-Match no longer holds; the second still answers what the first did.
     for _ in 0..2 {
-        let changed = keyed(api, Method::PATCH, &task, "b", json!({ "title": "rake" }))
+        let changed = api
+            .keyed(Method::PATCH, &task, "b", &json!({ "title": "rake" }))
             .await
             .expect(200);
         assert_eq!(changed.body["version"], 2);
     }
     for _ in 0..2 {
-        keyed(
-            api,
-            Method::DELETE,
-            &format!("/api/v1/projects/{project}"),
-            "c",
-            json!({}),
-        )
-        .await
-        .expect(204);
+        api.keyed(Method::DELETE, &format!("/api/v1/projects/{project}"), "c", &json!({}))
+            .await
+            .expect(204);
     }
     assert_eq!(
-        keyed(api, Method::PATCH, &task, "b", json!({ "title": "sow" }))
+        api.keyed(Method::PATCH, &task, "b", &json!({ "title": "sow" }))
             .await
             .expect(422)
             .problem(),
         "idempotency-key-reused"
     );
-    keyed(api, Method::PATCH, &task, "b c", json!({ "title": "sow" }))
+    api.keyed(Method::PATCH, &task, "b c", &json!({ "title": "sow" }))
         .await
         .expect(400);
 }
@@ -72,24 +56,15 @@ async fn a_change_sent_twice_happens_once_and_answers_the_same() {
 async fn a_key_is_its_users_own() {
     let service = start("").await;
     let (_, other) = service.user("bob").await;
-    let first = keyed(
-        &service.api,
-        Method::POST,
-        "/api/v1/projects",
-        "a",
-        json!({ "name": "garden" }),
-    )
-    .await
-    .expect(201);
-    let second = keyed(
-        &other,
-        Method::POST,
-        "/api/v1/projects",
-        "a",
-        json!({ "name": "garden" }),
-    )
-    .await
-    .expect(201);
+    let first = service
+        .api
+        .keyed(Method::POST, "/api/v1/projects", "a", &json!({ "name": "garden" }))
+        .await
+        .expect(201);
+    let second = other
+        .keyed(Method::POST, "/api/v1/projects", "a", &json!({ "name": "garden" }))
+        .await
+        .expect(201);
     assert_ne!(first.id(), second.id());
 }
 
@@ -99,9 +74,10 @@ async fn of_many_at_once_under_one_key_one_happens() {
     let mut posts = JoinSet::new();
     for _ in 0..20 {
         let api = service.api.clone();
-        posts.spawn(
-            async move { keyed(&api, Method::POST, "/api/v1/projects", "a", json!({ "name": "garden" })).await },
-        );
+        posts.spawn(async move {
+            api.keyed(Method::POST, "/api/v1/projects", "a", &json!({ "name": "garden" }))
+                .await
+        });
     }
     let mut ids = Vec::new();
     for reply in posts.join_all().await {
@@ -123,10 +99,14 @@ async fn of_many_at_once_under_one_key_one_happens() {
 async fn a_secret_is_shown_once() {
     let service = start("").await;
     let new = json!({ "name": "ci", "scopes": ["tasks:read"], "expires_in_days": 7 });
-    let first = keyed(&service.api, Method::POST, "/api/v1/tokens", "a", new.clone())
+    let first = service
+        .api
+        .keyed(Method::POST, "/api/v1/tokens", "a", &new)
         .await
         .expect(201);
-    let again = keyed(&service.api, Method::POST, "/api/v1/tokens", "a", new)
+    let again = service
+        .api
+        .keyed(Method::POST, "/api/v1/tokens", "a", &new)
         .await
         .expect(201);
     assert_eq!(first.id(), again.id());

@@ -2,11 +2,7 @@
 //!
 //! It runs where Python is; elsewhere the test says that it was left out, and why.
 
-use std::{
-    fs,
-    io::{self, Write},
-    path::Path,
-};
+use std::{fs, path::Path};
 
 use serde_json::json;
 use tokio::process::Command;
@@ -15,6 +11,7 @@ use tt_fixture::venv;
 use crate::{
     api::Api,
     instance::{Instance, start},
+    line::skipped,
     store,
 };
 
@@ -44,14 +41,7 @@ async fn what_the_description_says_is_what_the_service_does() {
     });
     let tester = match installed.await.unwrap() {
         Ok(programs) => programs.join("schemathesis"),
-        Err(why) => {
-            // Past the capture of the test's output: that this was left out must be seen.
-            drop(writeln!(
-                io::stderr(),
-                "skipped: the description is not tried out: {why}"
-            ));
-            return;
-        }
+        Err(why) => return skipped(&format!("the description is not tried out: {why}")),
     };
     // What is tried is whether the answers fit, not how many are allowed.
     let store = store::start().await;
