@@ -23,6 +23,7 @@ use crate::{
     secrets::Secrets,
     seed::{self, Amounts},
     service::Service,
+    telemetry::Line,
 };
 
 /// The hosted task service: projects and tasks over HTTP, kept in PostgreSQL
@@ -175,12 +176,16 @@ async fn fill(url: &DatabaseUrl, amounts: &Amounts) -> Result<(), Failure> {
 fn log(cli: &Cli) -> Result<(), Failure> {
     // Its details are parameters of statements: fingerprints of credentials, and what users wrote.
     let filter = EnvFilter::try_new(&cli.log)?.add_directive("tokio_postgres=warn".parse()?);
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(io::stdout().is_terminal());
+    let lines = tracing_subscriber::fmt().with_env_filter(filter);
     match cli.log_format {
-        LogFormat::Text => lines.compact().init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
+        LogFormat::Text => {
+            let is_terminal = io::stdout().is_terminal();
+            let lines = lines.compact();
+            lines
+                .map_event_format(|lines| Line::Text(lines.with_ansi(is_terminal)))
+                .init();
+        }
+        LogFormat::Json => lines.json().flatten_event(true).map_event_format(Line::Json).init(),
     }
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! Reads path, query and body of a request; whatever cannot be read becomes a `Problem`.
 
-use std::{net::IpAddr, pin::pin, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use axum::{
     Json, body,
     body::Bytes,
     extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request},
-    http::request::Parts,
+    http::{header, request::Parts},
 };
+use http_body_util::LengthLimitError;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -189,20 +190,40 @@ pub(crate) async fn read(body: body::Body, patience: Patience) -> Result<Bytes, 
     tokio::time::timeout(patience.time, body::to_bytes(body, patience.bytes))
         .await
         .map_err(|_| Problem::BodyTooSlow)?
-        .map_err(|_| Problem::TooLarge)
+        .map_err(|cause| {
+            let is_too_large = std::error::Error::source(&cause).is_some_and(|cause| cause.is::<LengthLimitError>());
+            if is_too_large {
+                Problem::TooLarge
+            } else {
+                Problem::Malformed {
+                    detail: "the body could not be read to its end".into(),
+                }
+            }
+        })
 }
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(mut request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        DefaultBodyLimit::max(LARGEST_BODY).apply(&mut request);
-        let read = pin!(Json::<T>::from_request(request, state));
-        let Json(value) = tokio::time::timeout(BODY, read)
-            .await
-            .map_err(|_| Problem::BodyTooSlow)??;
-        Ok(Self(value))
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(body, USUAL).await?;
+        let is_json = parts
+            .headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind == "application/json");
+        if is_json && let Ok(value) = serde_json::from_slice(&bytes) {
+            return Ok(Self(value));
+        }
+        // Whatever is not as simple: axum knows all the names of JSON, and says where in it something is wrong.
+        Box::pin(slowly(Request::from_parts(parts, body::Body::from(bytes)), state)).await
     }
+}
+
+async fn slowly<S: Send + Sync, T: DeserializeOwned>(mut request: Request, state: &S) -> Result<Body<T>, Problem> {
+    DefaultBodyLimit::max(LARGEST_BODY).apply(&mut request);
+    let Json(value) = Json::from_request(request, state).await?;
+    Ok(Body(value))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {

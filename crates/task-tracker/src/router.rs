@@ -123,7 +123,6 @@ pub(crate) fn api(shared: Shared, dress: impl FnOnce(Router) -> Router) -> (Rout
         ..shared
     }));
     let routes = operations
-        .layer(middleware::from_fn_with_state(context.clone(), access::guard))
         .merge(openapi::pages(&document))
         .merge(probes())
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
@@ -148,7 +147,12 @@ fn watched(routes: Router, context: &Context) -> Router {
 
 /// One layer for all that every request has around it: each further one is a copy of the route and a box for each request.
 async fn watch(State(context): State<Context>, request: Request, next: Next) -> Response {
-    let answer = |request| within(context.patience, next.run(request));
+    let answer = |request| {
+        within(
+            context.patience,
+            access::guard(&context, request, |request| next.run(request)),
+        )
+    };
     telemetry::observe(&context, request, answer).await
 }
 

@@ -4,9 +4,8 @@
 //! endpoint's own statement.
 
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::{HeaderMap, Method, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use uuid::Uuid;
@@ -94,16 +93,20 @@ enum Credentials {
 }
 
 /// Lets a request through with its `Caller`, or answers it.
-pub(crate) async fn guard(State(context): State<Context>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard<A: Future<Output = Response>>(
+    context: &Context,
+    request: Request,
+    answer: impl FnOnce(Request) -> A,
+) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("", MatchedPath::as_str);
     let Some(documented) = context.policy.operation(route, request.method()) else {
-        return next.run(request).await;
+        return answer(request).await;
     };
-    let admitted = admit(&context, documented.access, route, request);
+    let admitted = admit(context, documented.access, route, request);
     match operation::named(Name::Guard, admitted).await {
         Ok((request, allowance)) => {
-            let mut response = operation::named(Name::Operation(documented.name.clone()), next.run(request)).await;
+            let mut response = operation::named(Name::Operation(documented.name.clone()), answer(request)).await;
             if let Some(allowance) = allowance {
                 allowance.write(response.headers_mut());
             }

@@ -165,7 +165,7 @@ impl Allowance {
             whole(self.level.ceil()).min(window.as_secs())
         );
         for (field, value) in [(POLICY, policy), (LEVEL, level)] {
-            if let Ok(value) = HeaderValue::from_str(&value) {
+            if let Ok(value) = HeaderValue::try_from(value) {
                 headers.entry(field).or_insert(value);
             }
         }

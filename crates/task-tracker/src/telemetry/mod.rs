@@ -2,6 +2,7 @@
 //!
 //! Labels come from the matched route only, so a scanner of paths cannot make time series.
 
+mod about;
 mod metrics;
 mod series;
 
@@ -12,10 +13,10 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts},
     response::Response,
 };
-use tracing::Instrument;
 use uuid::Uuid;
 
-pub(crate) use self::metrics::Metrics;
+use self::about::About;
+pub(crate) use self::{about::Line, metrics::Metrics};
 use crate::{router::Context, trace};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,46 +32,47 @@ pub(crate) async fn observe<A: Future<Output = Response>>(
     let id = request_id(request.headers());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let route = route.as_ref().map_or("<unmatched>", MatchedPath::as_str);
-    let span = tracing::info_span!(
-        "request",
-        id = id.to_str().unwrap_or_default(),
-        %method,
-        route,
-        trace = tracing::field::Empty
-    );
+    let mut about = About {
+        id: id.clone(),
+        method: method.clone(),
+        route: route.clone(),
+        trace: None,
+    };
+    let route = about::known(route.as_ref());
 
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = match &context.traces {
-        None => answer(request).instrument(span.clone()).await,
+        None => about::of(about, told(begun, answer(request))).await,
         Some(traces) => {
             let headers = request.headers().clone();
             let work = async {
-                if let Some(id) = trace::id() {
-                    span.record("trace", &*id);
-                }
-                answer(request).instrument(span.clone()).await
+                about.trace = trace::id();
+                about::of(about, told(begun, answer(request))).await
             };
             Box::pin(traces.request((&method, route), &headers, work)).await
         }
     };
-
-    let status = response.status();
-    let took = begun.elapsed();
-    context.meters.request(&method, route, status, took);
-    span.in_scope(|| {
-        if status.is_server_error() {
-            tracing::warn!(status = status.as_u16(), ms = took.as_millis(), "answered");
-        } else {
-            tracing::debug!(status = status.as_u16(), ms = took.as_millis(), "answered");
-        }
-    });
+    context
+        .meters
+        .request(&method, route, response.status(), begun.elapsed());
     let headers = response.headers_mut();
     headers.insert(RELEASE, context.release.clone());
     headers.insert(REQUEST_ID, id);
     if context.lifecycle.is_draining() {
         // hyper closes the connection behind this response, so its client takes the next request elsewhere.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Logs how it ended.
+async fn told(begun: Instant, answer: impl Future<Output = Response>) -> Response {
+    let response = answer.await;
+    let (status, took) = (response.status(), begun.elapsed());
+    if status.is_server_error() {
+        tracing::warn!(status = status.as_u16(), ms = took.as_millis(), "answered");
+    } else {
+        tracing::debug!(status = status.as_u16(), ms = took.as_millis(), "answered");
     }
     response
 }
