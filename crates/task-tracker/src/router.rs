@@ -147,13 +147,9 @@ fn watched(routes: Router, context: &Context) -> Router {
 
 /// One layer for all that every request has around it: each further one is a copy of the route and a box for each request.
 async fn watch(State(context): State<Context>, request: Request, next: Next) -> Response {
-    let answer = |request| {
-        within(
-            context.patience,
-            access::guard(&context, request, |request| next.run(request)),
-        )
-    };
-    telemetry::observe(&context, request, answer).await
+    // On the heap once: what stands here is moved about by each layer of axum around it.
+    let guarded = |request| Box::pin(access::guard(&context, request, |request| next.run(request)));
+    telemetry::observe(&context, request, |request| within(context.patience, guarded(request))).await
 }
 
 /// What the endpoint answers, or what there is to say when it takes too long or gives up.
