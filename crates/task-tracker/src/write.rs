@@ -228,6 +228,18 @@ fn is_waiting_for_its_twin(cause: &Unanswered) -> bool {
 }
 
 /// What has a version, and so an `ETag`.
+/// What this request was answered when it came first; None when it has no key or did not come before. For endpoints that ask
+/// more than their one statement: what they would find may be another by now.
+pub(crate) async fn before<T: DeserializeOwned>(
+    caller: &Caller,
+    database: &Database,
+) -> Result<Option<Done<T>>, Problem> {
+    match &caller.retry {
+        Some(retry) => Box::pin(repeat(retry, caller, database)).await,
+        None => Ok(None),
+    }
+}
+
 pub(crate) trait Versioned: Serialize {
     fn version(&self) -> Version;
 }

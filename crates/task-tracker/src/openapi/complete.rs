@@ -5,16 +5,16 @@ use utoipa::openapi::OpenApi;
 
 use crate::access::{
     Scope, cookie,
-    policy::{SESSION_SCHEME, TOKEN_SCHEME},
+    policy::{self, SESSION_SCHEME, TOKEN_SCHEME},
 };
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 /// RFC 9110, 13.1.1, for tags of visible ASCII.
 const ETAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$"#;
 const ABOUT: &str = "Projects and tasks of several people.\n\n\
-    Errors are problem documents (RFC 9457). Changes of what has a version need its `ETag` in `If-Match`. Any change may \
-    carry an `Idempotency-Key`: sent again within a day it happens once, and the first answer is given again. Lists come \
-    in pages: pass `next_cursor` on as `cursor`. `RateLimit` says what is left of a limit.";
+    Errors are problem documents (RFC 9457). Changes of what has a version need its `ETag` in `If-Match`. A change that \
+    takes an `Idempotency-Key` may be sent again under the same one: within a day it happens once, and the first answer is \
+    given again. Lists come in pages: pass `next_cursor` on as `cursor`. `RateLimit` says what is left of a limit.";
 
 /// The collected description with everything that it implies.
 pub(super) fn document(collected: &OpenApi) -> Value {
@@ -80,7 +80,8 @@ fn complete(path: &str, method: &str, operation: &mut Map<String, Value>) {
             (403, "Not with these credentials, or not for the caller"),
         ]);
     }
-    if is_write && !is_public {
+    let keeps_its_answer = operation["operationId"].as_str().is_some_and(policy::keeps_its_answer);
+    if is_write && !is_public && keeps_its_answer {
         problems.extend([
             (409, "The first request with this Idempotency-Key is still running"),
             (413, "The body is too large"),

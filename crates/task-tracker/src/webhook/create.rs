@@ -11,7 +11,7 @@ use crate::{
     project,
     router::Context,
     webhook::{Webhook, WebhookWithSecret, json, link::Link, signature::SigningSecret, wanted::Wanted},
-    write::{Failed, When, Write, change},
+    write::{self, Done, Failed, When, Write, change},
 };
 
 /// More than this is no longer integration.
@@ -48,6 +48,10 @@ pub(crate) async fn create(
     Body(new): Body<NewWebhook>,
 ) -> Result<Response, Problem> {
     let webhooks = context.webhooks()?;
+    // The name may lead elsewhere since the request that this may be a repetition of.
+    if let Some(done) = write::before::<Webhook>(&caller, &context.database).await? {
+        return Ok(answer(done, None));
+    }
     let mut connection = context.database.connection().await?;
     // Before the name is looked up: whoever may not have a webhook has no use for the answer.
     project::require_owner(&mut connection, &caller, project_id).await?;
@@ -93,6 +97,10 @@ pub(crate) async fn create(
         When::Now => Some(secret.expose()),
         When::Before => None,
     };
+    Ok(answer(made, secret))
+}
+
+fn answer(made: Done<Webhook>, secret: Option<String>) -> Response {
     let made = made.map(|webhook| WebhookWithSecret { webhook, secret });
-    Ok(made.respond_at(|made| format!("/api/v1/webhooks/{}", made.webhook.id)))
+    made.respond_at(|made| format!("/api/v1/webhooks/{}", made.webhook.id))
 }

@@ -10,7 +10,7 @@ use crate::{
     router::Context,
     version::IfMatch,
     webhook::{Webhook, json, link::Link, own, refusal, wanted::Wanted},
-    write::{Write, change},
+    write::{self, Write, change},
 };
 
 /// Whether anything is to be sent.
@@ -64,6 +64,10 @@ pub(crate) async fn update(
         return Err(Problem::no_field());
     }
     let url = match &change.url {
+    // The name may lead elsewhere since the request that this may be a repetition of.
+    if let Some(done) = write::before::<Webhook>(&caller, &context.database).await? {
+        return Ok(done.respond());
+    }
         Some(link) => {
             let mut connection = context.database.connection().await?;
             own(&mut connection, &caller, id).await?;
