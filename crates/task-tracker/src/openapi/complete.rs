@@ -94,7 +94,10 @@ fn complete(path: &str, method: &str, operation: &mut Map<String, Value>) {
             "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$" },
         }));
     }
-    if needs_precondition(&mut parameters) {
+    if is_known_by_etag(&mut parameters, "if-none-match") {
+        problems.push((304, "The client has it already"));
+    }
+    if is_known_by_etag(&mut parameters, "if-match") {
         problems.extend([(412, "It was changed since"), (428, "If-Match is missing")]);
     }
     parameters.iter_mut().for_each(never_null);
@@ -132,13 +135,18 @@ fn never_null(parameter: &mut Value) {
     }
 }
 
-/// Gives the precondition its form while at it.
-fn needs_precondition(parameters: &mut [Value]) -> bool {
-    let found = parameters.iter_mut().find(|parameter| parameter["name"] == "if-match");
+/// Whether there is this precondition; gives it its form while at it.
+fn is_known_by_etag(parameters: &mut [Value], name: &str) -> bool {
+    let found = parameters.iter_mut().find(|parameter| parameter["name"] == name);
     let Some(parameter) = found else {
         return false;
     };
-    parameter["schema"] = json!({ "type": "string", "pattern": ETAGS });
+    // What may be left out may as well be empty.
+    let pattern = match parameter["required"].as_bool() {
+        Some(true) => ETAGS.to_owned(),
+        Some(false) | None => format!("^$|{ETAGS}"),
+    };
+    parameter["schema"] = json!({ "type": "string", "pattern": pattern });
     parameter["example"] = json!("\"1\"");
     true
 }

@@ -15,6 +15,7 @@ mod update;
 mod words;
 
 use serde::{Deserialize, Serialize};
+use axum::http::HeaderValue;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -82,6 +83,14 @@ impl Versioned for Task {
         self.version
     }
 }
+
+    /// With how its parts stand, if it has any: they are shown, and a change of theirs gives it no new version.
+    fn etag(&self) -> HeaderValue {
+        match self.subtasks.counts() {
+            [0, _] => self.version.etag(),
+            counts => self.version.etag_with(counts),
+        }
+    }
 
 /// A `Task` out of a row of tasks, to be compared and recorded. What the same statement does to its parent has to be given:
 /// it is not to be seen yet.

@@ -24,6 +24,11 @@ impl Subtasks {
             done: count(done),
         }
     }
+
+    /// In all, and done.
+    pub(super) fn counts(self) -> [u32; 2] {
+        [self.total, self.done]
+    }
 }
 
 /// The `Subtasks` of a row of tasks.

@@ -75,15 +75,18 @@ DELETE /api/v1/tasks/{task}                                | tasks:write    | 20
 POST /api/v1/tasks/{task}/move                             | tasks:write    | 200 200 403 404 | {}
 GET /api/v1/projects/{project}/labels                      | tasks:read     | 200 200 200 404 |
 POST /api/v1/projects/{project}/labels                     | tasks:write    | 201 201 403 404 | {"name":"red","colour":"#ff0000"}
+GET /api/v1/projects/{project}/labels/{label}              | tasks:read     | 200 200 200 404 |
 PATCH /api/v1/projects/{project}/labels/{label}            | tasks:write    | 200 200 403 404 | {"name":"later"}
 DELETE /api/v1/projects/{project}/labels/{label}           | tasks:write    | 204 204 403 404 |
 GET /api/v1/tasks/{task}/comments                          | tasks:read     | 200 200 200 404 |
 POST /api/v1/tasks/{task}/comments                         | tasks:write    | 201 201 403 404 | {"body":"Where?"}
+GET /api/v1/comments/{comment}                             | tasks:read     | 200 200 200 404 |
 PATCH /api/v1/comments/{comment}                           | tasks:write    | 200 403 403 404 | {"body":"There."}
 DELETE /api/v1/comments/{comment}                          | tasks:write    | 204 403 403 404 |
 POST /api/v1/projects/{project}/tasks/bulk                 | tasks:write    | 200 200 403 404 | {"tasks":[{"id":"{task}"}],"change":{"status":"done"}}
 GET /api/v1/projects/{project}/filters                     | tasks:read     | 200 200 200 404 |
 POST /api/v1/projects/{project}/filters                    | tasks:write    | 201 201 403 404 | {"name":"Ours","audience":"project","filter":{"status":"open"}}
+GET /api/v1/projects/{project}/filters/{filter}            | tasks:read     | 200 200 200 404 |
 PATCH /api/v1/projects/{project}/filters/{filter}          | tasks:write    | 200 200 403 404 | {"name":"Theirs"}
 DELETE /api/v1/projects/{project}/filters/{filter}         | tasks:write    | 204 204 403 404 |
 GET /api/v1/tasks/{task}/reminders                         | tasks:read     | 200 200 200 404 |
@@ -225,22 +228,22 @@ impl World {
     }
 
     async fn send(&self, api: &Api, row: &Row) -> (StatusCode, HeaderMap, Value) {
-        let Row { operation, body, .. } = row;
-        let (method, path) = operation.split_once(' ').unwrap();
-        let request = api
         self.send_under(None, api, row).await
     }
 
     /// With an Idempotency-Key.
     async fn send_under(&self, key: Option<&str>, api: &Api, row: &Row) -> (StatusCode, HeaderMap, Value) {
+        let Row { operation, body, .. } = row;
+        let (method, path) = operation.split_once(' ').unwrap();
+        let mut request = api
             .request(method.parse::<Method>().unwrap(), &self.fill(path))
             .header("if-match", "*");
-        let reply = if path.ends_with("/events") {
-            return api.head_of(request).await;
-        } else if body.is_empty() {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
+        let reply = if path.ends_with("/events") {
+            return api.head_of(request).await;
+        } else if body.is_empty() {
             api.send(request.body(Body::empty()).unwrap()).await
         } else {
             let kind = if path.ends_with("/tasks.csv") {
