@@ -1,5 +1,6 @@
 //! Tasks: what there is to do in a project. One endpoint per file.
 
+mod any_of;
 mod bulk;
 mod create;
 mod delete;

@@ -26,6 +26,7 @@ mod lifecycle;
 mod line;
 mod matrix;
 mod members;
+mod lists;
 mod metrics;
 mod outage;
 mod overlap;
