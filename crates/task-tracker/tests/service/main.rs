@@ -15,6 +15,7 @@ mod bulk;
 mod cluster;
 mod command;
 mod conformance;
+mod consequences;
 mod doctor;
 mod documented;
 #[path = "../../examples/faulty_release/faults.rs"]
@@ -22,6 +23,7 @@ mod faults;
 mod filters;
 mod following;
 mod instance;
+mod leftovers;
 mod lifecycle;
 mod line;
 mod matrix;
