@@ -30,7 +30,7 @@ pub(crate) struct NewWebhook {
 /// Make a webhook
 ///
 /// For owners. From now on each event of the project is posted to the URL, at least once and in no particular order,
-/// signed as Standard Webhooks has it.
+/// signed as Standard Webhooks has it; until who made it is no owner any more.
 #[utoipa::path(
     post, path = "/api/v1/projects/{id}/webhooks", operation_id = "create_webhook", tag = "webhooks",
     params(("id" = Uuid, Path, description = "The project")),
@@ -66,8 +66,8 @@ pub(crate) async fn create(
         StatusCode::CREATED,
         change!(
             "made as (
-                insert into webhooks (id, project_id, url, actions, secret)
-                select $9, memberships.project_id, $11, $12, $13 from memberships
+                insert into webhooks (id, project_id, url, actions, secret, created_by)
+                select $9, memberships.project_id, $11, $12, $13, $1 from memberships
                 where memberships.project_id = $10 and memberships.user_id = $1 and memberships.role = 'owner'
                   and (select count(*) from webhooks where webhooks.project_id = $10) < $14
                 returning *
