@@ -15,8 +15,8 @@ pub(crate) mod tree;
 mod update;
 mod words;
 
-use serde::{Deserialize, Serialize};
 use axum::http::HeaderValue;
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -83,7 +83,6 @@ impl Versioned for Task {
     fn version(&self) -> Version {
         self.version
     }
-}
 
     /// With how its parts stand, if it has any: they are shown, and a change of theirs gives it no new version.
     fn etag(&self) -> HeaderValue {
@@ -92,6 +91,7 @@ impl Versioned for Task {
             counts => self.version.etag_with(counts),
         }
     }
+}
 
 /// A `Task` out of a row of tasks, to be compared and recorded. What the same statement does to its parent has to be given:
 /// it is not to be seen yet.
