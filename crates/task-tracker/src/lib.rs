@@ -29,6 +29,7 @@ mod extract;
 mod health;
 mod invitation;
 mod label;
+mod leftover;
 mod lifecycle;
 mod member;
 pub mod migrate;

@@ -7,7 +7,10 @@ use serde_json::Value;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::config::{DatabaseUrl, MissingDatabaseUrl};
+use crate::{
+    config::{DatabaseUrl, MissingDatabaseUrl},
+    row::object,
+};
 
 /// Why nothing was handed out or erased.
 #[derive(Debug, thiserror::Error)]
@@ -150,9 +153,30 @@ const STATEMENTS: &[&str] = &[
      )
      update memberships set role = 'owner', version = version + 1, updated_at = now() from heirs
      where memberships.project_id = heirs.project_id and memberships.user_id = heirs.user_id",
-    "with asked as (select $1::uuid as id, $2::uuid)
-     update tasks set assignee_ids = array_remove(assignee_ids, asked.id), version = version + 1, updated_at = now()
-     from asked where asked.id = any(assignee_ids)",
+    concat!(
+        "with asked as (select $1::uuid as id, $2::uuid), old as (
+            select tasks.*, asked.id as one from tasks join asked on asked.id = any(assignee_ids)
+            order by tasks.id for no key update of tasks
+         ), new as (
+            update tasks
+            set assignee_ids = array_remove(tasks.assignee_ids, old.one), version = tasks.version + 1, updated_at = now()
+            from old where tasks.id = old.id
+            returning tasks.*
+         )
+         insert into events (action, project_id, target_id, before, after)
+         select 'task.changed', new.project_id, new.id, ",
+        object!("old", assignee_ids, version, updated_at),
+        ", ",
+        object!("new", assignee_ids, version, updated_at),
+        " from old join new on new.id = old.id"
+    ),
+    "with asked as (select $1::uuid as id, $2::uuid) delete from leftovers using asked where subject_id = asked.id",
+    "with asked as (select $1::uuid as id, $2::uuid as nobody)
+     update leftovers set actor_id = asked.nobody from asked where actor_id = asked.id",
+    // Webhooks that were this user's are paused by that, and speak of nobody.
+    "with asked as (select $1::uuid as id, $2::uuid) delete from memberships using asked where user_id = asked.id",
+    "with asked as (select $1::uuid as id, $2::uuid as nobody)
+     update webhooks set created_by = asked.nobody from asked where created_by = asked.id",
     // Filters that all members of a project have go on, and find nobody.
     "with asked as (select $1::uuid as id, $2::uuid as nobody)
      update saved_filters
@@ -173,6 +197,6 @@ const STATEMENTS: &[&str] = &[
         or before::text like '%' || asked.id || '%' or after::text like '%' || asked.id || '%'",
     "with asked as (select $1::uuid as id, $2::uuid)
      delete from throttles using asked where key in ('writes/' || asked.id, 'password/' || asked.id)",
-    // Sessions, tokens, memberships, invitations, filters, reminders, notifications and kept answers go with it.
+    // Sessions, tokens, invitations, filters, reminders, notifications and kept answers go with it.
     "with asked as (select $1::uuid as id, $2::uuid) delete from users using asked where users.id = asked.id",
 ];

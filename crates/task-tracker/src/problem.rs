@@ -66,6 +66,11 @@ pub(crate) enum Problem {
     KeyInUse,
     /// It contradicts what is there.
     Conflict(&'static str),
+    /// The project's files would take more bytes than they may.
+    NoRoom {
+        room: i64,
+        taken: i64,
+    },
     /// Of many things that were to change together, these are not there, or are and were changed since; so none did.
     NoSuchAmong {
         refused: Vec<Refused>,
@@ -177,7 +182,7 @@ impl Problem {
                 StatusCode::FORBIDDEN
             }
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::KeyInUse | Self::Conflict(_) | Self::IdTaken(_) => StatusCode::CONFLICT,
+            Self::KeyInUse | Self::Conflict(_) | Self::NoRoom { .. } | Self::IdTaken(_) => StatusCode::CONFLICT,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::Stale { .. } | Self::StaleAmong { .. } => StatusCode::PRECONDITION_FAILED,
             Self::TimedOut | Self::DatabaseUnavailable | Self::BucketUnavailable | Self::Busy | Self::Draining => {
@@ -211,6 +216,7 @@ impl Problem {
             Self::KeyReused => "idempotency-key-reused",
             Self::KeyInUse => "idempotency-key-in-use",
             Self::Conflict(_) => "conflict",
+            Self::NoRoom { .. } => "no-room",
             Self::PreconditionRequired => "precondition-required",
             Self::Stale { .. } | Self::StaleAmong { .. } => "stale-version",
             Self::IdTaken(_) => "id-taken",
@@ -250,6 +256,9 @@ impl Problem {
             Self::Forbidden(detail) | Self::Conflict(detail) | Self::Rule(detail) | Self::NotOffered(detail) => {
                 (*detail).into()
             }
+            Self::NoRoom { room, taken } => format!(
+                "the attachments of a project take {room} bytes at most, and {taken} of them are taken; delete some first"
+            ),
             Self::CrossOrigin => "a page of another site may not change anything here".into(),
             Self::Throttled { allowance } => {
                 format!(

@@ -14,6 +14,7 @@ use crate::{
     connection::Limits,
     database::Database,
     descriptors::{self, TooFewFiles},
+    leftover,
     lifecycle::Lifecycle,
     outbox, reminder,
     router::{self, Shared},
@@ -200,6 +201,7 @@ impl Service {
             tokio::spawn(meters.upkeep()),
             tokio::spawn(feed.run(database.clone())),
             tokio::spawn(reminder::run(database.clone())),
+            tokio::spawn(leftover::run(database.clone())),
             tokio::spawn(upkeep::run(
                 database.clone(),
                 settings.keep_events,

@@ -79,4 +79,42 @@ const STATEMENTS: &[&str] = &[
      old as materialized (select id from events, turn
              where got and at < now() - make_interval(secs => $2) order by id limit 10000)
      delete from events using old where events.id = old.id",
+    // Webhooks of which the release before did not write down who made them. The trail knows, as long as it is kept.
+    "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8),
+     unknown as materialized (
+        select webhooks.id, webhooks.project_id from webhooks, turn where got and created_by is null
+        order by webhooks.id limit 20 for no key update of webhooks
+     ), known as materialized (
+        select unknown.id, coalesce(
+            (select actor_id from events where events.project_id = unknown.project_id
+                 and events.action = 'webhook.created' and events.target_id = unknown.id limit 1),
+            '00000000-0000-0000-0000-000000000000') as maker
+        from unknown
+     ), judged as materialized (
+        select known.id, known.maker, webhooks.state = 'active' and maker <> '00000000-0000-0000-0000-000000000000'
+            and not exists (select from memberships where memberships.project_id = webhooks.project_id
+                                and memberships.user_id = known.maker and memberships.role = 'owner') as orphaned
+        from known join webhooks on webhooks.id = known.id
+     ), told as (
+        insert into events (action, project_id, target_id, before, after)
+        select 'webhook.paused', webhooks.project_id, webhooks.id, jsonb_build_object('state', 'active'),
+               jsonb_build_object('state', 'paused')
+        from judged join webhooks on webhooks.id = judged.id where orphaned
+     )
+     update webhooks
+     set created_by = judged.maker, state = case when orphaned then 'paused' else state end,
+         reason = case when orphaned then 'who made it is no owner of the project any more' else reason end,
+         version = case when orphaned then version + 1 else version end,
+         updated_at = case when orphaned then now() else updated_at end
+     from judged where webhooks.id = judged.id",
+    // Attachments that the release before announced, and that have no weight yet.
+    "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8),
+     weightless as materialized (
+        select attachments.id, attachments.task_id, attachments.size from attachments, turn
+        where got and not exists (select from attachment_weights where attachment_id = attachments.id)
+        limit 10000 for key share of attachments
+     )
+     insert into attachment_weights (attachment_id, project_id, size)
+     select weightless.id, tasks.project_id, weightless.size from weightless join tasks on tasks.id = weightless.task_id
+     on conflict (attachment_id) do nothing",
 ];

@@ -18,7 +18,7 @@ use crate::{
     database::{Database, Parameter, Sending, Unanswered, column},
     problem::Problem,
     retry::Retry,
-    version::Version,
+    version::{self, Version},
 };
 
 /// The constraint that a second write under one key runs into.
@@ -27,18 +27,15 @@ const ONCE: &str = "idempotency_keys_once";
 /// The statement of a change. The given CTEs end in one called `effect` with the columns `project` and `target` (ids),
 /// `before` and `after` (jsonb; `after` is also the answer, and of a change only what differs is recorded). Their
 /// own parameters begin at `$9`; `$1` is the caller.
+///
+/// With `also;` in front there is a further CTE of that name: what changed along with it, each row an event of its own, with
+/// its `action` besides the columns of `effect`.
 macro_rules! change {
+    (also; $($cte:expr),+ $(,)?) => {
+        crate::write::told!(crate::write::recorded!(crate::write::with_more!()), "effect", $($cte),+)
+    };
     ($($cte:expr),+ $(,)?) => {
-        concat!(
-            "with ",
-            $($cte,)+
-            crate::write::recorded!(),
-            ", kept as (
-                insert into idempotency_keys (user_id, operation, key, body_sha256, status, answer)
-                select $1, $6, $5, $7, $8, effect.after from effect where $5::text is not null
-             )
-             select after from effect"
-        )
+        crate::write::told!(crate::write::recorded!(crate::write::alone!()), "effect", $($cte),+)
     };
 }
 pub(crate) use change;
@@ -46,37 +43,74 @@ pub(crate) use change;
 /// As `change!`, of several things at once: `effect` has a row for each, which is an event of its own, and a further CTE
 /// called `answer` has, in its one row's column `after`, what the client is told.
 macro_rules! changes {
+    (also; $($cte:expr),+ $(,)?) => {
+        crate::write::told!(crate::write::recorded!(crate::write::with_more!()), "answer", $($cte),+)
+    };
     ($($cte:expr),+ $(,)?) => {
-        concat!(
-            "with ",
-            $($cte,)+
-            crate::write::recorded!(),
-            ", kept as (
-                insert into idempotency_keys (user_id, operation, key, body_sha256, status, answer)
-                select $1, $6, $5, $7, $8, answer.after from answer where $5::text is not null
-             )
-             select after from answer"
-        )
+        crate::write::told!(crate::write::recorded!(crate::write::alone!()), "answer", $($cte),+)
     };
 }
 pub(crate) use changes;
 
+/// The whole statement, whose answer is in `$answer`.
+macro_rules! told {
+    ($recorded:expr, $answer:literal, $($cte:expr),+) => {
+        concat!(
+            "with ",
+            $($cte,)+
+            $recorded,
+            ", kept as (
+                insert into idempotency_keys (user_id, operation, key, body_sha256, status, answer)
+                select $1, $6, $5, $7, $8, ",
+            $answer,
+            ".after from ",
+            $answer,
+            " where $5::text is not null
+             )
+             select after from ",
+            $answer
+        )
+    };
+}
+pub(crate) use told;
+
+/// What happened: the effect.
+macro_rules! alone {
+    () => {
+        "(select $3::text as action, project, target, before, after from effect)"
+    };
+}
+pub(crate) use alone;
+
+/// What happened: the effect, and behind it what changed along with it.
+macro_rules! with_more {
+    () => {
+        "(select $3::text as action, project, target, before, after from effect
+          union all select action, project, target, before, after from also)"
+    };
+}
+pub(crate) use with_more;
+
 /// What is called `url` stays out of it: whoever knows a webhook's address can write to it, and members read the record.
 macro_rules! recorded {
-    () => {
-        ", recorded as (
-            insert into events (actor_id, token_id, action, request_id, project_id, target_id, before, after)
-            select $1, $2, $3, $4, effect.project, effect.target,
-                   case when effect.after is null then effect.before - 'url' else (
-                       select jsonb_object_agg(key, value) from jsonb_each(effect.before)
-                       where value is distinct from effect.after -> key and key <> 'url'
-                   ) end,
-                   case when effect.before is null then effect.after - 'url' else (
-                       select jsonb_object_agg(key, value) from jsonb_each(effect.after)
-                       where value is distinct from effect.before -> key and key <> 'url'
-                   ) end
-            from effect
-         )"
+    ($happened:expr) => {
+        concat!(
+            ", recorded as (
+                insert into events (actor_id, token_id, action, request_id, project_id, target_id, before, after)
+                select $1, $2, happened.action, $4, happened.project, happened.target,
+                       case when happened.after is null then happened.before - 'url' else (
+                           select jsonb_object_agg(key, value) from jsonb_each(happened.before)
+                           where value is distinct from happened.after -> key and key <> 'url'
+                       ) end,
+                       case when happened.before is null then happened.after - 'url' else (
+                           select jsonb_object_agg(key, value) from jsonb_each(happened.after)
+                           where value is distinct from happened.before -> key and key <> 'url'
+                       ) end
+                from ",
+            $happened,
+            " as happened
+             )"
+        )
     };
 }
 pub(crate) use recorded;
@@ -194,6 +228,18 @@ impl From<Failed> for Problem {
     }
 }
 
+/// What this request was answered when it came first; None when it has no key or did not come before. For endpoints that ask
+/// more than their one statement: what they would find may be another by now.
+pub(crate) async fn before<T: DeserializeOwned>(
+    caller: &Caller,
+    database: &Database,
+) -> Result<Option<Done<T>>, Problem> {
+    match &caller.retry {
+        Some(retry) => Box::pin(repeat(retry, caller, database)).await,
+        None => Ok(None),
+    }
+}
+
 async fn repeat<T: DeserializeOwned>(
     retry: &Retry,
     caller: &Caller,
@@ -230,13 +276,18 @@ fn is_waiting_for_its_twin(cause: &Unanswered) -> bool {
 /// What has a version, and so an `ETag`.
 pub(crate) trait Versioned: Serialize {
     fn version(&self) -> Version;
+
+    /// Two answers with the same one are the same.
+    fn etag(&self) -> HeaderValue {
+        self.version().etag()
+    }
 }
 
 impl<T: Versioned> Done<T> {
     /// With the `ETag` of the row.
     pub(crate) fn respond(self) -> Response {
         match self.row {
-            Some(row) => row.version().respond(self.status, row),
+            Some(row) => version::respond(self.status, row),
             None => self.status.into_response(),
         }
     }

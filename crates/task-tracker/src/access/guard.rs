@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     access::{
         Caller, Via, cookie, origin,
-        policy::Access,
+        policy::{self, Access, Documented},
         secret::Fingerprint,
         throttle::{self, Allowance},
     },
@@ -103,7 +103,7 @@ pub(crate) async fn guard<A: Future<Output = Response>>(
     let Some(documented) = context.policy.operation(route, request.method()) else {
         return answer(request).await;
     };
-    let admitted = admit(context, documented.access, route, request);
+    let admitted = admit(context, documented, route, request);
     match operation::named(Name::Guard, admitted).await {
         Ok((request, allowance)) => {
             let mut response = operation::named(Name::Operation(documented.name.clone()), answer(request)).await;
@@ -118,7 +118,7 @@ pub(crate) async fn guard<A: Future<Output = Response>>(
 
 async fn admit(
     context: &Context,
-    access: Access,
+    documented: &Documented,
     route: &str,
     request: Request,
 ) -> Result<(Request, Option<Allowance>), Problem> {
@@ -127,14 +127,14 @@ async fn admit(
     if !holds_its_own && !origin::is_trusted(request.method(), request.headers()) {
         return Err(Problem::CrossOrigin);
     }
-    if access == Access::Public {
+    if documented.access == Access::Public {
         return Ok((request, None));
     }
     let credentials = credentials.ok_or(Problem::Unauthenticated)?;
     let is_write = !origin::is_safe(request.method());
     let (hit, allowance) = identify(context, &credentials, request.method()).await?;
-    permit(access, &hit)?;
-    let (mut request, retry) = if is_write {
+    permit(documented.access, &hit)?;
+    let (mut request, retry) = if is_write && policy::keeps_its_answer(&documented.name) {
         Retry::capture(request, route).await?
     } else {
         (request, None)

@@ -15,6 +15,15 @@ pub(crate) const SESSION_SCHEME: &str = "session";
 /// The name of the API tokens' security scheme.
 pub(crate) const TOKEN_SCHEME: &str = "token";
 
+/// What gives nobody a first answer again, by its `operationId`: its effect is the same however often it happens, or it asks for a
+/// password each time.
+const FORGETFUL: [&str; 4] = ["logout", "end_other_sessions", "change_password", "leave"];
+
+/// Whether the changes of this operation may be sent again under an Idempotency-Key.
+pub(crate) fn keeps_its_answer(operation_id: &str) -> bool {
+    !FORGETFUL.contains(&operation_id)
+}
+
 /// Who may use an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {

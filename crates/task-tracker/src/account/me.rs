@@ -13,7 +13,7 @@ use crate::{
     router::Context,
     row::object,
     text::Name,
-    version::IfMatch,
+    version::{IfMatch, IfNoneMatch},
     write::{Write, change},
 };
 
@@ -28,13 +28,18 @@ pub(crate) struct Change {
 /// See one's account
 #[utoipa::path(
     get, path = "/api/v1/me", operation_id = "get_me", tag = "accounts",
+    params(("if-none-match" = Option<String>, Header, description = "The ETag of what is known already")),
     responses((status = 200, description = "The account", body = User)),
     security(("session" = [])),
 )]
-pub(crate) async fn get(State(context): State<Context>, caller: Caller) -> Result<Response, Problem> {
+pub(crate) async fn get(
+    State(context): State<Context>,
+    caller: Caller,
+    known: IfNoneMatch,
+) -> Result<Response, Problem> {
     let mut connection = context.database.connection().await?;
     let user = read(&mut connection, caller.user).await?;
-    Ok(user.version.respond(StatusCode::OK, user))
+    Ok(known.respond(user))
 }
 
 /// Change one's account

@@ -30,6 +30,7 @@ use crate::{
     problem::Problem,
     router::Context,
     version::Version,
+    write::Versioned,
 };
 
 pub(crate) fn routes() -> OpenApiRouter<Context> {
@@ -53,6 +54,12 @@ pub(crate) struct User {
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     updated_at: OffsetDateTime,
+}
+
+impl Versioned for User {
+    fn version(&self) -> Version {
+        self.version
+    }
 }
 
 /// A `User` out of a row of users.

@@ -17,7 +17,7 @@ use tokio::{sync::broadcast, time::MissedTickBehavior};
 use uuid::Uuid;
 
 use crate::{
-    activity::{Activity, json},
+    activity::{Activity, heard_by, json},
     database::Database,
     problem::Problem,
 };
@@ -96,7 +96,7 @@ impl Feed {
 
     async fn pass_on(&self, database: &Database, followed: &[Uuid], place: Place) -> Result<(), Problem> {
         let mut connection = database.connection().await?;
-        let rows = following(&mut connection, followed, place).await?;
+        let rows = following(&mut connection, followed, place, Ears::Feed).await?;
         let Some(reached) = rows.last().and_then(|last| Place::parse(&last.id)) else {
             return Ok(());
         };
@@ -170,11 +170,21 @@ impl Snapshot {
     }
 }
 
+/// Who reads on.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ears {
+    /// For listeners that know what each of them may hear.
+    Feed,
+    /// What this user may hear.
+    User(Uuid),
+}
+
 /// What happened in these projects behind this place, as far as it is settled.
 pub(super) async fn following(
     connection: &mut PgConnection,
     projects: &[Uuid],
     place: Place,
+    ears: Ears,
 ) -> Result<Vec<Activity>, Problem> {
     let rows: Vec<Json<Activity>> = sqlx::query_scalar(concat!(
         "select ",
@@ -182,12 +192,19 @@ pub(super) async fn following(
         " from events
          where project_id = any($1) and (tx, id) > ($2::text::xid8, $3)
            and tx < pg_snapshot_xmin(pg_current_snapshot())
+           and ($5::uuid is null or ",
+        heard_by!("$5"),
+        ")
          order by tx, id limit $4"
     ))
     .bind(projects)
     .bind(place.transaction.to_string())
     .bind(place.event)
     .bind(i64::try_from(AT_ONCE).unwrap_or(i64::MAX))
+    .bind(match ears {
+        Ears::Feed => None,
+        Ears::User(id) => Some(id),
+    })
     .fetch_all(connection)
     .await
     .map_err(|cause| Problem::of_database(&cause))?;

@@ -20,7 +20,7 @@ use crate::{
     access::{Caller, Via},
     activity::{
         Activity,
-        feed::{self, Place, Snapshot},
+        feed::{self, Ears, Place, Snapshot},
     },
     extract::Id,
     problem::Problem,
@@ -49,7 +49,7 @@ pub(crate) struct Told {
 /// Follow a project
 ///
 /// Server-sent events (WHATWG HTML, 9.2), one for each thing that happens, named by its action. After an interruption,
-/// `Last-Event-ID` goes on where it was. Ends when the caller may no longer listen, or when this instance ends.
+/// `Last-Event-ID` goes on where it was. Owners also hear of invitations and webhooks. Ends when the caller may no longer listen, or when this instance ends.
 #[utoipa::path(
     get, path = "/api/v1/projects/{id}/events", operation_id = "follow_project", tag = "activity",
     params(
@@ -72,7 +72,7 @@ pub(crate) async fn follow(
     let snapshot = Snapshot::now(&mut connection).await?;
     let live = context.feed.listen(project_id, snapshot.horizon());
     let place = last.unwrap_or(snapshot.horizon());
-    let missed = feed::following(&mut connection, &[project_id], place).await?;
+    let missed = feed::following(&mut connection, &[project_id], place, Ears::User(caller.user)).await?;
     drop(connection);
 
     let mut look = interval(LOOK);
@@ -170,12 +170,30 @@ impl Listener {
             if activity.action.starts_with("member.") && !self.may_listen().await {
                 return None;
             }
+            // Asked each time: these are rare, and who was an owner a moment ago may be none any more.
+            if activity.is_for_owners() {
+                match self.owns().await {
+                    Ok(true) => {}
+                    Ok(false) => continue,
+                    // It cannot be told whether it may be passed on; the client comes back for it.
+                    Err(_) => return None,
+                }
+            }
             return Some(activity);
         }
     }
 
     fn knows(&self, place: Place) -> bool {
         self.known.as_ref().is_some_and(|known| known.has(place))
+    }
+
+    async fn owns(&self) -> Result<bool, Problem> {
+        let mut connection = self.context.database.connection().await?;
+        match project::role(&mut connection, &self.caller, self.project_id).await {
+            Ok(role) => Ok(role.owns()),
+            Err(Problem::NoSuch(_)) => Ok(false),
+            Err(problem) => Err(problem),
+        }
     }
 
     /// Whether the membership and what the caller came by are still good. When the database does not answer, whoever

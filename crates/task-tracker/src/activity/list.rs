@@ -3,7 +3,7 @@ use sqlx::types::Json as Row;
 
 use crate::{
     access::Caller,
-    activity::{Activity, feed::Place, json},
+    activity::{Activity, feed::Place, heard_by, json},
     extract::{Id, Params},
     page::{self, Page, Which},
     problem::Problem,
@@ -13,7 +13,7 @@ use crate::{
 
 /// List what happened in a project
 ///
-/// The latest first.
+/// The latest first. Owners also read of invitations and webhooks.
 #[utoipa::path(
     get, path = "/api/v1/projects/{id}/activity", operation_id = "list_activity", tag = "activity",
     params(("id" = Uuid, Path, description = "The project"), Which),
@@ -36,6 +36,9 @@ pub(crate) async fn list(
         " from events
          where project_id = $1 and (tx, id) < ($2::text::xid8, $3)
            and exists (select from memberships where memberships.project_id = $1 and memberships.user_id = $5)
+           and ",
+        heard_by!("$5"),
+        "
          order by tx desc, id desc limit $4"
     ))
     .bind(project_id)

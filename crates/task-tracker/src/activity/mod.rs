@@ -44,6 +44,30 @@ pub(crate) struct Activity {
     after: Option<Value>,
 }
 
+/// Nouns of which only owners hear: only they see what there is of them.
+const OF_OWNERS: [&str; 2] = ["invitation.", "webhook."];
+
+impl Activity {
+    fn is_for_owners(&self) -> bool {
+        OF_OWNERS.iter().any(|noun| self.action.starts_with(noun))
+    }
+}
+
+/// The predicate that user `$user` hears of a row of events in a project of which this user is a member; the same nouns as in
+/// `OF_OWNERS`.
+macro_rules! heard_by {
+    ($user:literal) => {
+        concat!(
+            "((events.action not like 'invitation.%' and events.action not like 'webhook.%') or exists (
+                select from memberships as owning
+                where owning.project_id = events.project_id and owning.user_id = ",
+            $user,
+            " and owning.role = 'owner'))"
+        )
+    };
+}
+use heard_by;
+
 /// An `Activity` out of a row of events.
 macro_rules! json {
     () => {

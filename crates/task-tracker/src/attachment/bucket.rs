@@ -30,6 +30,7 @@ struct Inner {
     credentials: Source,
     outbound: Outbound,
     largest: i64,
+    room: i64,
 }
 
 /// The settings do not make a URL.
@@ -101,12 +102,18 @@ impl Bucket {
             credentials: credentials.clone(),
             outbound: outbound.clone(),
             largest: settings.largest,
+            room: settings.room,
         }))))
     }
 
     /// Bytes.
     pub(super) fn largest(&self) -> i64 {
         self.0.largest
+    }
+
+    /// Bytes that the attachments of one project may take together.
+    pub(super) fn room(&self) -> i64 {
+        self.0.room
     }
 
     /// For one upload of exactly this length and type; a second one is refused by the bucket.
@@ -233,6 +240,7 @@ mod tests {
             region: region.to_owned(),
             endpoint: endpoint.map(|url| url.parse().unwrap()),
             largest: 1,
+            room: 1,
         }
     }
 

@@ -4,12 +4,11 @@ use sqlx::types::Json as Row;
 use crate::{
     access::Caller,
     attachment::{Attachment, WORD, bucket::Held, json, standing},
-    effect::changed,
     extract::Id,
     problem::Problem,
     router::Context,
     task::VIEWERS_LOOK,
-    write::{Versioned, Write, change},
+    write::{self, Versioned, Write, change},
 };
 
 /// Confirm an upload
@@ -27,6 +26,9 @@ use crate::{
 )]
 pub(crate) async fn complete(State(context): State<Context>, caller: Caller, Id(id): Id) -> Result<Response, Problem> {
     let bucket = context.attachments()?;
+    if let Some(done) = write::before::<Attachment>(&caller, &context.database).await? {
+        return Ok(done.respond());
+    }
     let mut connection = context.database.connection().await?;
     let found: Option<(Row<Attachment>, String)> = sqlx::query_as(concat!(
         "select ",
@@ -80,8 +82,12 @@ pub(crate) async fn complete(State(context): State<Context>, caller: Caller, Id(
                 update attachments set stored_at = now(), version = attachments.version + 1, updated_at = now()
                 from old where attachments.id = old.id
                 returning attachments.*
-             )",
-            changed!("old.project_id", json!("old"), json!("new"))
+             ), effect as (
+                select old.project_id as project, new.id as target, null::jsonb as before, ",
+            // For all the others it is new: they hear all of it.
+            json!("new"),
+            " as after from old join new on new.id = old.id
+             )"
         ),
     )
     .bind(id)

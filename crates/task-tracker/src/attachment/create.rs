@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::{
     access::Caller,
     attachment::{Attachment, bucket::HANDED_OUT, file_name, json, media::MediaType},
+    effect::made,
     extract::{Body, Id, Whole},
     problem::Problem,
     router::Context,
@@ -84,7 +85,7 @@ impl Versioned for AnnouncedAttachment {
     request_body = NewAttachment,
     responses(
         (status = 201, description = "To be uploaded", body = AnnouncedAttachment),
-        (status = 409, description = "The task has too many"),
+        (status = 409, description = "The task has too many, or the project's files take all their room"),
     ),
     security(("session" = []), ("token" = ["tasks:write"])),
 )]
@@ -105,19 +106,19 @@ pub(crate) async fn create(
         "attachment.announced",
         StatusCode::CREATED,
         change!(
-            "of as (
+            "of as materialized (
                 select tasks.id, tasks.project_id from tasks
                 join memberships on memberships.project_id = tasks.project_id
                 where tasks.id = $10 and memberships.user_id = $1 and memberships.role in ('owner', 'editor')
                   and (select count(*) from attachments where attachments.task_id = $10) < $16
+             ), fitting as materialized (
+                select id from of where attachment_fits(project_id, $13, $17)
              ), made as (
                 insert into attachments (id, task_id, author_id, name, content_type, size, object_key, upload_until)
-                select $9, of.id, $1, $11, $12, $13, $14, now() + make_interval(secs => $15) from of returning *
-             ), effect as (
-                select of.project_id as project, made.id as target, null::jsonb as before, ",
-            json!("made"),
-            " as after from made join of on of.id = made.task_id
-             )"
+                select $9, fitting.id, $1, $11, $12, $13, $14, now() + make_interval(secs => $15) from fitting returning *
+             )",
+            // Nobody else hears of it before it is there.
+            made!("null::uuid", json!("made"))
         ),
     )
     .bind(id)
@@ -128,13 +129,13 @@ pub(crate) async fn create(
     .bind(key(id))
     .bind(HANDED_OUT.as_secs_f64())
     .bind(MOST)
+    .bind(bucket.room())
     .run(&context.database)
     .await;
     let made = match made {
         Ok(Some(made)) => made,
         Ok(None) => {
-            task::require_editor(&mut *context.database.connection().await?, &caller, task_id).await?;
-            return Err(Problem::Conflict("the task has 100 attachments already"));
+            return Err(refusal(&context, &caller, task_id, bucket.room()).await?);
         }
         Err(Failed::Constraint(constraint)) if constraint == "attachments_task_id_fkey" => {
             return Err(Problem::NoSuch(task::WORD));
@@ -152,6 +153,30 @@ pub(crate) async fn create(
     };
     let made = made.map(|attachment| AnnouncedAttachment { attachment, upload });
     Ok(made.respond_at(|made| format!("/api/v1/attachments/{}", made.attachment.id)))
+}
+
+/// Why this task takes no further file.
+async fn refusal(context: &Context, caller: &Caller, task_id: Uuid, room: i64) -> Result<Problem, Problem> {
+    let mut connection = context.database.connection().await?;
+    task::require_editor(&mut connection, caller, task_id).await?;
+    let (count, taken): (i64, i64) = sqlx::query_as(
+        "select (select count(*) from attachments where task_id = tasks.id),
+                (select coalesce(sum(size), 0)::bigint from attachment_weights where project_id = tasks.project_id)
+         from tasks where tasks.id = $1
+           and exists (select from memberships
+                       where memberships.project_id = tasks.project_id and memberships.user_id = $2)",
+    )
+    .bind(task_id)
+    .bind(caller.user)
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(|cause| Problem::of_database(&cause))?
+    .ok_or(Problem::NoSuch(task::WORD))?;
+    Ok(if count >= MOST {
+        Problem::Conflict("the task has 100 attachments already")
+    } else {
+        Problem::NoRoom { room, taken }
+    })
 }
 
 /// Nothing that a user wrote is in it.

@@ -41,7 +41,8 @@ pub(crate) async fn delete(
                   and ($10::bigint[] is null or attachments.version = any($10))
                 returning attachments.*, tasks.project_id
              )",
-            gone!("project_id", json!("gone"))
+            // Of what was never there for the others they hear nothing now either.
+            gone!("case when stored_at is not null then project_id end", json!("gone"))
         ),
     )
     .bind(id)

@@ -18,7 +18,7 @@ pub(super) fn tidied(name: &str) -> String {
         .map(|c| if r#"<>:"|?*"#.contains(c) { '_' } else { c })
         .collect();
     // Hidden files and `..` begin with a dot; Windows cuts dots and blanks off the end.
-    let kept = kept.trim_start_matches(['.', ' ']).trim_end_matches(['.', ' ']).trim();
+    let kept = kept.trim_matches(|c: char| c == '.' || c.is_whitespace());
     let name = shortened(kept);
     if name.is_empty() { "file".to_owned() } else { name }
 }

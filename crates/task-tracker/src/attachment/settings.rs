@@ -36,6 +36,17 @@ pub struct AttachmentSettings {
         value_parser = clap::value_parser!(i64).range(1..=5 * 1024 * 1024 * 1024)
     )]
     pub(crate) largest: i64,
+
+    /// Bytes that the attachments of one project may take together; one counts from its announcement on
+    #[arg(
+        id = "attachment-project-bytes",
+        long = "attachment-project-bytes",
+        env = "ATTACHMENT_PROJECT_BYTES",
+        value_name = "BYTES",
+        default_value_t = 10 * 1024 * 1024 * 1024,
+        value_parser = clap::value_parser!(i64).range(1..=1 << 50)
+    )]
+    pub(crate) room: i64,
 }
 
 fn endpoint(text: &str) -> Result<Url, String> {

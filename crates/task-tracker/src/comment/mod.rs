@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod get;
 mod list;
 mod update;
 
@@ -20,7 +21,7 @@ const NOT_YOURS: &str = "this is for who wrote the comment, or an owner of the p
 pub(crate) fn routes() -> OpenApiRouter<Context> {
     OpenApiRouter::new()
         .routes(routes!(list::list, create::create))
-        .routes(routes!(update::update, delete::delete))
+        .routes(routes!(get::get, update::update, delete::delete))
 }
 
 /// A comment.

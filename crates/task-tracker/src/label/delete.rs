@@ -5,6 +5,7 @@ use crate::{
     effect::gone,
     extract::Ids,
     label::{Label, json, refusal},
+    leftover::taken_off,
     problem::Problem,
     router::Context,
     version::IfMatch,
@@ -13,7 +14,8 @@ use crate::{
 
 /// Delete a label
 ///
-/// For owners and editors. The tasks that have it lose it, and get a new version.
+/// For owners and editors. The tasks that have it lose it, and each gets a new version and an event of its own: up to a thousand at once, the
+/// others within the next minutes.
 #[utoipa::path(
     delete, path = "/api/v1/projects/{id}/labels/{label_id}", operation_id = "delete_label", tag = "labels",
     params(
@@ -35,17 +37,15 @@ pub(crate) async fn delete(
         "label.deleted",
         StatusCode::NO_CONTENT,
         change!(
+            also;
             "gone as (
                 delete from labels using memberships
                 where labels.id = $9 and labels.project_id = $10 and memberships.project_id = labels.project_id
                   and memberships.user_id = $1 and memberships.role in ('owner', 'editor')
                   and ($11::bigint[] is null or labels.version = any($11))
                 returning labels.*
-             ), taken_off as (
-                update tasks
-                set label_ids = array_remove(tasks.label_ids, gone.id), version = tasks.version + 1, updated_at = now()
-                from gone where tasks.project_id = gone.project_id and gone.id = any(tasks.label_ids)
-             )",
+             ), ",
+            taken_off!("label", "id", label_ids),
             gone!("project_id", json!("gone"))
         ),
     )

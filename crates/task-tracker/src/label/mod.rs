@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod get;
 mod list;
 mod update;
 
@@ -27,7 +28,7 @@ const WORD: &str = "label";
 pub(crate) fn routes() -> OpenApiRouter<Context> {
     OpenApiRouter::new()
         .routes(routes!(list::list, create::create))
-        .routes(routes!(update::update, delete::delete))
+        .routes(routes!(get::get, update::update, delete::delete))
 }
 
 /// A label.

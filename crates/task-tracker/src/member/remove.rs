@@ -3,6 +3,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use crate::{
     access::Caller,
     extract::Ids,
+    leftover::taken_off,
     member::{Member, json, refusal, require_owner_or_self},
     problem::Problem,
     router::Context,
@@ -12,7 +13,9 @@ use crate::{
 
 /// Remove a member, or leave
 ///
-/// Owners may remove anybody, and everybody may leave. What they made stays.
+/// Owners may remove anybody, and everybody may leave. What they made stays. They are taken off the tasks that
+/// they are assigned to, each of which gets a new version and an event of its own: up to a thousand at once, the others within the next
+/// minutes. Webhooks that they answer for are paused.
 #[utoipa::path(
     delete, path = "/api/v1/projects/{id}/members/{user_id}", operation_id = "remove_member", tag = "members",
     params(
@@ -38,6 +41,7 @@ pub(crate) async fn remove(
         "member.removed",
         StatusCode::NO_CONTENT,
         change!(
+            also;
             "owners as (
                 select user_id from memberships where project_id = $9 and role = 'owner' order by user_id for update
              ), gone as (
@@ -46,7 +50,9 @@ pub(crate) async fn remove(
                   and (user_id = $1 or exists (select from owners where owners.user_id = $1))
                   and exists (select from owners where owners.user_id <> $10)
                 returning memberships.*
-             ), effect as (
+             ), ",
+            taken_off!("assignee", "user_id", assignee_ids),
+            ", effect as (
                 select gone.project_id as project, gone.user_id as target, ",
             json!("gone", "users"),
             " as before, null::jsonb as after from gone join users on users.id = gone.user_id

@@ -5,16 +5,16 @@ use utoipa::openapi::OpenApi;
 
 use crate::access::{
     Scope, cookie,
-    policy::{SESSION_SCHEME, TOKEN_SCHEME},
+    policy::{self, SESSION_SCHEME, TOKEN_SCHEME},
 };
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 /// RFC 9110, 13.1.1, for tags of visible ASCII.
 const ETAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$"#;
 const ABOUT: &str = "Projects and tasks of several people.\n\n\
-    Errors are problem documents (RFC 9457). Changes of what has a version need its `ETag` in `If-Match`. Any change may \
-    carry an `Idempotency-Key`: sent again within a day it happens once, and the first answer is given again. Lists come \
-    in pages: pass `next_cursor` on as `cursor`. `RateLimit` says what is left of a limit.";
+    Errors are problem documents (RFC 9457). Changes of what has a version need its `ETag` in `If-Match`. A change that \
+    takes an `Idempotency-Key` may be sent again under the same one: within a day it happens once, and the first answer is \
+    given again. Lists come in pages: pass `next_cursor` on as `cursor`. `RateLimit` says what is left of a limit.";
 
 /// The collected description with everything that it implies.
 pub(super) fn document(collected: &OpenApi) -> Value {
@@ -80,7 +80,8 @@ fn complete(path: &str, method: &str, operation: &mut Map<String, Value>) {
             (403, "Not with these credentials, or not for the caller"),
         ]);
     }
-    if is_write && !is_public {
+    let keeps_its_answer = operation["operationId"].as_str().is_some_and(policy::keeps_its_answer);
+    if is_write && !is_public && keeps_its_answer {
         problems.extend([
             (409, "The first request with this Idempotency-Key is still running"),
             (413, "The body is too large"),
@@ -93,7 +94,10 @@ fn complete(path: &str, method: &str, operation: &mut Map<String, Value>) {
             "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$" },
         }));
     }
-    if needs_precondition(&mut parameters) {
+    if is_known_by_etag(&mut parameters, "if-none-match") {
+        problems.push((304, "The client has it already"));
+    }
+    if is_known_by_etag(&mut parameters, "if-match") {
         problems.extend([(412, "It was changed since"), (428, "If-Match is missing")]);
     }
     parameters.iter_mut().for_each(never_null);
@@ -131,13 +135,18 @@ fn never_null(parameter: &mut Value) {
     }
 }
 
-/// Gives the precondition its form while at it.
-fn needs_precondition(parameters: &mut [Value]) -> bool {
-    let found = parameters.iter_mut().find(|parameter| parameter["name"] == "if-match");
+/// Whether there is this precondition; gives it its form while at it.
+fn is_known_by_etag(parameters: &mut [Value], name: &str) -> bool {
+    let found = parameters.iter_mut().find(|parameter| parameter["name"] == name);
     let Some(parameter) = found else {
         return false;
     };
-    parameter["schema"] = json!({ "type": "string", "pattern": ETAGS });
+    // What may be left out may as well be empty.
+    let pattern = match parameter["required"].as_bool() {
+        Some(true) => ETAGS.to_owned(),
+        Some(false) | None => format!("^$|{ETAGS}"),
+    };
+    parameter["schema"] = json!({ "type": "string", "pattern": pattern });
     parameter["example"] = json!("\"1\"");
     true
 }

@@ -5,6 +5,7 @@
 
 mod create;
 mod delete;
+mod get;
 mod list;
 mod update;
 
@@ -31,7 +32,7 @@ const WORD: &str = "filter";
 pub(crate) fn routes() -> OpenApiRouter<Context> {
     OpenApiRouter::new()
         .routes(routes!(list::list, create::create))
-        .routes(routes!(update::update, delete::delete))
+        .routes(routes!(get::get, update::update, delete::delete))
 }
 
 /// Who has a filter.

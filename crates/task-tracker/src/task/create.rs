@@ -23,6 +23,7 @@ use crate::{
         json, place, rank, tree,
     },
     text::{Name, Prose},
+    version,
     write::{Done, Failed, Write, change},
 };
 
@@ -85,7 +86,7 @@ async fn not_made(
     let mut connection = context.database.connection().await?;
     if let Some(Json(task)) = same(&mut connection, caller, id, project_id, new).await? {
         let place = [(header::LOCATION, place(&task))];
-        return Ok((place, task.version.respond(StatusCode::OK, task)).into_response());
+        return Ok((place, version::respond(StatusCode::OK, task)).into_response());
     }
     if !project::role(&mut connection, caller, project_id).await?.edits() {
         return Err(Problem::Forbidden(VIEWERS_LOOK));

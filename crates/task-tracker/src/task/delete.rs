@@ -13,7 +13,8 @@ use crate::{
 
 /// Delete a task
 ///
-/// For owners and editors. Its subtasks stay: they stand by themselves now, and get a new version.
+/// For owners and editors. Its subtasks stay: they stand by themselves now, and each
+/// gets a new version and an event of its own.
 #[utoipa::path(
     delete, path = "/api/v1/tasks/{id}", operation_id = "delete_task", tag = "tasks",
     params(("id" = Uuid, Path, description = "The task"), ("if-match" = String, Header, description = "Its ETag")),
@@ -32,6 +33,7 @@ pub(crate) async fn delete(
         "task.deleted",
         StatusCode::NO_CONTENT,
         change!(
+            also;
             "gone as (
                 delete from tasks using memberships
                 where tasks.id = $9 and memberships.project_id = tasks.project_id and memberships.user_id = $1

@@ -7,7 +7,7 @@ use time::{OffsetDateTime, UtcOffset};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::problem::Problem;
+use crate::{problem::Problem, task::any_of::Word};
 
 /// How far a task is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -27,11 +27,13 @@ impl Status {
             Self::Done => "done",
         }
     }
+}
 
-    pub(super) fn parse(word: &str) -> Option<Self> {
-        [Self::Open, Self::InProgress, Self::Done]
-            .into_iter()
-            .find(|status| status.as_str() == word)
+impl Word for Status {
+    const ALL: &'static [Self] = &[Self::Open, Self::InProgress, Self::Done];
+
+    fn as_str(self) -> &'static str {
+        self.as_str()
     }
 }
 
@@ -58,20 +60,33 @@ impl Priority {
         }
     }
 
-    pub(super) fn parse(word: &str) -> Option<Self> {
-        [Self::None, Self::Low, Self::Medium, Self::High, Self::Urgent]
-            .into_iter()
-            .find(|priority| priority.as_str() == word)
+    /// Its place among the others, what matters most first; the list of tasks has the same in SQL.
+    pub(super) fn place(self) -> i32 {
+        match self {
+            Self::Urgent => 1,
+            Self::High => 2,
+            Self::Medium => 3,
+            Self::Low => 4,
+            Self::None => 5,
+        }
+    }
+}
+
+impl Word for Priority {
+    const ALL: &'static [Self] = &[Self::None, Self::Low, Self::Medium, Self::High, Self::Urgent];
+
+    fn as_str(self) -> &'static str {
+        self.as_str()
     }
 }
 
 /// A point in time in the years 1 to 9999 of UTC: others PostgreSQL would take, and write in ways that RFC 3339 does not know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(try_from = "Written")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "Written", into = "Written")]
 #[schema(value_type = String, format = DateTime)]
 pub(crate) struct Moment(OffsetDateTime);
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 struct Written(#[serde(with = "time::serde::rfc3339")] OffsetDateTime);
 
@@ -84,6 +99,19 @@ impl TryFrom<Written> for Moment {
             .filter(|moment| (1..=9999).contains(&moment.year()))
             .map(Self)
             .ok_or("a date is in the years 1 to 9999 of UTC")
+    }
+}
+
+impl From<Moment> for Written {
+    fn from(moment: Moment) -> Self {
+        Self(moment.0)
+    }
+}
+
+impl Moment {
+    /// What was kept was one when it came.
+    pub(super) fn kept(moment: OffsetDateTime) -> Self {
+        Self(moment.to_offset(UtcOffset::UTC))
     }
 }
 

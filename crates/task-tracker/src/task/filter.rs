@@ -12,7 +12,8 @@ use crate::{
     page::Limit,
     problem::Problem,
     task::{
-        fields::{Priority, Status},
+        any_of::AnyOf,
+        fields::{Moment, Priority, Status},
         words::Words,
     },
 };
@@ -26,6 +27,10 @@ pub(super) enum Sort {
     Id,
     /// As they were placed among each other.
     Rank,
+    /// What is due first; what is due at no time comes last.
+    DueAt,
+    /// What matters most first.
+    Priority,
 }
 
 /// Which tasks, and in what order; all of what is named has to fit.
@@ -39,16 +44,26 @@ pub(crate) struct Filter {
     #[schema(inline)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sort: Option<Sort>,
-    /// Only those of this status.
-    #[param(inline)]
-    #[schema(inline)]
+    /// Only those of this status, or of one of these, with commas between: `open`, `in_progress`, `done`.
+    #[param(value_type = Option<String>, pattern = r"^(open|in_progress|done)(,(open|in_progress|done))*$")]
+    #[schema(value_type = Option<String>, pattern = r"^(open|in_progress|done)(,(open|in_progress|done))*$")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) status: Option<Status>,
-    /// Only those that matter this much.
-    #[param(inline)]
-    #[schema(inline)]
+    pub(super) status: Option<AnyOf<Status>>,
+    /// Only those that matter this much, or as much as one of these says: `none`, `low`, `medium`, `high`, `urgent`.
+    #[param(value_type = Option<String>, pattern = r"^(none|low|medium|high|urgent)(,(none|low|medium|high|urgent))*$")]
+    #[schema(value_type = Option<String>, pattern = r"^(none|low|medium|high|urgent)(,(none|low|medium|high|urgent))*$")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) priority: Option<Priority>,
+    pub(super) priority: Option<AnyOf<Priority>>,
+    /// Only those that are due at this moment or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) due_after: Option<Moment>,
+    /// Only those that are due before this moment.
+    #[param(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) due_before: Option<Moment>,
     /// Only those of this assignee; `me` is whoever asks.
     #[param(value_type = Option<String>, pattern = r"^(me|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$")]
     #[schema(value_type = Option<String>, pattern = r"^(me|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$")]
@@ -76,6 +91,8 @@ impl Filter {
             sort: self.sort.or(saved.sort),
             status: self.status.or(saved.status),
             priority: self.priority.or(saved.priority),
+            due_after: self.due_after.or(saved.due_after),
+            due_before: self.due_before.or(saved.due_before),
             assignee: self.assignee.or(saved.assignee),
             label: self.label.or(saved.label),
             parent: self.parent.or(saved.parent),
@@ -230,12 +247,15 @@ mod tests {
     #[tokio::test]
     async fn a_query_and_what_is_saved_of_it_are_one_grammar() {
         let id = "00000000-0000-4000-8000-00000000000a";
-        let query = format!("status=done&limit=7&assignee=me&parent={id}&q=a+b%20c&cursor=x&sort=rank");
+        let query = format!(
+            "status=done,open&limit=7&assignee=me&parent={id}&q=a+b%20c&cursor=x&sort=rank&due_after=2026-01-01T00:00:00%2B02:00"
+        );
         let asked = asked(&query).await.unwrap();
         assert_eq!(asked.paging.cursor.as_deref(), Some("x"));
         let saved = serde_json::to_value(&asked.filter).unwrap();
         let expected = serde_json::json!({
-            "status": "done", "assignee": "me", "parent": id, "q": "a b c", "sort": "rank"
+            "status": "open,done", "assignee": "me", "parent": id, "q": "a b c", "sort": "rank",
+            "due_after": "2025-12-31T22:00:00Z"
         });
         assert_eq!(saved, expected);
         assert_eq!(serde_json::from_value::<Filter>(saved).unwrap(), asked.filter);
@@ -246,6 +266,8 @@ mod tests {
         for query in [
             "stauts=done",
             "status=finished",
+            "status=open,",
+            "due_before=tomorrow",
             "assignee=you",
             "parent=",
             "label=red",

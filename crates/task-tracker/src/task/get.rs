@@ -1,4 +1,4 @@
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{extract::State, response::Response};
 
 use crate::{
     access::Caller,
@@ -9,16 +9,25 @@ use crate::{
         Task, WORD,
         row::{around, columns},
     },
+    version::IfNoneMatch,
 };
 
 /// See a task
 #[utoipa::path(
     get, path = "/api/v1/tasks/{id}", operation_id = "get_task", tag = "tasks",
-    params(("id" = Uuid, Path, description = "The task")),
+    params(
+        ("id" = Uuid, Path, description = "The task"),
+        ("if-none-match" = Option<String>, Header, description = "The ETag of what is known already"),
+    ),
     responses((status = 200, description = "The task", body = Task)),
     security(("session" = []), ("token" = ["tasks:read"])),
 )]
-pub(crate) async fn get(State(context): State<Context>, caller: Caller, Id(id): Id) -> Result<Response, Problem> {
+pub(crate) async fn get(
+    State(context): State<Context>,
+    caller: Caller,
+    Id(id): Id,
+    known: IfNoneMatch,
+) -> Result<Response, Problem> {
     let row = context
         .database
         .row(
@@ -34,5 +43,5 @@ pub(crate) async fn get(State(context): State<Context>, caller: Caller, Id(id): 
         .await?;
     let row = row.ok_or(Problem::NoSuch(WORD))?;
     let task = Task::read(&row)?;
-    Ok(task.version.respond(StatusCode::OK, task))
+    Ok(known.respond(task))
 }

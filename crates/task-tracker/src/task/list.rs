@@ -1,4 +1,5 @@
 use axum::{Json, extract::State};
+use time::{OffsetDateTime, macros::datetime};
 use uuid::Uuid;
 
 use crate::{
@@ -12,7 +13,8 @@ use crate::{
     saved_filter,
     task::{
         Task,
-        fields::{Priority, Status},
+        any_of::AnyOf,
+        fields::Moment,
         filter::{Asked, Assignee, Filter, Paging, Parent, Sort},
         rank,
         row::{around, columns},
@@ -53,6 +55,8 @@ pub(crate) async fn list(
     let page = match filter.sort.unwrap_or_default() {
         Sort::Id => list.by_id(database).await?,
         Sort::Rank => list.by_rank(database).await?,
+        Sort::DueAt => list.by_due_date(database).await?,
+        Sort::Priority => list.by_priority(database).await?,
     };
     if page.is_empty() {
         // An empty page of a project is not the same as no project.
@@ -70,52 +74,79 @@ struct List<'a> {
     filter: &'a Filter,
 }
 
+/// Nothing is due before.
+const FIRST: OffsetDateTime = datetime!(0001-01-01 00:00:00 UTC);
+
 /// The tasks that are asked for, wherever the page begins. A list and a search are two statements: one that could be either
 /// would be planned without the index of words.
-macro_rules! asked {
+macro_rules! fitting {
     ($words:expr) => {
         concat!(
-            "select ",
-            columns!("tasks"),
-            " from tasks",
-            around!("tasks"),
-            " where tasks.project_id = $1
+            "tasks.project_id = $1
                and exists (select from memberships where memberships.project_id = $1 and memberships.user_id = $2)
-               and ($4::text is null or tasks.status = $4)
+               and ($4::text[] is null or tasks.status = any($4))
                and ($5::uuid is null or $5 = any(assignee_ids))
                and ($6::uuid is null or $6 = any(label_ids))
-               and ($8::text is null or priority = $8)
+               and ($8::text[] is null or priority = any($8))
                and ($9::uuid is null
                     or case when $9 = '00000000-0000-0000-0000-000000000000'
                        then not exists (select from subtasks where subtasks.task_id = tasks.id)
                        else tasks.id in (select subtasks.task_id from subtasks where subtasks.parent_id = $9) end)
+               and ($10::timestamptz is null or tasks.due_at >= $10)
+               and ($11::timestamptz is null or tasks.due_at < $11)
                and ",
             $words
         )
     };
 }
 
-macro_rules! listed {
-    ($rest:expr) => {
-        concat!(asked!("$7::text is null"), $rest)
-    };
-}
-
-macro_rules! searched {
-    ($rest:expr) => {
-        concat!(asked!(found!("$1", "$7")), $rest)
-    };
-}
-
-macro_rules! behind_rank {
-    () => {
+/// A page in the order of the ids, which is that of an index.
+macro_rules! by_id {
+    ($words:expr) => {
         concat!(
-            " and (",
-            rank::of!("tasks"),
-            ", tasks.id) > ($10 collate \"C\", $11) order by ",
-            rank::of!("tasks"),
-            ", tasks.id limit $3"
+            "select ",
+            columns!("tasks"),
+            " from tasks",
+            around!("tasks"),
+            " where ",
+            fitting!($words),
+            " and tasks.id > $12 order by tasks.id limit $3"
         )
+    };
+}
+
+/// A page in the order of `$key`, and among equals in that of the ids; it begins behind `$behind` and the id `$13`. What is around a
+/// task is looked up for those on the page only: to sort all of them along with it takes several times as long.
+macro_rules! by_key {
+    ($words:expr, $key:expr, $behind:expr) => {
+        concat!(
+            "select ",
+            columns!("tasks"),
+            " from (
+                select tasks.* from tasks where ",
+            fitting!($words),
+            " and (",
+            $key,
+            ", tasks.id) > (",
+            $behind,
+            ", $13) order by ",
+            $key,
+            ", tasks.id limit $3
+             ) as tasks",
+            around!("tasks"),
+            " order by ",
+            $key,
+            ", tasks.id"
+        )
+    };
+}
+
+macro_rules! statements {
+    ($made:ident $(, $more:expr)*) => {
+        Statements {
+            listed: $made!("$7::text is null" $(, $more)*),
+            searched: $made!(found!("$1", "$7") $(, $more)*),
+        }
     };
 }
 
@@ -125,27 +156,54 @@ struct Statements {
     searched: &'static str,
 }
 
+const BY_ID: Statements = statements!(by_id);
+const BY_RANK: Statements = statements!(by_key, rank::of!("tasks"), "$12 collate \"C\"");
+/// Nothing that is due is due as late as never.
+const BY_DUE_DATE: Statements = statements!(
+    by_key,
+    "coalesce(tasks.due_at, 'infinity')",
+    "coalesce($12::timestamptz, 'infinity')"
+);
+const BY_PRIORITY: Statements = statements!(
+    by_key,
+    "array_position(array['urgent', 'high', 'medium', 'low', 'none'], tasks.priority)",
+    "$12"
+);
+
 impl List<'_> {
     async fn by_id(self, database: &Database) -> Result<Page<Task>, Problem> {
         let after = page::start(self.cursor, &self.name)?;
-        let statements = Statements {
-            listed: listed!(" and tasks.id > $10 order by tasks.id limit $3"),
-            searched: searched!(" and tasks.id > $10 order by tasks.id limit $3"),
-        };
-        let tasks = self.read(database, &statements, &[&after]).await?;
+        let tasks = self.read(database, &BY_ID, &[&after]).await?;
         Ok(Page::cut(tasks, self.limit, &self.name, |task| task.id))
     }
 
     async fn by_rank(self, database: &Database) -> Result<Page<Task>, Problem> {
         let (rank, id): (String, Uuid) = page::behind(self.cursor, &self.name)?.unwrap_or_default();
         let rank = rank.replace('\0', "");
-        let statements = Statements {
-            listed: listed!(behind_rank!()),
-            searched: searched!(behind_rank!()),
-        };
-        let tasks = self.read(database, &statements, &[&rank, &id]).await?;
+        let tasks = self.read(database, &BY_RANK, &[&rank, &id]).await?;
         Ok(Page::cut(tasks, self.limit, &self.name, |task| {
             (task.rank.clone(), task.id)
+        }))
+    }
+
+    async fn by_due_date(self, database: &Database) -> Result<Page<Task>, Problem> {
+        let behind: Option<(Option<Moment>, Uuid)> = page::behind(self.cursor, &self.name)?;
+        // Nothing that is asked for is due before: an index is entered there.
+        let first = self.filter.due_after.unwrap_or(Moment::kept(FIRST));
+        let (due, id) = behind.unwrap_or((Some(first), Uuid::nil()));
+        let tasks = self
+            .read(database, &BY_DUE_DATE, &[&due.map(OffsetDateTime::from), &id])
+            .await?;
+        Ok(Page::cut(tasks, self.limit, &self.name, |task| {
+            (task.due_at.map(Moment::kept), task.id)
+        }))
+    }
+
+    async fn by_priority(self, database: &Database) -> Result<Page<Task>, Problem> {
+        let (place, id): (i32, Uuid) = page::behind(self.cursor, &self.name)?.unwrap_or_default();
+        let tasks = self.read(database, &BY_PRIORITY, &[&place, &id]).await?;
+        Ok(Page::cut(tasks, self.limit, &self.name, |task| {
+            (task.priority.place(), task.id)
         }))
     }
 
@@ -159,6 +217,8 @@ impl List<'_> {
         let Filter {
             status,
             priority,
+            due_after,
+            due_before,
             assignee,
             label,
             parent,
@@ -174,9 +234,13 @@ impl List<'_> {
             Parent::Task(id) => id,
         });
         let limit = self.limit.and_one();
-        let (status, priority) = (status.map(Status::as_str), priority.map(Priority::as_str));
+        let (status, priority) = (status.as_ref().map(AnyOf::words), priority.as_ref().map(AnyOf::words));
+        let (due_after, due_before) = (
+            due_after.map(OffsetDateTime::from),
+            due_before.map(OffsetDateTime::from),
+        );
         let words = q.as_ref().map(Words::as_str);
-        let common: [&dyn Parameter; 9] = [
+        let common: [&dyn Parameter; 11] = [
             &self.project_id,
             &self.caller.user,
             &limit,
@@ -186,6 +250,8 @@ impl List<'_> {
             &words,
             &priority,
             &parent,
+            &due_after,
+            &due_before,
         ];
         let sql = if words.is_some() {
             statements.searched

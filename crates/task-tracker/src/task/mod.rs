@@ -1,5 +1,6 @@
 //! Tasks: what there is to do in a project. One endpoint per file.
 
+mod any_of;
 mod bulk;
 mod create;
 mod delete;
@@ -14,6 +15,7 @@ pub(crate) mod tree;
 mod update;
 mod words;
 
+use axum::http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -80,6 +82,14 @@ pub(crate) struct Task {
 impl Versioned for Task {
     fn version(&self) -> Version {
         self.version
+    }
+
+    /// With how its parts stand, if it has any: they are shown, and a change of theirs gives it no new version.
+    fn etag(&self) -> HeaderValue {
+        match self.subtasks.counts() {
+            [0, _] => self.version.etag(),
+            counts => self.version.etag_with(counts),
+        }
     }
 }
 

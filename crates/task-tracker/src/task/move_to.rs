@@ -13,7 +13,7 @@ use crate::{
     router::Context,
     task::{Task, fields::Status, json, rank, refusal},
     version::IfMatch,
-    write::{Write, change},
+    write::{self, Write, change},
 };
 
 /// Where to: right behind one task, right before another, or at the end when neither is named.
@@ -51,6 +51,10 @@ pub(crate) async fn move_to(
     if_match: IfMatch,
     Body(wanted): Body<Move>,
 ) -> Result<Response, Problem> {
+    // The neighbour may have gone since the move that this may be a repetition of.
+    if let Some(done) = write::before::<Task>(&caller, &context.database).await? {
+        return Ok(done.respond());
+    }
     let versions = if_match.versions();
     let beside = Beside {
         after: wanted.after,

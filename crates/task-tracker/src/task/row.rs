@@ -2,7 +2,7 @@
 
 use tokio_postgres::Row;
 
-use super::{Priority, Status, Task, tree::Subtasks};
+use super::{Priority, Status, Task, any_of::Word, tree::Subtasks};
 use crate::{database::column, problem::Problem, version::Version};
 
 /// The columns that `Task::read` takes, of a row of tasks with `around!` joined to it.

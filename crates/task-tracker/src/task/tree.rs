@@ -24,6 +24,11 @@ impl Subtasks {
             done: count(done),
         }
     }
+
+    /// In all, and done.
+    pub(super) fn counts(self) -> [u32; 2] {
+        [self.total, self.done]
+    }
 }
 
 /// The `Subtasks` of a row of tasks.
@@ -80,16 +85,27 @@ macro_rules! parent {
 }
 pub(super) use parent;
 
-/// The CTE that gives the parts of the tasks `gone`, which stand by themselves now, a new version; but for those that go too.
+/// The CTEs that give the parts of the tasks `gone`, which stand by themselves now, a new version; but for those that go too. Ends
+/// in `also`.
 macro_rules! freed {
     ($gone:literal) => {
         concat!(
-            "freed as (
-                update tasks set version = tasks.version + 1, updated_at = now()
-                from gone join subtasks on subtasks.parent_id = gone.id
-                where tasks.id = subtasks.task_id and tasks.id <> all(",
+            "parts as (
+                select tasks.*, subtasks.parent_id from gone join subtasks on subtasks.parent_id = gone.id
+                join tasks on tasks.id = subtasks.task_id
+                where tasks.id <> all(",
             $gone,
             ")
+                order by tasks.id for no key update of tasks
+             ), freed as (
+                update tasks set version = tasks.version + 1, updated_at = now() from parts where tasks.id = parts.id
+                returning tasks.*
+             ), also as (
+                select 'task.changed' as action, freed.project_id as project, freed.id as target, ",
+            crate::row::object!("parts", version, parent_id, updated_at),
+            " as before, ",
+            crate::row::object!("freed", version, parent_id = "null::uuid", updated_at),
+            " as after from parts join freed on freed.id = parts.id
              )"
         )
     };

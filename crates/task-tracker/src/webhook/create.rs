@@ -11,7 +11,7 @@ use crate::{
     project,
     router::Context,
     webhook::{Webhook, WebhookWithSecret, json, link::Link, signature::SigningSecret, wanted::Wanted},
-    write::{Failed, When, Write, change},
+    write::{self, Done, Failed, When, Write, change},
 };
 
 /// More than this is no longer integration.
@@ -30,7 +30,7 @@ pub(crate) struct NewWebhook {
 /// Make a webhook
 ///
 /// For owners. From now on each event of the project is posted to the URL, at least once and in no particular order,
-/// signed as Standard Webhooks has it.
+/// signed as Standard Webhooks has it; until who made it is no owner any more.
 #[utoipa::path(
     post, path = "/api/v1/projects/{id}/webhooks", operation_id = "create_webhook", tag = "webhooks",
     params(("id" = Uuid, Path, description = "The project")),
@@ -48,6 +48,10 @@ pub(crate) async fn create(
     Body(new): Body<NewWebhook>,
 ) -> Result<Response, Problem> {
     let webhooks = context.webhooks()?;
+    // The name may lead elsewhere since the request that this may be a repetition of.
+    if let Some(done) = write::before::<Webhook>(&caller, &context.database).await? {
+        return Ok(answer(done, None));
+    }
     let mut connection = context.database.connection().await?;
     // Before the name is looked up: whoever may not have a webhook has no use for the answer.
     project::require_owner(&mut connection, &caller, project_id).await?;
@@ -62,8 +66,8 @@ pub(crate) async fn create(
         StatusCode::CREATED,
         change!(
             "made as (
-                insert into webhooks (id, project_id, url, actions, secret)
-                select $9, memberships.project_id, $11, $12, $13 from memberships
+                insert into webhooks (id, project_id, url, actions, secret, created_by)
+                select $9, memberships.project_id, $11, $12, $13, $1 from memberships
                 where memberships.project_id = $10 and memberships.user_id = $1 and memberships.role = 'owner'
                   and (select count(*) from webhooks where webhooks.project_id = $10) < $14
                 returning *
@@ -93,6 +97,10 @@ pub(crate) async fn create(
         When::Now => Some(secret.expose()),
         When::Before => None,
     };
+    Ok(answer(made, secret))
+}
+
+fn answer(made: Done<Webhook>, secret: Option<String>) -> Response {
     let made = made.map(|webhook| WebhookWithSecret { webhook, secret });
-    Ok(made.respond_at(|made| format!("/api/v1/webhooks/{}", made.webhook.id)))
+    made.respond_at(|made| format!("/api/v1/webhooks/{}", made.webhook.id))
 }

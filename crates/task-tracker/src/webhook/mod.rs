@@ -71,7 +71,7 @@ impl Context {
 #[schema(as = WebhookState)]
 enum State {
     Active,
-    /// An owner stopped it.
+    /// An owner stopped it, or who answered for it is no owner any more; `reason` says so then.
     Paused,
     /// It failed for too long; `reason` says how. An owner makes it active again.
     Disabled,
@@ -87,8 +87,13 @@ pub(crate) struct Webhook {
     /// What it is told of, such as `task.created` or `task.*`; everything when empty.
     actions: Vec<String>,
     state: State,
-    /// Why it was disabled.
+    /// Why it was disabled, or paused by the service.
     reason: Option<String>,
+    /// The owner who answers for it: who made it, or made it active last. It is paused when that is no owner any more. Null
+    /// when nobody knows. The service before had no such thing.
+    #[serde(default)]
+    #[schema(required = true)]
+    created_by: Option<Uuid>,
     /// Since when every attempt failed.
     #[serde(with = "time::serde::rfc3339::option")]
     failing_since: Option<OffsetDateTime>,
@@ -173,6 +178,11 @@ macro_rules! json {
             actions,
             state,
             reason,
+            created_by = concat!(
+                "nullif(",
+                $webhook,
+                ".created_by, '00000000-0000-0000-0000-000000000000')"
+            ),
             failing_since,
             previous_secret_until = concat!(
                 "case when ",

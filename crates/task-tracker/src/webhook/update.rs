@@ -10,7 +10,7 @@ use crate::{
     router::Context,
     version::IfMatch,
     webhook::{Webhook, json, link::Link, own, refusal, wanted::Wanted},
-    write::{Write, change},
+    write::{self, Write, change},
 };
 
 /// Whether anything is to be sent.
@@ -41,7 +41,8 @@ pub(crate) struct Change {
 
 /// Change a webhook
 ///
-/// For owners. Events that happen while it is paused or disabled are not sent later; messages that were waiting are.
+/// For owners. Events that happen while it is paused or disabled are not sent later; messages that were waiting are. Who makes it
+/// active answers for it from then on.
 #[utoipa::path(
     patch, path = "/api/v1/webhooks/{id}", operation_id = "update_webhook", tag = "webhooks",
     params(
@@ -62,6 +63,10 @@ pub(crate) async fn update(
     let webhooks = context.webhooks()?;
     if change.url.is_none() && change.actions.is_none() && change.state.is_none() {
         return Err(Problem::no_field());
+    }
+    // The name may lead elsewhere since the request that this may be a repetition of.
+    if let Some(done) = write::before::<Webhook>(&caller, &context.database).await? {
+        return Ok(done.respond());
     }
     let url = match &change.url {
         Some(link) => {
@@ -90,6 +95,7 @@ pub(crate) async fn update(
                 update webhooks
                 set url = coalesce($11, webhooks.url), actions = coalesce($12, webhooks.actions),
                     state = coalesce($13, webhooks.state),
+                    created_by = case when $13 = 'active' then $1 else webhooks.created_by end,
                     reason = case when $13::text is null then webhooks.reason end,
                     failing_since = case when $11::text is null and $13::text is null then webhooks.failing_since end,
                     not_before = case when $11::text is null and $13::text is null then webhooks.not_before end,

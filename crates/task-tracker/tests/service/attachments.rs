@@ -1,11 +1,14 @@
 //! Attachments: from the announcement to the object's end, on an S3 that checks what was signed.
 
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::{
     api::{Api, Reply},
+    following::Stream,
     instance::{self, Instance},
     line::until,
+    receiver,
     store::{self, FORBIDDEN, Store, get, put, put_as},
 };
 
@@ -194,4 +197,84 @@ async fn without_a_bucket_there_are_no_attachments_and_without_its_answer_the_cl
         ("bucket-unavailable", "1")
     );
     assert_ne!(announced.body["upload"]["headers"], Value::Null);
+}
+
+#[tokio::test]
+async fn nobody_hears_of_a_file_before_it_is_there() {
+    let store = store::start().await;
+    let service = instance::start(&format!("{} --webhook-allow 127.0.0.1", store.flags())).await;
+    let (api, receiver) = (&service.api, receiver::start().await);
+    let project = api.project().await;
+    let hooks = format!("/api/v1/projects/{project}/webhooks");
+    let new = json!({ "url": receiver.url(), "actions": ["attachment.*"] });
+    let hook = api.post(&hooks, new).await.expect(201);
+    let task = api.task(&project, "dig").await;
+    let path = format!("/api/v1/tasks/{task}/attachments");
+    let mut stream = Stream::open(api, &project, None).await;
+
+    let never = announce(api, &path, "never.txt").await;
+    api.delete(never.header("location"), "*").await.expect(204);
+    let place = stored(api, &path).await;
+    let (_, action, told) = stream.next().await.unwrap();
+    assert_eq!((action.as_str(), &told["before"]), ("attachment.added", &Value::Null));
+    assert_eq!(
+        (&told["after"]["name"], &told["after"]["size"]),
+        (&json!("plan.txt"), &json!(5))
+    );
+    api.delete(&place, "*").await.expect(204);
+    assert_eq!(stream.next().await.unwrap().1, "attachment.deleted");
+
+    let actions = |items: &[Value]| -> Vec<String> {
+        let actions = items.iter().map(|item| item["action"].as_str().unwrap().to_owned());
+        actions.filter(|action| action.starts_with("attachment.")).collect()
+    };
+    let listed = api
+        .every(&format!("/api/v1/projects/{project}/activity?limit=100"))
+        .await;
+    assert_eq!(actions(&listed), ["attachment.deleted", "attachment.added"]);
+    let deliveries = format!("{}/deliveries?limit=100", hook.header("location"));
+    assert_eq!(
+        actions(&api.every(&deliveries).await),
+        ["attachment.deleted", "attachment.added"]
+    );
+    // The audit trail has all of it.
+    let recorded: i64 = sqlx::query_scalar(
+        "select count(*) from events where action = 'attachment.announced' and after ->> 'name' is not null",
+    )
+    .fetch_one(&mut service.database.connect().await)
+    .await
+    .unwrap();
+    assert_eq!(recorded, 2);
+}
+
+#[tokio::test]
+async fn the_files_of_a_project_have_so_much_room_and_no_more() {
+    let store = store::start().await;
+    let service = instance::start(&format!("{} --attachment-project-bytes 12", store.flags())).await;
+    let (api, project) = (&service.api, service.api.project().await);
+    let new = json!({ "name": "plan.txt", "content_type": "text/plain", "size": 5 });
+    let mut announcing = JoinSet::new();
+    for _ in 0..8 {
+        let path = format!("/api/v1/tasks/{}/attachments", api.task(&project, "dig").await);
+        let (api, new) = (api.clone(), new.clone());
+        announcing.spawn(async move { api.post(&path, new).await });
+    }
+    let replies = announcing.join_all().await;
+    let (made, refused): (Vec<&Reply>, Vec<&Reply>) = replies.iter().partition(|reply| reply.status == 201);
+    assert_eq!(made.len(), 2, "{replies:?}");
+    for reply in refused {
+        assert_eq!((reply.status.as_u16(), reply.problem()), (409, "no-room"), "{reply:?}");
+        assert!(reply.body["detail"].as_str().unwrap().contains("12 bytes"), "{reply:?}");
+    }
+    // One project's files are nobody else's, and what is gone takes no room.
+    let elsewhere = format!(
+        "/api/v1/tasks/{}/attachments",
+        api.task(&api.project().await, "dig").await
+    );
+    api.post(&elsewhere, new.clone()).await.expect(201);
+    let task = made[0].body["task_id"].as_str().unwrap();
+    api.delete(&format!("/api/v1/tasks/{task}"), "*").await.expect(204);
+    let path = format!("/api/v1/tasks/{}/attachments", api.task(&project, "rake").await);
+    api.post(&path, new.clone()).await.expect(201);
+    assert_eq!(api.post(&path, new).await.expect(409).problem(), "no-room");
 }

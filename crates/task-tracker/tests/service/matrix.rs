@@ -75,15 +75,18 @@ DELETE /api/v1/tasks/{task}                                | tasks:write    | 20
 POST /api/v1/tasks/{task}/move                             | tasks:write    | 200 200 403 404 | {}
 GET /api/v1/projects/{project}/labels                      | tasks:read     | 200 200 200 404 |
 POST /api/v1/projects/{project}/labels                     | tasks:write    | 201 201 403 404 | {"name":"red","colour":"#ff0000"}
+GET /api/v1/projects/{project}/labels/{label}              | tasks:read     | 200 200 200 404 |
 PATCH /api/v1/projects/{project}/labels/{label}            | tasks:write    | 200 200 403 404 | {"name":"later"}
 DELETE /api/v1/projects/{project}/labels/{label}           | tasks:write    | 204 204 403 404 |
 GET /api/v1/tasks/{task}/comments                          | tasks:read     | 200 200 200 404 |
 POST /api/v1/tasks/{task}/comments                         | tasks:write    | 201 201 403 404 | {"body":"Where?"}
+GET /api/v1/comments/{comment}                             | tasks:read     | 200 200 200 404 |
 PATCH /api/v1/comments/{comment}                           | tasks:write    | 200 403 403 404 | {"body":"There."}
 DELETE /api/v1/comments/{comment}                          | tasks:write    | 204 403 403 404 |
 POST /api/v1/projects/{project}/tasks/bulk                 | tasks:write    | 200 200 403 404 | {"tasks":[{"id":"{task}"}],"change":{"status":"done"}}
 GET /api/v1/projects/{project}/filters                     | tasks:read     | 200 200 200 404 |
 POST /api/v1/projects/{project}/filters                    | tasks:write    | 201 201 403 404 | {"name":"Ours","audience":"project","filter":{"status":"open"}}
+GET /api/v1/projects/{project}/filters/{filter}            | tasks:read     | 200 200 200 404 |
 PATCH /api/v1/projects/{project}/filters/{filter}          | tasks:write    | 200 200 403 404 | {"name":"Theirs"}
 DELETE /api/v1/projects/{project}/filters/{filter}         | tasks:write    | 204 204 403 404 |
 GET /api/v1/tasks/{task}/reminders                         | tasks:read     | 200 200 200 404 |
@@ -225,11 +228,19 @@ impl World {
     }
 
     async fn send(&self, api: &Api, row: &Row) -> (StatusCode, HeaderMap, Value) {
+        self.send_under(None, api, row).await
+    }
+
+    /// With an Idempotency-Key.
+    async fn send_under(&self, key: Option<&str>, api: &Api, row: &Row) -> (StatusCode, HeaderMap, Value) {
         let Row { operation, body, .. } = row;
         let (method, path) = operation.split_once(' ').unwrap();
-        let request = api
+        let mut request = api
             .request(method.parse::<Method>().unwrap(), &self.fill(path))
             .header("if-match", "*");
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
         let reply = if path.ends_with("/events") {
             return api.head_of(request).await;
         } else if body.is_empty() {
@@ -346,5 +357,40 @@ async fn a_token_does_what_its_scope_says_and_nothing_else() {
             };
             assert_eq!(body["type"], problem, "{operation} with {scope}");
         }
+    }
+}
+
+/// What is not described as taking a key must not look as if it did.
+#[tokio::test]
+async fn a_key_is_kept_wherever_the_description_offers_one_and_nowhere_else() {
+    let service = start(EVERYTHING).await;
+    let mut connection = service.database.connect().await;
+    let document = task_tracker::openapi_document();
+    let mut offered = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            if parameters.into_iter().any(|one| one["name"] == "idempotency-key") {
+                offered.push(shape(&format!("{} {path}", method.to_uppercase())));
+            }
+        }
+    }
+    for row in &rows() {
+        let world = World::new(&service, &mut connection).await;
+        let api = service.api.with_session(&world.users[0]);
+        let (status, _, body) = world.send_under(Some("again"), &api, row).await;
+        if status.as_u16() >= 400 {
+            continue;
+        }
+        let kept: bool = sqlx::query_scalar(
+            "with gone as (delete from idempotency_keys returning 1) select exists (select from gone)",
+        )
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+        // It was there already, so that nothing had to be kept.
+        let changed_nothing = row.operation.ends_with("/completion");
+        let expected = offered.contains(&shape(row.operation)) && !changed_nothing;
+        assert_eq!(kept, expected, "{}: {body}", row.operation);
     }
 }

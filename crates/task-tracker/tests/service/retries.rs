@@ -1,10 +1,10 @@
 //! Idempotency-Key: the same request twice, another under the same key, many at once.
 
 use hyper::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::instance::start;
+use crate::instance::{another_on, start};
 
 #[tokio::test]
 async fn a_change_sent_twice_happens_once_and_answers_the_same() {
@@ -139,4 +139,43 @@ async fn writes_are_counted_and_refused_when_there_are_too_many() {
         .post("/api/v1/projects", json!({ "name": "garden" }))
         .await
         .expect(201);
+}
+
+/// What was done is done, whatever has become since of what it was done beside.
+#[tokio::test]
+async fn a_repetition_is_answered_before_anything_is_looked_at_anew() {
+    let service = start("--webhook-allow 127.0.0.1").await;
+    let (api, project) = (&service.api, service.api.project().await);
+    let (task, neighbour) = (api.task(&project, "dig").await, api.task(&project, "rake").await);
+    let path = format!("/api/v1/tasks/{task}/move");
+    let place = json!({ "after": neighbour });
+    let many = json!({ "tasks": [{ "id": api.task(&project, "sow").await }], "move": { "after": neighbour } });
+    let bulk = format!("/api/v1/projects/{project}/tasks/bulk");
+    let moved = api.keyed(Method::POST, &path, "a", &place).await.expect(200);
+    let all = api.keyed(Method::POST, &bulk, "a", &many).await.expect(200);
+    api.delete(&format!("/api/v1/tasks/{neighbour}"), "*").await.expect(204);
+    assert_eq!(
+        api.keyed(Method::POST, &path, "a", &place).await.expect(200).body,
+        moved.body
+    );
+    assert_eq!(
+        api.keyed(Method::POST, &bulk, "a", &many).await.expect(200).body,
+        all.body
+    );
+    api.keyed(Method::POST, &path, "b", &place).await.expect(422);
+
+    // An instance by which the address is no good any more.
+    let stricter = another_on(&service.database.parsed_url(), "").await;
+    let there = api.elsewhere(stricter.address);
+    let hooks = format!("/api/v1/projects/{project}/webhooks");
+    let new = json!({ "url": "http://127.0.0.1:9/" });
+    let made = api.keyed(Method::POST, &hooks, "a", &new).await.expect(201);
+    let again = there.keyed(Method::POST, &hooks, "a", &new).await.expect(201);
+    assert_eq!((again.id(), &again.body["secret"]), (made.id(), &Value::Null));
+    let hook = made.header("location");
+    let other = json!({ "url": "http://127.0.0.1:10/" });
+    let changed = api.keyed(Method::PATCH, hook, "b", &other).await.expect(200);
+    let again = there.keyed(Method::PATCH, hook, "b", &other).await.expect(200);
+    assert_eq!(again.body, changed.body);
+    there.keyed(Method::PATCH, hook, "c", &other).await.expect(422);
 }

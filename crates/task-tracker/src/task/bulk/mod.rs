@@ -35,7 +35,7 @@ use crate::{
         tree,
     },
     version::Version,
-    write::{Done, Failed, Write},
+    write::{self, Done, Failed, Write},
 };
 use asked::{BulkChange, BulkFields, BulkMove, Chosen, What};
 use statement::{DELETE, PUT, SET};
@@ -150,6 +150,10 @@ impl Bulk<'_> {
     }
 
     async fn put(&self, database: &Database, place: &BulkMove) -> Outcome {
+        // The neighbour may have gone since the move that this may be a repetition of.
+        if let Some(done) = write::before(self.caller, database).await? {
+            return Ok(Some(done));
+        }
         let beside = Beside {
             after: place.after,
             before: place.before,

@@ -96,6 +96,7 @@ pub(super) const PUT: &str = changes!(
 );
 
 pub(super) const DELETE: &str = changes!(
+    also;
     all_of!("", "", "true"),
     ", gone as (
         delete from tasks using old, whole where whole.fits and tasks.id = old.id
