@@ -2,13 +2,13 @@ use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration}
 
 use axum::{
     extract::State,
-    http::HeaderMap,
+    http::{HeaderMap, header},
     response::{
-        Sse,
+        IntoResponse, Response, Sse,
         sse::{Event, KeepAlive},
     },
 };
-use futures_util::{Stream, stream};
+use futures_util::stream;
 use tokio::{
     sync::broadcast::{self, error::RecvError},
     time::{Interval, MissedTickBehavior, interval},
@@ -64,7 +64,7 @@ pub(crate) async fn follow(
     caller: Caller,
     Id(project_id): Id,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+) -> Result<Response, Problem> {
     let last = last_event(&headers)?;
     let mut connection = context.database.connection().await?;
     project::role(&mut connection, &caller, project_id).await?;
@@ -91,9 +91,11 @@ pub(crate) async fn follow(
     };
     let events = stream::unfold(listener, async |mut listener| {
         let activity = listener.next().await?;
-        Some((Ok(event(&activity)), listener))
+        Some((Ok::<_, Infallible>(event(&activity)), listener))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(BREATH)))
+    let events = Sse::new(events).keep_alive(KeepAlive::new().interval(BREATH));
+    // By itself it would say `no-cache`, which lets a browser keep it.
+    Ok(([(header::CACHE_CONTROL, "no-store")], events).into_response())
 }
 
 fn last_event(headers: &HeaderMap) -> Result<Option<Place>, Problem> {

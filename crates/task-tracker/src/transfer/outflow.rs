@@ -57,13 +57,12 @@ pub(super) fn respond<F: Form>(
     };
     let pages = stream::try_unfold(outflow, next);
     let named = format!("attachment; filename=\"{file}\"");
-    let headers: [(HeaderName, HeaderValue); 3] = [
+    let headers: [(HeaderName, HeaderValue); 2] = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (
             header::CONTENT_DISPOSITION,
             HeaderValue::from_str(&named).unwrap_or(HeaderValue::from_static("attachment")),
         ),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
     (headers, Body::from_stream(pages)).into_response()
 }
