@@ -21,6 +21,7 @@ mod documented;
 mod faults;
 mod filters;
 mod following;
+mod hostile;
 mod instance;
 mod lifecycle;
 mod line;
