@@ -14,7 +14,9 @@ pub(crate) mod policy;
 mod role;
 mod scope;
 pub(crate) mod secret;
+pub(crate) mod shedding;
 pub(crate) mod throttle;
+pub(crate) mod turns;
 
 pub(crate) use caller::{Caller, Via};
 pub(crate) use guard::guard;

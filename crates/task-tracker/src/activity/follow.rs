@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    access::{Caller, Via},
+    access::{Caller, Via, turns::Turn},
     activity::{
         Activity,
         feed::{self, Place, Snapshot},
@@ -66,6 +66,9 @@ pub(crate) async fn follow(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let last = last_event(&headers)?;
+    let turn = context.streams.take(caller.user).ok_or(Problem::TooManyAtOnce(
+        "you have too many streams of events open here; close one of them first",
+    ))?;
     let mut connection = context.database.connection().await?;
     project::role(&mut connection, &caller, project_id).await?;
     // Listening begins before the look back, so that nothing falls between the two.
@@ -81,6 +84,7 @@ pub(crate) async fn follow(
     let listener = Listener {
         context,
         caller,
+        _turn: turn,
         project_id,
         ends_behind_missed: missed.len() == feed::AT_ONCE,
         missed: missed.into(),
@@ -118,6 +122,7 @@ fn event(activity: &Activity) -> Event {
 struct Listener {
     context: Context,
     caller: Caller,
+    _turn: Turn,
     project_id: Uuid,
     /// What happened before the listening began.
     missed: VecDeque<Activity>,

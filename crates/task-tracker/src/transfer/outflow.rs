@@ -15,7 +15,12 @@ use futures_util::stream;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use crate::{access::Caller, problem::Problem, project, router::Context};
+use crate::{
+    access::{Caller, turns::Turn},
+    problem::Problem,
+    project,
+    router::Context,
+};
 
 /// Tasks of a page, with all their comments.
 const AT_ONCE: usize = 200;
@@ -31,6 +36,8 @@ pub(super) trait Form: Send + Sync + 'static {
 struct Outflow<F> {
     context: Context,
     caller: Caller,
+    /// For as long as the client takes.
+    _turn: Turn,
     project: Uuid,
     form: F,
     after: Uuid,
@@ -41,7 +48,7 @@ struct Outflow<F> {
 /// Answers with `begun`, every task of the project, and the end. The caller was let in before.
 pub(super) fn respond<F: Form>(
     context: Context,
-    caller: Caller,
+    (caller, turn): (Caller, Turn),
     project: Uuid,
     (begun, form): (Vec<u8>, F),
     (kind, file): (&'static str, String),
@@ -49,6 +56,7 @@ pub(super) fn respond<F: Form>(
     let outflow = Outflow {
         context,
         caller,
+        _turn: turn,
         project,
         form,
         after: Uuid::nil(),
@@ -91,6 +99,7 @@ async fn next<F: Form>(mut outflow: Outflow<F>) -> io::Result<Option<(Bytes, Out
 
 impl<F> Outflow<F> {
     async fn read(&self) -> Result<Vec<(Uuid, Json<serde_json::Value>)>, Problem> {
+        let _place = self.context.heavy.place().await?;
         let mut connection = self.context.database.connection().await?;
         let tasks = page(&mut connection, &self.caller, self.project, self.after)
             .await

@@ -24,6 +24,7 @@ mod following;
 mod hostile;
 mod instance;
 mod lifecycle;
+mod limits;
 mod line;
 mod matrix;
 mod members;
