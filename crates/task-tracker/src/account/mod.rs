@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::{
     access::{
         cookie,
-        secret::{SESSION, Secret},
+        secret::{Fingerprint, SESSION, Secret},
     },
     problem::Problem,
     router::Context,
@@ -68,6 +68,9 @@ struct Beginning {
     id: Uuid,
     secret: Secret,
     user_agent: String,
+    /// Of the session that the client has until now: whoever gets a new one has no use for it, and somebody who set it in their
+    /// browser must not share the new one's life (OWASP ASVS 5.0, 7.2.4).
+    replaced: Option<Fingerprint>,
 }
 
 impl Beginning {
@@ -77,11 +80,16 @@ impl Beginning {
             id: Uuid::now_v7(),
             secret: Secret::new(SESSION)?,
             user_agent: user_agent.unwrap_or_default().chars().take(200).collect(),
+            replaced: cookie::session(headers).map(Fingerprint::of),
         })
     }
 
     fn fingerprint(&self) -> Vec<u8> {
         self.secret.fingerprint().as_bytes().to_vec()
+    }
+
+    fn replaced(&self) -> Option<&[u8]> {
+        self.replaced.as_ref().map(Fingerprint::as_bytes)
     }
 
     /// The answer that hands the session over.

@@ -30,7 +30,7 @@ pub(crate) struct NewAccount {
 
 /// Register
 ///
-/// The answer begins a session, in a cookie.
+/// The answer begins a session, in a cookie; one that the request came with ends.
 #[utoipa::path(
     post, path = "/api/v1/accounts", operation_id = "register", tag = "accounts",
     request_body = NewAccount,
@@ -63,9 +63,12 @@ pub(crate) async fn register(
          ), begun as (
             insert into sessions (id, user_id, token_sha256, user_agent, expires_at)
             select $5, id, $6, $7, now() + make_interval(days => $8) from made
+         ), ended as (
+            delete from sessions using made where sessions.token_sha256 = $10 returning sessions.id, sessions.user_id
          ), recorded as (
             insert into events (actor_id, action, target_id, request_id)
             select id, 'account.registered', id, $9 from made
+            union all select user_id, 'session.ended', id, $9 from ended
          )
          select ",
         json!("made"),
@@ -80,6 +83,7 @@ pub(crate) async fn register(
     .bind(&session.user_agent)
     .bind(cookie::DAYS)
     .bind(request_id.to_string())
+    .bind(session.replaced())
     .fetch_optional(&mut *connection)
     .await
     .map_err(|cause| Problem::of_database(&cause))?;
