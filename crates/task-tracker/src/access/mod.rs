@@ -8,6 +8,7 @@ pub(crate) mod address;
 mod caller;
 pub(crate) mod cookie;
 mod guard;
+mod guessable;
 mod origin;
 pub(crate) mod password;
 pub(crate) mod policy;

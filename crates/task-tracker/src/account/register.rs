@@ -24,7 +24,8 @@ use crate::{
 pub(crate) struct NewAccount {
     email: Email,
     name: Name,
-    /// At least 10 characters, and not among the first that anybody would try.
+    /// At least 10 characters, and not quickly guessed: not on lists of leaked ones, nor made of such, of what one is called, dates or
+    /// keys in a row. Several unrelated words will do.
     password: NewPassword,
 }
 
@@ -47,12 +48,12 @@ pub(crate) async fn register(
     headers: HeaderMap,
     Body(new): Body<NewAccount>,
 ) -> Result<Response, Problem> {
-    new.password.acceptable(new.email.as_str())?;
     let mut connection = context.database.connection().await?;
     Limit::charge(&limits::of_registration(from), &mut connection).await?;
     // A hash takes its time; the connection is for others meanwhile.
     drop(connection);
-    let hash = context.passwords.hash(new.password).await?;
+    let own = [new.email.as_str(), new.name.as_str()].map(str::to_owned);
+    let hash = context.passwords.accept(new.password, own).await?;
 
     let session = Beginning::of(&headers)?;
     let mut connection = context.database.connection().await?;

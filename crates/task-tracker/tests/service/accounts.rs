@@ -11,9 +11,9 @@ use crate::{
     instance::{Instance, start},
 };
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
-async fn register(service: &Instance, email: &str) -> Reply {
+pub(crate) async fn register(service: &Instance, email: &str) -> Reply {
     let new = json!({ "email": email, "name": "Bob", "password": PASSWORD });
     service.api.anonymous().post("/api/v1/accounts", new).await
 }

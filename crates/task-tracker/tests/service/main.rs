@@ -31,6 +31,7 @@ mod members;
 mod metrics;
 mod outage;
 mod overlap;
+mod passwords;
 mod personal;
 mod problems;
 mod projects;
