@@ -10,7 +10,9 @@ mod limits;
 mod login;
 mod logout;
 mod me;
+pub(crate) mod recover;
 mod register;
+mod reset_password;
 
 use axum::{
     http::{HeaderMap, StatusCode, header},
@@ -38,6 +40,7 @@ pub(crate) fn routes() -> OpenApiRouter<Context> {
         .routes(routes!(login::login, logout::logout))
         .routes(routes!(me::get, me::update))
         .routes(routes!(change_password::change_password))
+        .routes(routes!(reset_password::reset_password))
         .routes(routes!(export::export))
         .routes(routes!(leave::leave))
 }

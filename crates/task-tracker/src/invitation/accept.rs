@@ -4,7 +4,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    access::{Caller, Role, secret::Fingerprint},
+    access::{Caller, Role, secret::Presented},
     extract::Body,
     invitation::WORD,
     problem::Problem,
@@ -17,24 +17,6 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct Acceptance {
     token: Presented,
-}
-
-/// An invitation's secret as somebody sent it: 1 to 100 characters.
-#[derive(Deserialize, ToSchema)]
-#[serde(try_from = "String")]
-#[schema(value_type = String, min_length = 1, max_length = 100)]
-struct Presented(String);
-
-impl TryFrom<String> for Presented {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        if (1..=100).contains(&text.chars().count()) {
-            Ok(Self(text))
-        } else {
-            Err("a token has 1 to 100 characters")
-        }
-    }
 }
 
 /// Where the caller is now, and as what.
@@ -60,7 +42,7 @@ pub(crate) async fn accept(
     caller: Caller,
     Body(acceptance): Body<Acceptance>,
 ) -> Result<Response, Problem> {
-    let fingerprint = Fingerprint::of(&acceptance.token.0);
+    let fingerprint = acceptance.token.fingerprint();
     let joined = Write::<Joined>::new(
         &caller,
         "member.joined",

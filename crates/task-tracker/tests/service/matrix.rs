@@ -45,6 +45,7 @@ DELETE /api/v1/session                                     | session        | 20
 GET /api/v1/me                                             | session        | 200 200 200 200 |
 PATCH /api/v1/me                                           | session        | 200 200 200 200 | {"name":"Other"}
 POST /api/v1/me/password                                   | session        | 403 403 403 403 | {"current":"wrong horse","new":"correct horse battery"}
+POST /api/v1/password-reset                                | nothing        | 403 403 403 403 | {"secret":"ttr_nothing","new":"correct horse battery"}
 GET /api/v1/sessions                                       | session        | 200 200 200 200 |
 DELETE /api/v1/sessions                                    | session        | 204 204 204 204 |
 DELETE /api/v1/sessions/{session}                          | session        | 204 404 404 404 |
