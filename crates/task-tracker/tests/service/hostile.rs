@@ -229,7 +229,7 @@ async fn what_is_not_http_is_hung_up_on() {
     let post = format!(
         "POST /api/v1/projects HTTP/1.1\r\nhost: test\r\n{credentials}\r\nconnection: close\r\ncontent-type: application/json\r\n"
     );
-    let many: String = (0..500).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let many = "x-test: 1\r\n".repeat(500);
     for (case, text) in [
         ("nonsense", "nonsense\r\n\r\n".to_owned()),
         ("TLS", "\u{16}\u{3}\u{1}\0\u{1}\0\u{1}\0".to_owned()),
