@@ -1,4 +1,4 @@
-//! The command line: `serve`, `migrate`, `doctor`, `export`, `erase`, `seed` and `health`, the tracing they print, and the exit code they end with.
+//! The command line: `serve`, `migrate`, `doctor`, `export`, `erase`, `reset-password`, `seed` and `health`, the tracing they print, and the exit code they end with.
 
 use std::{
     error::Error,
@@ -8,6 +8,7 @@ use std::{
 
 use axum::Router;
 use clap::{Parser, Subcommand, ValueEnum};
+use secrecy::ExposeSecret;
 use tokio::{
     runtime::Runtime,
     signal::unix::{Signal, SignalKind, signal},
@@ -16,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
 use crate::{
+    account::recover::{self, Whose},
     config::{DatabaseUrl, Settings},
     descriptors, doctor, examine, health,
     lifecycle::Lifecycle,
@@ -70,6 +72,13 @@ enum Command {
     },
     /// Erase the users who asked for it thirty days ago or longer (GDPR, article 17); to be run every day, safe to run twice
     Erase,
+    /// Print a secret for which one user can take a new password, once and within an hour (`POST /api/v1/password-reset`); hand
+    /// it over to nobody whom you do not know
+    ResetPassword {
+        /// The user's id, as the audit trail has it; without it, the user's e-mail address is read from standard input, since a
+        /// command line is visible to every user of the machine
+        user: Option<Uuid>,
+    },
     /// Make users, projects and tasks to try things on, the same for the same seed; never where others can log in
     Seed(Amounts),
     /// Look into the database and print what is there as JSON lines, for `tt-ops restore --drill`; changes no data
@@ -118,6 +127,7 @@ async fn carry_out(command: Command, dress: impl FnOnce(Router) -> Router) -> Re
         Command::Doctor(options) => return Ok(doctor::run(&options).await),
         Command::Export { user } => export(&DatabaseUrl::from_environment().await?, user).await?,
         Command::Erase => erase(&DatabaseUrl::from_environment().await?).await?,
+        Command::ResetPassword { user } => reset(&DatabaseUrl::from_environment().await?, user).await?,
         Command::Seed(amounts) => fill(&DatabaseUrl::from_environment().await?, &amounts).await?,
         Command::Examine(options) => examine::run(&options, &DatabaseUrl::from_environment().await?).await?,
         Command::Health(question) => health::ask(&question)?,
@@ -159,6 +169,16 @@ async fn export(url: &DatabaseUrl, user: Uuid) -> Result<(), Failure> {
 async fn erase(url: &DatabaseUrl) -> Result<(), Failure> {
     let erased = personal::erase_due(url).await?;
     writeln!(io::stdout().lock(), "erased {erased} users")?;
+    Ok(())
+}
+
+async fn reset(url: &DatabaseUrl, user: Option<Uuid>) -> Result<(), Failure> {
+    let whose = match user {
+        Some(id) => Whose::Id(id),
+        None => Whose::Email(io::read_to_string(io::stdin().lock())?.trim().to_owned()),
+    };
+    let secret = recover::offer(url, whose).await?;
+    writeln!(io::stdout().lock(), "{}", secret.expose_secret())?;
     Ok(())
 }
 

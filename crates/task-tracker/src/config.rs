@@ -70,6 +70,19 @@ pub struct Settings {
     #[arg(long, env = "WRITES_PER_MINUTE", default_value_t = 6000, value_parser = clap::value_parser!(u32).range(1..))]
     pub writes_per_minute: u32,
 
+    /// Requests that one task of the service serves for one user in any minute, whatever they are
+    #[arg(long, env = "REQUESTS_PER_MINUTE", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub requests_per_minute: u32,
+
+    /// Requests without credentials that are good, logins among them, that one task serves in any minute for one network: an
+    /// address of IPv4, or 64 bits of IPv6
+    #[arg(long, env = "ANONYMOUS_PER_MINUTE", default_value_t = 6000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub anonymous_per_minute: u32,
+
+    /// Streams of events that one user may have open at one task
+    #[arg(long, env = "STREAMS_PER_USER", default_value = "20", value_parser = at_least_one)]
+    pub streams_per_user: usize,
+
     /// Proxies of ours in front, each of which appends the address it saw to X-Forwarded-For; 0 believes none
     #[arg(long, env = "TRUSTED_PROXIES", default_value_t = 1)]
     pub trusted_proxies: u8,

@@ -60,6 +60,8 @@ pub(crate) enum Problem {
     Throttled {
         allowance: Allowance,
     },
+    /// Too many at the same time, for one user.
+    TooManyAtOnce(&'static str),
     /// The Idempotency-Key belongs to another request.
     KeyReused,
     /// The first request with this Idempotency-Key is still running.
@@ -181,7 +183,7 @@ impl Problem {
             Self::SessionRequired | Self::ScopeMissing(_) | Self::Forbidden(_) | Self::CrossOrigin => {
                 StatusCode::FORBIDDEN
             }
-            Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Throttled { .. } | Self::TooManyAtOnce(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::KeyInUse | Self::Conflict(_) | Self::NoRoom { .. } | Self::IdTaken(_) => StatusCode::CONFLICT,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::Stale { .. } | Self::StaleAmong { .. } => StatusCode::PRECONDITION_FAILED,
@@ -213,6 +215,7 @@ impl Problem {
             Self::Forbidden(_) => "forbidden",
             Self::CrossOrigin => "cross-origin",
             Self::Throttled { .. } => "throttled",
+            Self::TooManyAtOnce(_) => "too-many-at-once",
             Self::KeyReused => "idempotency-key-reused",
             Self::KeyInUse => "idempotency-key-in-use",
             Self::Conflict(_) => "conflict",
@@ -253,9 +256,11 @@ impl Problem {
             Self::WrongCredentials => "there is no account with this e-mail address and password".into(),
             Self::SessionRequired => "this takes a session; API tokens cannot do it".into(),
             Self::ScopeMissing(scope) => format!("this takes an API token with the scope `{}`", scope.as_str()),
-            Self::Forbidden(detail) | Self::Conflict(detail) | Self::Rule(detail) | Self::NotOffered(detail) => {
-                (*detail).into()
-            }
+            Self::Forbidden(detail)
+            | Self::Conflict(detail)
+            | Self::Rule(detail)
+            | Self::NotOffered(detail)
+            | Self::TooManyAtOnce(detail) => (*detail).into(),
             Self::NoRoom { room, taken } => format!(
                 "the attachments of a project take {room} bytes at most, and {taken} of them are taken; delete some first"
             ),
@@ -316,7 +321,7 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if status == StatusCode::SERVICE_UNAVAILABLE || matches!(self, Self::TooManyAtOnce(_)) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if let Self::Stale { current } = self {

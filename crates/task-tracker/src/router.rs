@@ -13,7 +13,14 @@ use axum::{
 use futures_util::FutureExt;
 
 use crate::{
-    access::{self, password::Passwords, policy::Policy, throttle::Limit},
+    access::{
+        self,
+        password::Passwords,
+        policy::Policy,
+        shedding::Shedding,
+        throttle::Limit,
+        turns::{Heavy, Turns},
+    },
     activity::Feed,
     attachment::{Bucket, NoUrl},
     config::Settings,
@@ -44,6 +51,11 @@ pub(crate) struct Shared {
     pub(crate) feed: Feed,
     pub(crate) policy: Policy,
     pub(crate) limits: Limits,
+    pub(crate) shedding: Shedding,
+    /// Exports and imports under way.
+    pub(crate) heavy: Heavy,
+    /// Streams of events that are open.
+    pub(crate) streams: Turns,
     /// None without a key to keep their secrets with.
     pub(crate) webhooks: Option<Webhooks>,
     /// Of attachments; None when this installation has none.
@@ -91,6 +103,7 @@ impl Shared {
         });
         let release = HeaderValue::from_str(settings.release.as_str()).unwrap_or(HeaderValue::from_static("unknown"));
         Ok(Self {
+            heavy: Heavy::beside(database.most_at_work()),
             database,
             meters,
             traces: None,
@@ -106,6 +119,8 @@ impl Shared {
                     window: Duration::from_mins(1),
                 },
             },
+            shedding: Shedding::new(settings.requests_per_minute, settings.anonymous_per_minute),
+            streams: Turns::new(settings.streams_per_user),
             webhooks,
             attachments,
             proxies: settings.trusted_proxies,

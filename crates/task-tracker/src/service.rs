@@ -7,6 +7,7 @@ use metrics_exporter_prometheus::BuildError;
 use tokio::net::TcpListener;
 
 use crate::{
+    access::shedding::Shedding,
     activity::Feed,
     attachment::{self, Bucket},
     census,
@@ -41,6 +42,7 @@ pub struct Service {
     meters: Metrics,
     traces: Option<Traces>,
     feed: Feed,
+    shedding: Shedding,
     webhooks: Option<Webhooks>,
     attachments: Option<Bucket>,
     lifecycle: Lifecycle,
@@ -119,7 +121,7 @@ impl Service {
             ..Shared::new(&settings, database.clone(), meters.clone(), lifecycle.clone())
                 .map_err(StartError::Attachments)?
         };
-        let feed = shared.feed.clone();
+        let (feed, shedding) = (shared.feed.clone(), shared.shedding.clone());
         let (webhooks, attachments) = (shared.webhooks.clone(), shared.attachments.clone());
         let (router, crowded) = router::api(shared, dress);
         let room = Room {
@@ -149,6 +151,7 @@ impl Service {
             meters,
             traces,
             feed,
+            shedding,
             webhooks,
             attachments,
             lifecycle,
@@ -181,6 +184,7 @@ impl Service {
             meters,
             traces,
             feed,
+            shedding,
             webhooks,
             attachments,
             lifecycle,
@@ -200,6 +204,7 @@ impl Service {
             tokio::spawn(settings.secrets.clone().follow()),
             tokio::spawn(meters.upkeep()),
             tokio::spawn(feed.run(database.clone())),
+            tokio::spawn(shedding.look_after()),
             tokio::spawn(reminder::run(database.clone())),
             tokio::spawn(leftover::run(database.clone())),
             tokio::spawn(upkeep::run(

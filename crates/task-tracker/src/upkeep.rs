@@ -58,6 +58,8 @@ const STATEMENTS: &[&str] = &[
      delete from sessions using turn
      where got and (expires_at < now() or last_used_at < now() - interval '14 days')",
     "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8)
+     delete from password_resets using turn where got and expires_at < now()",
+    "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8)
      delete from invitations using turn where got and expires_at < now() - interval '30 days'",
     "with turn as materialized (select pg_try_advisory_xact_lock($1) as got, $2::float8),
      old as (select id from webhook_deliveries, turn

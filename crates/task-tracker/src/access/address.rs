@@ -54,6 +54,14 @@ pub(crate) fn network(address: IpAddr) -> String {
     }
 }
 
+/// As `network`, for counts that are looked up with each request.
+pub(crate) fn prefix(address: IpAddr) -> u128 {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits() & !u128::from(u64::MAX),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,9 @@ use uuid::Uuid;
 
 use crate::{
     access::{
-        Caller, Via, cookie, origin,
+        Caller, Via,
+        address::{self, Peer},
+        cookie, origin,
         policy::{self, Access, Documented},
         secret::Fingerprint,
         throttle::{self, Allowance},
@@ -128,11 +130,23 @@ async fn admit(
         return Err(Problem::CrossOrigin);
     }
     if documented.access == Access::Public {
+        stranger(context, &request)?;
         return Ok((request, None));
     }
-    let credentials = credentials.ok_or(Problem::Unauthenticated)?;
+    let Some(credentials) = credentials else {
+        stranger(context, &request)?;
+        return Err(Problem::Unauthenticated);
+    };
     let is_write = !origin::is_safe(request.method());
-    let (hit, allowance) = identify(context, &credentials, request.method()).await?;
+    let found = identify(context, &credentials, request.method()).await;
+    if found
+        .as_ref()
+        .is_err_and(|problem| *problem == Problem::Unauthenticated)
+    {
+        stranger(context, &request)?;
+    }
+    let (hit, allowance) = found?;
+    context.shedding.user(hit.user_id)?;
     permit(documented.access, &hit)?;
     let (mut request, retry) = if is_write && policy::keeps_its_answer(&documented.name) {
         Retry::capture(request, route).await?
@@ -147,6 +161,13 @@ async fn admit(
         retry,
     });
     Ok((request, allowance))
+}
+
+/// Counts a request of somebody who has not shown who they are.
+fn stranger(context: &Context, request: &Request) -> Result<(), Problem> {
+    let peer = request.extensions().get::<Peer>().copied();
+    let from = address::client(request.headers(), peer, context.proxies);
+    context.shedding.stranger(from)
 }
 
 /// A bearer token counts before a cookie: whoever sends one means it.

@@ -8,13 +8,16 @@ pub(crate) mod address;
 mod caller;
 pub(crate) mod cookie;
 mod guard;
+mod guessable;
 mod origin;
 pub(crate) mod password;
 pub(crate) mod policy;
 mod role;
 mod scope;
 pub(crate) mod secret;
+pub(crate) mod shedding;
 pub(crate) mod throttle;
+pub(crate) mod turns;
 
 pub(crate) use caller::{Caller, Via};
 pub(crate) use guard::guard;

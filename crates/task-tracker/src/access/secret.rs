@@ -7,7 +7,9 @@ use std::fmt;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use rand::{TryRngCore, rngs::OsRng};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use crate::problem::Problem;
 
@@ -15,6 +17,8 @@ use crate::problem::Problem;
 pub(crate) const API_TOKEN: &str = "tt_";
 /// What invitations begin with.
 pub(crate) const INVITATION: &str = "tti_";
+/// What leave to take a new password begins with.
+pub(crate) const RESET: &str = "ttr_";
 /// What sessions begin with: nothing, since they only ever stand in a cookie.
 pub(crate) const SESSION: &str = "";
 
@@ -27,6 +31,30 @@ pub(crate) struct Secret {
 /// The SHA-256 of a secret, which is what the database knows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fingerprint([u8; 32]);
+
+/// A secret as somebody sent it, whatever it is: 1 to 100 characters.
+#[derive(Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(value_type = String, min_length = 1, max_length = 100)]
+pub(crate) struct Presented(SecretString);
+
+impl Presented {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.0.expose_secret())
+    }
+}
+
+impl TryFrom<String> for Presented {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if (1..=100).contains(&text.chars().count()) {
+            Ok(Self(SecretString::from(text)))
+        } else {
+            Err("a secret has 1 to 100 characters")
+        }
+    }
+}
 
 impl Secret {
     /// A new one. Fails when the system has no randomness, which nobody should work around.

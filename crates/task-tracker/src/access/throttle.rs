@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use sqlx::PgConnection;
-use uuid::Uuid;
 
-use crate::problem::Problem;
+use crate::{access::Caller, problem::Problem, router::Context};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LEVEL: HeaderName = HeaderName::from_static("ratelimit");
@@ -41,6 +40,11 @@ impl Limit {
 
     pub(crate) fn window_seconds(&self) -> f64 {
         self.window.as_secs_f64()
+    }
+
+    /// Of a count that is kept elsewhere: used up, until something comes back after this time.
+    pub(crate) fn used_up(self, wait: Duration) -> Allowance {
+        self.at(self.window_seconds() - self.step() + wait.as_secs_f64())
     }
 
     pub(crate) fn at(self, level: f64) -> Allowance {
@@ -125,9 +129,22 @@ impl Limit {
     }
 }
 
-/// The key under which the guard counts a user's changes.
-pub(crate) fn writes_of(user: Uuid) -> String {
-    format!("writes/{user}")
+/// The guard has counted one change of a request that makes several; the others are counted here, before anything happens.
+/// None when there are no others.
+pub(crate) async fn charge_others(
+    context: &Context,
+    caller: &Caller,
+    changes: usize,
+) -> Result<Option<Allowance>, Problem> {
+    let others = u32::try_from(changes.saturating_sub(1)).unwrap_or(u32::MAX);
+    if others == 0 {
+        return Ok(None);
+    }
+    // The key under which the guard counts a user's changes.
+    let key = format!("writes/{}", caller.user);
+    let mut connection = context.database.connection().await?;
+    let writes = context.limits.writes;
+    writes.take(others, &key, &mut connection).await.map(Some)
 }
 
 /// Seconds until the allowance of this key is whole again.

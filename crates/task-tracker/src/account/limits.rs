@@ -49,6 +49,11 @@ pub(super) fn of_password_change(user: uuid::Uuid) -> [(Limit, String); 1] {
     [(AT_ONE_ACCOUNT_FROM_ONE_NETWORK, format!("password/{user}"))]
 }
 
+/// What one try to take a new password for a secret uses up: nobody guesses 256 bits, but each try has a hash made, or asks.
+pub(super) fn of_reset(from: IpAddr) -> [(Limit, String); 1] {
+    [(FROM_ONE_NETWORK, format!("login//{}", network(from)))]
+}
+
 fn account(email: &str) -> String {
     hex::encode(Fingerprint::of(email).as_bytes())
 }

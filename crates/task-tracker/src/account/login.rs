@@ -32,7 +32,7 @@ pub(crate) struct Login {
 
 /// Log in
 ///
-/// The answer begins a session, in a cookie. A wrong password and an address without an account look the same and take
+/// The answer begins a session, in a cookie; one that the request came with ends. A wrong password and an address without an account look the same and take
 /// the same time.
 #[utoipa::path(
     post, path = "/api/v1/session", operation_id = "login", tag = "accounts",
@@ -94,9 +94,12 @@ async fn begin(
             select $3, id, $4, $5, now() + make_interval(days => $6) from users
             where id = $1 and password_hash = $2
             returning id, user_id
+         ), ended as (
+            delete from sessions using begun where sessions.token_sha256 = $8 returning sessions.id, sessions.user_id
          ), recorded as (
             insert into events (actor_id, action, target_id, request_id)
             select user_id, 'session.begun', id, $7 from begun
+            union all select user_id, 'session.ended', id, $7 from ended
          )
          select ",
         json!("users"),
@@ -109,6 +112,7 @@ async fn begin(
     .bind(&session.user_agent)
     .bind(cookie::DAYS)
     .bind(request_id.to_string())
+    .bind(session.replaced())
     .fetch_optional(connection)
     .await
     .map_err(|cause| Problem::of_database(&cause))?;

@@ -10,7 +10,9 @@ mod limits;
 mod login;
 mod logout;
 mod me;
+pub(crate) mod recover;
 mod register;
+mod reset_password;
 
 use axum::{
     http::{HeaderMap, StatusCode, header},
@@ -25,7 +27,7 @@ use uuid::Uuid;
 use crate::{
     access::{
         cookie,
-        secret::{SESSION, Secret},
+        secret::{Fingerprint, SESSION, Secret},
     },
     problem::Problem,
     router::Context,
@@ -39,6 +41,7 @@ pub(crate) fn routes() -> OpenApiRouter<Context> {
         .routes(routes!(login::login, logout::logout))
         .routes(routes!(me::get, me::update))
         .routes(routes!(change_password::change_password))
+        .routes(routes!(reset_password::reset_password))
         .routes(routes!(export::export))
         .routes(routes!(leave::leave))
 }
@@ -75,6 +78,9 @@ struct Beginning {
     id: Uuid,
     secret: Secret,
     user_agent: String,
+    /// Of the session that the client has until now: whoever gets a new one has no use for it, and somebody who set it in their
+    /// browser must not share the new one's life (OWASP ASVS 5.0, 7.2.4).
+    replaced: Option<Fingerprint>,
 }
 
 impl Beginning {
@@ -84,11 +90,16 @@ impl Beginning {
             id: Uuid::now_v7(),
             secret: Secret::new(SESSION)?,
             user_agent: user_agent.unwrap_or_default().chars().take(200).collect(),
+            replaced: cookie::session(headers).map(Fingerprint::of),
         })
     }
 
     fn fingerprint(&self) -> Vec<u8> {
         self.secret.fingerprint().as_bytes().to_vec()
+    }
+
+    fn replaced(&self) -> Option<&[u8]> {
+        self.replaced.as_ref().map(Fingerprint::as_bytes)
     }
 
     /// The answer that hands the session over.

@@ -24,13 +24,14 @@ use crate::{
 pub(crate) struct NewAccount {
     email: Email,
     name: Name,
-    /// At least 10 characters, and not among the first that anybody would try.
+    /// At least 10 characters, and not quickly guessed: not on lists of leaked ones, nor made of such, of what one is called, dates or
+    /// keys in a row. Several unrelated words will do.
     password: NewPassword,
 }
 
 /// Register
 ///
-/// The answer begins a session, in a cookie.
+/// The answer begins a session, in a cookie; one that the request came with ends.
 #[utoipa::path(
     post, path = "/api/v1/accounts", operation_id = "register", tag = "accounts",
     request_body = NewAccount,
@@ -47,12 +48,12 @@ pub(crate) async fn register(
     headers: HeaderMap,
     Body(new): Body<NewAccount>,
 ) -> Result<Response, Problem> {
-    new.password.acceptable(new.email.as_str())?;
     let mut connection = context.database.connection().await?;
     Limit::charge(&limits::of_registration(from), &mut connection).await?;
     // A hash takes its time; the connection is for others meanwhile.
     drop(connection);
-    let hash = context.passwords.hash(new.password).await?;
+    let own = [new.email.as_str(), new.name.as_str()].map(str::to_owned);
+    let hash = context.passwords.accept(new.password, own).await?;
 
     let session = Beginning::of(&headers)?;
     let mut connection = context.database.connection().await?;
@@ -63,9 +64,12 @@ pub(crate) async fn register(
          ), begun as (
             insert into sessions (id, user_id, token_sha256, user_agent, expires_at)
             select $5, id, $6, $7, now() + make_interval(days => $8) from made
+         ), ended as (
+            delete from sessions using made where sessions.token_sha256 = $10 returning sessions.id, sessions.user_id
          ), recorded as (
             insert into events (actor_id, action, target_id, request_id)
             select id, 'account.registered', id, $9 from made
+            union all select user_id, 'session.ended', id, $9 from ended
          )
          select ",
         json!("made"),
@@ -80,6 +84,7 @@ pub(crate) async fn register(
     .bind(&session.user_agent)
     .bind(cookie::DAYS)
     .bind(request_id.to_string())
+    .bind(session.replaced())
     .fetch_optional(&mut *connection)
     .await
     .map_err(|cause| Problem::of_database(&cause))?;

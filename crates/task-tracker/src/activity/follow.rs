@@ -2,13 +2,13 @@ use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration}
 
 use axum::{
     extract::State,
-    http::HeaderMap,
+    http::{HeaderMap, header},
     response::{
-        Sse,
+        IntoResponse, Response, Sse,
         sse::{Event, KeepAlive},
     },
 };
-use futures_util::{Stream, stream};
+use futures_util::stream;
 use tokio::{
     sync::broadcast::{self, error::RecvError},
     time::{Interval, MissedTickBehavior, interval},
@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    access::{Caller, Via},
+    access::{Caller, Via, turns::Turn},
     activity::{
         Activity,
         feed::{self, Ears, Place, Snapshot},
@@ -64,8 +64,11 @@ pub(crate) async fn follow(
     caller: Caller,
     Id(project_id): Id,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+) -> Result<Response, Problem> {
     let last = last_event(&headers)?;
+    let turn = context.streams.take(caller.user).ok_or(Problem::TooManyAtOnce(
+        "you have too many streams of events open here; close one of them first",
+    ))?;
     let mut connection = context.database.connection().await?;
     project::role(&mut connection, &caller, project_id).await?;
     // Listening begins before the look back, so that nothing falls between the two.
@@ -81,6 +84,7 @@ pub(crate) async fn follow(
     let listener = Listener {
         context,
         caller,
+        _turn: turn,
         project_id,
         ends_behind_missed: missed.len() == feed::AT_ONCE,
         missed: missed.into(),
@@ -91,9 +95,11 @@ pub(crate) async fn follow(
     };
     let events = stream::unfold(listener, async |mut listener| {
         let activity = listener.next().await?;
-        Some((Ok(event(&activity)), listener))
+        Some((Ok::<_, Infallible>(event(&activity)), listener))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(BREATH)))
+    let events = Sse::new(events).keep_alive(KeepAlive::new().interval(BREATH));
+    // By itself it would say `no-cache`, which lets a browser keep it.
+    Ok(([(header::CACHE_CONTROL, "no-store")], events).into_response())
 }
 
 fn last_event(headers: &HeaderMap) -> Result<Option<Place>, Problem> {
@@ -116,6 +122,7 @@ fn event(activity: &Activity) -> Event {
 struct Listener {
     context: Context,
     caller: Caller,
+    _turn: Turn,
     project_id: Uuid,
     /// What happened before the listening began.
     missed: VecDeque<Activity>,

@@ -188,6 +188,11 @@ impl Database {
         &self.probe
     }
 
+    /// Connections of the pool, without the lanes.
+    pub(crate) fn most_at_work(&self) -> u32 {
+        self.work.options().get_max_connections()
+    }
+
     pub(crate) fn level(&self) -> PoolLevel {
         let (open, idle) = self.lanes.level();
         PoolLevel {

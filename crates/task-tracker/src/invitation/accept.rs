@@ -4,7 +4,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    access::{Caller, Role, secret::Fingerprint},
+    access::{Caller, Role, secret::Presented},
     extract::Body,
     invitation::WORD,
     problem::Problem,
@@ -16,8 +16,7 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Acceptance {
-    #[schema(min_length = 1, max_length = 100)]
-    token: String,
+    token: Presented,
 }
 
 /// Where the caller is now, and as what.
@@ -43,7 +42,7 @@ pub(crate) async fn accept(
     caller: Caller,
     Body(acceptance): Body<Acceptance>,
 ) -> Result<Response, Problem> {
-    let fingerprint = Fingerprint::of(&acceptance.token);
+    let fingerprint = acceptance.token.fingerprint();
     let joined = Write::<Joined>::new(
         &caller,
         "member.joined",

@@ -80,7 +80,6 @@ fn fixed(kind: &'static str, text: Bytes) -> impl IntoResponse {
         (header::CONTENT_TYPE, kind),
         (header::CACHE_CONTROL, "no-cache"),
         (header::CONTENT_SECURITY_POLICY, policy),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     (
         headers.map(|(name, value)| (name, HeaderValue::from_static(value))),

@@ -58,6 +58,12 @@ pub(crate) async fn observe<A: Future<Output = Response>>(
     let headers = response.headers_mut();
     headers.insert(RELEASE, context.release.clone());
     headers.insert(REQUEST_ID, id);
+    // Here, so that no endpoint can forget it: what it answers is somebody's own, and nothing else than it says it is. What
+    // the API's description has of itself may be kept.
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if context.lifecycle.is_draining() {
         // hyper closes the connection behind this response, so its client takes the next request elsewhere.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

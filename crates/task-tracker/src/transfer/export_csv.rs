@@ -15,7 +15,7 @@ use crate::{access::Caller, extract::Id, problem::Problem, project, router::Cont
 ///
 /// CSV with a line of names first (RFC 4180, UTF-8): title, description, status, priority, `due_at`, labels and assignees, the last two
 /// with semicolons between; comments stay behind. A text that a spreadsheet would calculate begins with an apostrophe. A response that
-/// breaks off is not whole.
+/// breaks off is not whole. A user may have two exports or imports under way at a time.
 #[utoipa::path(
     get, path = "/api/v1/projects/{id}/tasks.csv", operation_id = "export_tasks", tag = "transfer",
     params(("id" = Uuid, Path, description = "The project")),
@@ -27,13 +27,20 @@ pub(crate) async fn export(
     caller: Caller,
     Id(project_id): Id,
 ) -> Result<Response, Problem> {
+    let turn = context.heavy.begin(caller.user)?;
     let mut connection = context.database.connection().await?;
     project::role(&mut connection, &caller, project_id).await?;
     drop(connection);
     let mut begun = Vec::new();
     line(&COLUMNS.map(str::to_owned), &mut begun).map_err(|_| Problem::Internal)?;
     let file = ("text/csv; charset=utf-8", format!("tasks-{project_id}.csv"));
-    Ok(outflow::respond(context, caller, project_id, (begun, Lines), file))
+    Ok(outflow::respond(
+        context,
+        (caller, turn),
+        project_id,
+        (begun, Lines),
+        file,
+    ))
 }
 
 struct Lines;

@@ -14,6 +14,7 @@ use crate::{access::Caller, extract::Id, problem::Problem, project, router::Cont
 ///
 /// With its labels, tasks and comments, as `import_project` takes it; members, reminders and attachments stay behind. Written
 /// while it is read: a task that changes meanwhile is there as it was before or after. A response that breaks off is not whole.
+/// A user may have two exports or imports under way at a time.
 #[utoipa::path(
     get, path = "/api/v1/projects/{id}/export", operation_id = "export_project", tag = "transfer",
     params(("id" = Uuid, Path, description = "The project")),
@@ -25,6 +26,7 @@ pub(crate) async fn export(
     caller: Caller,
     Id(project_id): Id,
 ) -> Result<Response, Problem> {
+    let turn = context.heavy.begin(caller.user)?;
     let mut connection = context.database.connection().await?;
     let head: Option<Json<Value>> = sqlx::query_scalar(
         "select jsonb_build_object(
@@ -49,7 +51,7 @@ pub(crate) async fn export(
     );
     let file = ("application/json", format!("project-{project_id}.json"));
     let form = (begun.into_bytes(), Items::default());
-    Ok(outflow::respond(context, caller, project_id, form, file))
+    Ok(outflow::respond(context, (caller, turn), project_id, form, file))
 }
 
 /// Tasks in a list that is open already.

@@ -13,10 +13,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    GREY, MOST_LABELS,
+    GREY, MOST_LABELS, charge,
     import_json::written,
     require,
     rows::{self, Faults, Row},
+    with,
 };
 use crate::{
     access::Caller,
@@ -40,7 +41,7 @@ pub(crate) struct Added {
 /// For owners and editors. CSV with a line of names first; only `title` must be among them, and the others are those of
 /// `export_tasks`. All rows or none: a problem names each row with something wrong in it. Up to 5000 tasks and 4 MiB. They are placed
 /// at the end, in the order of the table; labels that the project does not have yet are made. In the activity of the project it is
-/// one entry.
+/// one entry. Counts as as many changes as it has rows, at most as those of a whole minute.
 #[utoipa::path(
     post, path = "/api/v1/projects/{id}/tasks.csv", operation_id = "import_tasks", tag = "transfer",
     params(("id" = Uuid, Path, description = "The project")),
@@ -59,6 +60,7 @@ pub(crate) async fn import(
     request: Request,
 ) -> Result<Response, Problem> {
     require(request.headers(), "text/csv")?;
+    let _turn = context.heavy.begin(caller.user)?;
     let bytes = extract::read(request.into_body(), IMPORT).await?;
     let rows = rows::read(&bytes)?;
     drop(bytes);
@@ -69,9 +71,12 @@ pub(crate) async fn import(
     }
     require_members(&mut connection, project_id, &rows).await?;
     drop(connection);
+    let allowance = charge(&context, &caller, rows.len()).await?;
+    let place = context.heavy.place().await?;
     let added = insert(&context.database, &caller, project_id, rows).await;
+    drop(place);
     match added {
-        Ok(Some(done)) => Ok(done.respond_plainly()),
+        Ok(Some(done)) => Ok(with(allowance, done.respond_plainly())),
         Ok(None) => {
             // Not an editor any more, or not enough room.
             if project::role(&mut *context.database.connection().await?, &caller, project_id)

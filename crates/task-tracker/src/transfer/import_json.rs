@@ -12,9 +12,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    GREY, MOST_LABELS, TOO_MANY_LABELS,
+    GREY, MOST_LABELS, TOO_MANY_LABELS, charge,
     document::{Document, Format, Item, Said},
-    require,
+    require, with,
 };
 use crate::{
     access::Caller,
@@ -44,7 +44,8 @@ pub(crate) struct Imported {
 ///
 /// Makes a new project out of what `export_project` wrote, all of it or nothing; the caller becomes its owner. Up to 5000 tasks and
 /// 4 MiB. Of assignees and of authors of comments only the caller is kept: nobody else is a member, and nobody can be made to have
-/// said something. A problem names the number of the task that it is about.
+/// said something. A problem names the number of the task that it is about. Counts as as many changes as it has tasks and comments, at most as
+/// those of a whole minute.
 #[utoipa::path(
     post, path = "/api/v1/projects/import", operation_id = "import_project", tag = "transfer",
     request_body = Document,
@@ -57,6 +58,7 @@ pub(crate) async fn import(
     request: Request,
 ) -> Result<Response, Problem> {
     require(request.headers(), "application/json")?;
+    let _turn = context.heavy.begin(caller.user)?;
     let bytes = extract::read(request.into_body(), IMPORT).await?;
     let document: Document = serde_json::from_slice(&bytes).map_err(|cause| {
         let detail = cause.to_string();
@@ -70,6 +72,8 @@ pub(crate) async fn import(
     let (Format::One | Format::Two) = document.format;
     let (name, description) = (document.project.name.clone(), document.project.description.clone());
     let rows = Rows::of(document, &caller, OffsetDateTime::now_utc())?;
+    let allowance = charge(&context, &caller, rows.tasks.len() + rows.comments.len()).await?;
+    let place = context.heavy.place().await?;
     let made = Write::<Imported>::new(
         &caller,
         "project.imported",
@@ -122,8 +126,10 @@ pub(crate) async fn import(
     .run(&context.database)
     .await
     .map_err(tree::refused)?;
-    let place = |imported: &Imported| format!("/api/v1/projects/{}", imported.project_id);
-    made.map(|done| done.respond_plainly_at(place)).ok_or(Problem::Internal)
+    drop(place);
+    let there = |imported: &Imported| format!("/api/v1/projects/{}", imported.project_id);
+    made.map(|done| with(allowance, done.respond_plainly_at(there)))
+        .ok_or(Problem::Internal)
 }
 
 /// What is to be written, with the ids it will have.

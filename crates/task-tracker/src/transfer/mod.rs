@@ -13,10 +13,20 @@ mod import_json;
 mod outflow;
 mod rows;
 
-use axum::http::{HeaderMap, header};
+use axum::{
+    http::{HeaderMap, header},
+    response::Response,
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{problem::Problem, router::Context};
+use crate::{
+    access::{
+        Caller,
+        throttle::{self, Allowance},
+    },
+    problem::Problem,
+    router::Context,
+};
 
 /// Tasks in one import.
 const MOST_TASKS: usize = 5000;
@@ -31,6 +41,19 @@ pub(crate) fn routes() -> OpenApiRouter<Context> {
         .routes(routes!(export_json::export))
         .routes(routes!(import_json::import))
         .routes(routes!(export_csv::export, import_csv::import))
+}
+
+/// As many changes as there are rows, and never more than a minute has: what is allowed as one document must be possible as one.
+async fn charge(context: &Context, caller: &Caller, rows: usize) -> Result<Option<Allowance>, Problem> {
+    let most = usize::try_from(context.limits.writes.uses).unwrap_or(usize::MAX);
+    throttle::charge_others(context, caller, rows.min(most)).await
+}
+
+fn with(allowance: Option<Allowance>, mut response: Response) -> Response {
+    if let Some(allowance) = allowance {
+        allowance.write(response.headers_mut());
+    }
+    response
 }
 
 fn require(headers: &HeaderMap, kind: &str) -> Result<(), Problem> {

@@ -15,7 +15,12 @@ use futures_util::stream;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use crate::{access::Caller, problem::Problem, project, router::Context};
+use crate::{
+    access::{Caller, turns::Turn},
+    problem::Problem,
+    project,
+    router::Context,
+};
 
 /// Tasks of a page, with all their comments.
 const AT_ONCE: usize = 200;
@@ -31,6 +36,8 @@ pub(super) trait Form: Send + Sync + 'static {
 struct Outflow<F> {
     context: Context,
     caller: Caller,
+    /// For as long as the client takes.
+    _turn: Turn,
     project: Uuid,
     form: F,
     after: Uuid,
@@ -41,7 +48,7 @@ struct Outflow<F> {
 /// Answers with `begun`, every task of the project, and the end. The caller was let in before.
 pub(super) fn respond<F: Form>(
     context: Context,
-    caller: Caller,
+    (caller, turn): (Caller, Turn),
     project: Uuid,
     (begun, form): (Vec<u8>, F),
     (kind, file): (&'static str, String),
@@ -49,6 +56,7 @@ pub(super) fn respond<F: Form>(
     let outflow = Outflow {
         context,
         caller,
+        _turn: turn,
         project,
         form,
         after: Uuid::nil(),
@@ -57,13 +65,12 @@ pub(super) fn respond<F: Form>(
     };
     let pages = stream::try_unfold(outflow, next);
     let named = format!("attachment; filename=\"{file}\"");
-    let headers: [(HeaderName, HeaderValue); 3] = [
+    let headers: [(HeaderName, HeaderValue); 2] = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (
             header::CONTENT_DISPOSITION,
             HeaderValue::from_str(&named).unwrap_or(HeaderValue::from_static("attachment")),
         ),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
     (headers, Body::from_stream(pages)).into_response()
 }
@@ -92,6 +99,7 @@ async fn next<F: Form>(mut outflow: Outflow<F>) -> io::Result<Option<(Bytes, Out
 
 impl<F> Outflow<F> {
     async fn read(&self) -> Result<Vec<(Uuid, Json<serde_json::Value>)>, Problem> {
+        let _place = self.context.heavy.place().await?;
         let mut connection = self.context.database.connection().await?;
         let tasks = page(&mut connection, &self.caller, self.project, self.after)
             .await

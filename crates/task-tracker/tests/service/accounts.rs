@@ -11,9 +11,9 @@ use crate::{
     instance::{Instance, start},
 };
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
-async fn register(service: &Instance, email: &str) -> Reply {
+pub(crate) async fn register(service: &Instance, email: &str) -> Reply {
     let new = json!({ "email": email, "name": "Bob", "password": PASSWORD });
     service.api.anonymous().post("/api/v1/accounts", new).await
 }
@@ -75,6 +75,38 @@ async fn an_account_lives_from_registering_to_a_new_password() {
     let out = renewed.delete("/api/v1/session", "*").await.expect(204);
     assert_eq!(out.session(), "");
     renewed.get("/api/v1/me").await.expect(401);
+}
+
+/// Somebody may have put their own session into this browser, or be about to leave it to somebody else.
+#[tokio::test]
+async fn whoever_logs_in_or_registers_leaves_the_session_they_came_with() {
+    let service = start("").await;
+    let bob = register(&service, "bob@example.com").await.expect(201);
+    let mut old = service.api.with_session(bob.session());
+    let own = json!({ "email": "bob@example.com", "password": PASSWORD });
+    let wrong = json!({ "email": "bob@example.com", "password": "wrong horse battery" });
+    old.post("/api/v1/session", wrong).await.expect(401);
+    old.get("/api/v1/me").await.expect(200);
+    let other = json!({ "email": "carol@example.com", "name": "Carol", "password": PASSWORD });
+    for (path, body, status) in [
+        ("/api/v1/session", own.clone(), 200),
+        ("/api/v1/accounts", other.clone(), 201),
+        ("/api/v1/session", own, 200),
+    ] {
+        let new = old.post(path, body).await.expect(status);
+        let new = service.api.with_session(new.session());
+        old.get("/api/v1/me").await.expect(401);
+        new.get("/api/v1/me").await.expect(200);
+        old = new;
+    }
+    // An address that is taken begins nothing and ends nothing.
+    old.post("/api/v1/accounts", other).await.expect(409);
+    old.get("/api/v1/me").await.expect(200);
+    let ended: i64 = sqlx::query_scalar("select count(*) from events where action = 'session.ended'")
+        .fetch_one(&mut service.database.connect().await)
+        .await
+        .unwrap();
+    assert_eq!(ended, 3);
 }
 
 #[tokio::test]

@@ -165,6 +165,27 @@ async fn whoever_is_removed_hears_no_more() {
 }
 
 #[tokio::test]
+async fn a_session_or_a_token_that_ends_takes_its_stream_along() {
+    let service = start("").await;
+    let api = &service.api;
+    let project = api.project().await;
+    let new = json!({ "name": "ci", "scopes": ["tasks:read"], "expires_in_days": 7 });
+    let made = api.post("/api/v1/tokens", new).await.expect(201);
+    let (_, bob) = service.member(&project, "bob", "viewer").await;
+    let mut by_token = Stream::open(&api.with_token(made.body["token"].as_str().unwrap()), &project, None).await;
+    let mut by_session = Stream::open(&bob, &project, None).await;
+    let mut untouched = Stream::open(api, &project, None).await;
+    api.delete(&format!("/api/v1/tokens/{}", made.id()), "*")
+        .await
+        .expect(204);
+    bob.delete("/api/v1/session", "*").await.expect(204);
+    assert_eq!(by_token.next().await, None);
+    assert_eq!(by_session.next().await, None);
+    api.task(&project, "dig").await;
+    assert_eq!(untouched.next().await.unwrap().1, "task.created");
+}
+
+#[tokio::test]
 async fn listeners_do_not_hold_up_the_end() {
     let service = start("--finish-seconds 50").await;
     let project = service.api.project().await;

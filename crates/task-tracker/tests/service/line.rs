@@ -48,6 +48,11 @@ impl Line {
         within(self.0.write_all(text.as_bytes())).await.unwrap();
     }
 
+    /// As `say`, to somebody who may have hung up.
+    pub(crate) async fn try_say(&mut self, text: &str) {
+        drop(within(self.0.write_all(text.as_bytes())).await);
+    }
+
     /// What arrives until the other side hangs up.
     pub(crate) async fn rest(mut self) -> String {
         let mut bytes = Vec::new();

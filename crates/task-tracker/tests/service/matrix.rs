@@ -45,6 +45,7 @@ DELETE /api/v1/session                                     | session        | 20
 GET /api/v1/me                                             | session        | 200 200 200 200 |
 PATCH /api/v1/me                                           | session        | 200 200 200 200 | {"name":"Other"}
 POST /api/v1/me/password                                   | session        | 403 403 403 403 | {"current":"wrong horse","new":"correct horse battery"}
+POST /api/v1/password-reset                                | nothing        | 403 403 403 403 | {"secret":"ttr_nothing","new":"correct horse battery"}
 GET /api/v1/sessions                                       | session        | 200 200 200 200 |
 DELETE /api/v1/sessions                                    | session        | 204 204 204 204 |
 DELETE /api/v1/sessions/{session}                          | session        | 204 404 404 404 |
@@ -311,8 +312,9 @@ async fn nobody_gets_in_where_they_do_not_belong() {
         for (number, expected) in answers.iter().enumerate() {
             let world = World::new(&service, &mut connection).await;
             let api = service.api.with_session(&world.users[number]);
-            let (status, _, body) = world.send(&api, row).await;
+            let (status, headers, body) = world.send(&api, row).await;
             assert_eq!(status, *expected, "{operation} by {}: {body}", USERS[number]);
+            assert_is_kept_by_nobody(&headers, operation);
         }
         let world = World::new(&service, &mut connection).await;
         for api in [
@@ -321,12 +323,24 @@ async fn nobody_gets_in_where_they_do_not_belong() {
             service.api.with_token("tt_nothing"),
         ] {
             let (status, headers, body) = world.send(&api, row).await;
+            assert_is_kept_by_nobody(&headers, operation);
             if *needs != Nothing {
                 assert_eq!(status, 401, "{operation} by nobody: {body}");
                 assert!(headers.contains_key("www-authenticate"), "{operation}");
             }
         }
     }
+}
+
+/// What is answered is somebody's own, or about them; and a browser must not take it for something else.
+fn assert_is_kept_by_nobody(headers: &HeaderMap, operation: &str) {
+    assert_eq!(headers["cache-control"], "no-store", "{operation}");
+    assert_eq!(headers["x-content-type-options"], "nosniff", "{operation}");
+    assert_eq!(
+        headers.get_all("x-content-type-options").iter().count(),
+        1,
+        "{operation}"
+    );
 }
 
 #[tokio::test]

@@ -19,6 +19,8 @@ const FURNISH: &str = "
         select gen_random_uuid(), projects.id, 'viewer', sha256(gen_random_uuid()::text::bytea), users.id,
                now() - age.days * interval '1 day'
         from users, projects, (values (31), (29)) as age (days);
+    insert into password_resets (user_id, token_sha256, expires_at)
+        select id, sha256(id::text::bytea), now() - interval '1 second' from users;
     insert into notifications (id, user_id, task_id, reminder_id, remind_at, created_at)
         select gen_random_uuid(), users.id, tasks.id, gen_random_uuid(), now(), now() - age.days * interval '1 day'
         from users, tasks, (values (91), (89)) as age (days);
@@ -33,7 +35,8 @@ const FURNISH: &str = "
 const LEFT: &str = "
     select array[(select count(*) from idempotency_keys), (select count(*) from throttles),
                  (select count(*) from sessions), (select count(*) from invitations),
-                 (select count(*) from notifications), (select count(*) from reminders), (select count(*) from events)]";
+                 (select count(*) from notifications), (select count(*) from reminders), (select count(*) from events),
+                 (select count(*) from password_resets)]";
 
 #[tokio::test]
 async fn what_had_its_time_is_cleared_away_and_nothing_else() {
@@ -45,13 +48,13 @@ async fn what_had_its_time_is_cleared_away_and_nothing_else() {
         let mut onlooker = database.connect().await;
         sqlx::query_scalar(LEFT).fetch_one(&mut onlooker).await.unwrap()
     };
-    assert_eq!(count().await, [2, 2, 3, 2, 2, 3, 2]);
+    assert_eq!(count().await, [2, 2, 3, 2, 2, 3, 2, 1]);
     let url = database.parsed_url();
     // The user whom an instance brings has a session of its own.
     let other = cluster::migrated().await;
     let service = start_on(other, &url, "--first-upkeep-seconds 0.05 --keep-events-days 7").await;
-    until("it is cleared away", async || count().await == [1, 1, 2, 1, 1, 2, 1]).await;
+    until("it is cleared away", async || count().await == [1, 1, 2, 1, 1, 2, 1, 0]).await;
     service.lifecycle.interrupt();
     assert_eq!(service.ended().await, Ok(()));
-    assert_eq!(count().await, [1, 1, 2, 1, 1, 2, 1]);
+    assert_eq!(count().await, [1, 1, 2, 1, 1, 2, 1, 0]);
 }

@@ -35,6 +35,8 @@ impl Server {
             .args(["serve", "--host=127.0.0.1", "--metrics-port=0", "--drain-seconds=0"])
             .arg(format!("--port={port}"))
             .env("TOKIO_WORKER_THREADS", "1")
+            // Listeners share a handful of users.
+            .env("STREAMS_PER_USER", "10000")
             .env("DATABASE_URL", stage.url());
         let log = place.results("bench").join("task-tracker.log");
         Self::start("task-tracker", port, command, "/readyz", &log, interrupt)

@@ -19,10 +19,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    access::{
-        Caller,
-        throttle::{self, Allowance},
-    },
+    access::{Caller, throttle},
     database::Database,
     extract::{Body, Id},
     problem::{Problem, Refused},
@@ -82,7 +79,7 @@ pub(crate) async fn change(
         return Err(Problem::Rule("name each task once"));
     }
     let what = asked.what()?;
-    let allowance = charge(&context, &caller, ids.len()).await?;
+    let allowance = throttle::charge_others(&context, &caller, ids.len()).await?;
     let bulk = Bulk {
         caller: &caller,
         project_id,
@@ -93,22 +90,6 @@ pub(crate) async fn change(
         allowance.write(response.headers_mut());
     }
     Ok(response)
-}
-
-/// The guard has counted one change; the others are counted here, before anything happens. None when there are no others.
-async fn charge(context: &Context, caller: &Caller, tasks: usize) -> Result<Option<Allowance>, Problem> {
-    let others = u32::try_from(tasks.saturating_sub(1)).unwrap_or(u32::MAX);
-    if others == 0 {
-        return Ok(None);
-    }
-    let key = throttle::writes_of(caller.user);
-    let mut connection = context.database.connection().await?;
-    context
-        .limits
-        .writes
-        .take(others, &key, &mut connection)
-        .await
-        .map(Some)
 }
 
 struct Bulk<'b> {

@@ -45,7 +45,10 @@ async fn what_the_description_says_is_what_the_service_does() {
     };
     // What is tried is whether the answers fit, not how many are allowed.
     let store = store::start().await;
-    let flags = format!("--writes-per-minute 1000000 --trusted-proxies 0 {}", store.flags());
+    let flags = format!(
+        "--writes-per-minute 1000000 --requests-per-minute 1000000 --anonymous-per-minute 1000000 --trusted-proxies 0 {}",
+        store.flags()
+    );
     let service = start(&flags).await;
     furnish(&service.api).await;
     let (_, bob) = service.user("bob").await;

@@ -1,0 +1,2 @@
+-- tt: phase=contract
+drop table password_resets;
