@@ -15,7 +15,7 @@ use axum::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-pub(crate) use self::metrics::Metrics;
+pub(crate) use self::metrics::{Listening, Metrics};
 use crate::{router::Context, trace};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
