@@ -150,8 +150,7 @@ async fn obey((mut terminate, mut interrupt): (Signal, Signal), lifecycle: Lifec
 }
 
 async fn export(url: &DatabaseUrl, user: Uuid) -> Result<(), Failure> {
-    let kept = personal::export_user(url, user).await?;
-    writeln!(io::stdout().lock(), "{kept:#}")?;
+    personal::export_user(url, user, &mut io::stdout()).await?;
     Ok(())
 }
 

@@ -1,18 +1,40 @@
-use axum::{Json, extract::State};
-use serde_json::Value;
+use std::io;
 
-use crate::{access::Caller, personal, problem::Problem, router::Context};
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+
+use crate::{access::Caller, personal::Export, problem::Problem, router::Context};
 
 /// Get everything that is kept about oneself
+///
+/// With the tasks of the projects that one owns, those that one is assigned elsewhere, and what one did and wrote. Written while
+/// it is read: what changes meanwhile is there as it was before or after. A response that breaks off is not whole.
 #[utoipa::path(
     get, path = "/api/v1/me/export", operation_id = "export_me", tag = "accounts",
-    responses((status = 200, description = "The account, sessions, tokens, projects, tasks, comments, filters, reminders, notifications and activity", body = Object)),
+    responses((status = 200, description = "The account, sessions, tokens, projects, labels, tasks, comments, attachments, invitations, webhooks, filters, reminders, notifications and activity", body = Object)),
     security(("session" = [])),
 )]
-pub(crate) async fn export(State(context): State<Context>, caller: Caller) -> Result<Json<Value>, Problem> {
-    let mut connection = context.database.connection().await?;
-    let kept = personal::export(&mut connection, caller.user)
-        .await
-        .map_err(|cause| Problem::of_database(&cause))?;
-    kept.map(Json).ok_or(Problem::Unauthenticated)
+pub(crate) async fn export(State(context): State<Context>, caller: Caller) -> Result<Response, Problem> {
+    let export = Export::begin(context.database.clone(), caller.user)
+        .await?
+        .ok_or(Problem::Unauthenticated)?;
+    let pages = stream::try_unfold(export, async |mut export| {
+        let page = export.next().await;
+        let page = page.map_err(|_| io::Error::other("the export ended in the middle"))?;
+        Ok::<_, io::Error>(page.map(|page| (Bytes::from(page), export)))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (
+            header::CONTENT_DISPOSITION,
+            HeaderValue::from_static("attachment; filename=\"task-tracker.json\""),
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    Ok((headers, Body::from_stream(pages)).into_response())
 }
