@@ -67,7 +67,7 @@ enum Command {
         /// The user's id, as the account and the audit trail have it
         user: Uuid,
     },
-    /// Erase the users who asked for it thirty days ago or longer (GDPR, article 17); to be run every day, safe to run twice
+    /// Erase the users who asked for it thirty days ago or longer (GDPR, article 17), now; `serve` does it every hour
     Erase,
     /// Make users, projects and tasks to try things on, the same for the same seed; never where others can log in
     Seed(Amounts),

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{database::Database, problem::Problem};
+use crate::{database::Database, personal, problem::Problem};
 
 const PACE: Duration = Duration::from_hours(1);
 /// After a failure, which is likely the database's, and over soon.
@@ -22,7 +22,8 @@ pub(crate) async fn run(database: Database, keep_events: Duration, first: Durati
     loop {
         tokio::time::sleep(pause).await;
         let cleared = clear(&database, keep_events).await;
-        pause = if cleared.is_ok() { PACE } else { AGAIN };
+        let erased = erase(&database).await;
+        pause = if cleared.and(erased).is_ok() { PACE } else { AGAIN };
     }
 }
 
@@ -64,6 +65,14 @@ async fn clear_some(database: &Database, kind: &Kind, keep_events: Duration) -> 
         .await
         .map_err(|cause| Problem::of_database(&cause))?;
     Ok(cleared.rows_affected())
+}
+
+async fn erase(database: &Database) -> Result<(), Problem> {
+    let erased = personal::erase_all(&mut database.clone()).await?;
+    if erased > 0 {
+        tracing::info!(users = erased, "erased who wanted to be forgotten");
+    }
+    Ok(())
 }
 
 /// Rows that have their time.

@@ -1,87 +1,118 @@
-//! The audit trail outlives its people, so it is made to speak of nobody: their ids in it become one made-up id, and
-//! what names them is taken out.
+//! Forgets the users whose time has come.
+//!
+//! The audit trail outlives its people, so it is made to speak of nobody: their ids in it become one made-up id, and what
+//! names them, or what they wrote where nobody else was, is taken out. Who did what and when stays.
+//!
+//! An erasure is many statements, each as long as others can wait and safe to repeat; the row of the user goes by the last,
+//! so that one that was cut off is taken up again. A lease says whose it is, and every statement asks for it.
 
-use sqlx::{Connection, PgConnection};
+use std::time::{Duration, Instant};
+
 use uuid::Uuid;
 
-/// Users whose time has come.
-pub(super) async fn due(connection: &mut PgConnection) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar("select id from users where erase_after <= now() order by erase_after")
-        .fetch_all(connection)
-        .await
+use super::{
+    erasing::{CLAIM, FORGET, LISTED, Look, STEPS},
+    lender::Lender,
+};
+
+/// Rows of one statement.
+const AT_ONCE: i64 = 1000;
+
+/// Erases whoever nobody else is at, and says how many. One that fails keeps nobody else waiting: it is tried again when
+/// its lease is over.
+pub(crate) async fn erase_all<L: Lender>(lender: &mut L) -> Result<u64, L::Failure> {
+    let mut outcome = Ok(0);
+    while let Some(mut erasure) = Erasure::claim(lender).await? {
+        let erased = erasure.carry_out().await.map(u64::from);
+        outcome = outcome.and_then(|before| erased.map(|one| before + one));
+    }
+    outcome
 }
 
-/// Erases one user whose time has come, whole or not at all. False when somebody else did meanwhile.
-pub(super) async fn erase(connection: &mut PgConnection, user: Uuid) -> Result<bool, sqlx::Error> {
-    let nobody = Uuid::new_v4();
-    let mut transaction = connection.begin().await?;
-    let found: Option<Uuid> =
-        sqlx::query_scalar("select id from users where id = $1 and erase_after <= now() for update")
-            .bind(user)
-            .fetch_optional(&mut *transaction)
-            .await?;
-    if found.is_none() {
-        return Ok(false);
-    }
-    sqlx::query("set local task_tracker.curating = 'on'")
-        .execute(&mut *transaction)
-        .await?;
-    for statement in STATEMENTS {
-        // PostgreSQL wants to know the type of a parameter that a statement does not use.
-        sqlx::query(*statement)
-            .bind(user)
-            .bind(nobody)
-            .execute(&mut *transaction)
-            .await?;
-    }
-    transaction.commit().await?;
-    Ok(true)
+struct Erasure<'l, L> {
+    lender: &'l mut L,
+    user: Uuid,
+    lease: Uuid,
 }
 
-/// In this order; `$1` is the user and `$2` the made-up id.
-const STATEMENTS: &[&str] = &[
-    // Projects that are nobody else's.
-    "with asked as (select $1::uuid as id, $2::uuid)
-     delete from projects using asked
-     where exists (select from memberships where project_id = projects.id and user_id = asked.id)
-       and not exists (select from memberships where project_id = projects.id and user_id <> asked.id)",
-    // A project keeps an owner: the editor, or else the viewer, who has been there longest.
-    "with asked as (select $1::uuid as id, $2::uuid), orphaned as (
-        select project_id from memberships join asked on memberships.user_id = asked.id
-        where role = 'owner' and not exists (
-            select from memberships as others
-            where others.project_id = memberships.project_id and others.role = 'owner' and others.user_id <> asked.id)
-     ), heirs as (
-        select distinct on (memberships.project_id) memberships.project_id, memberships.user_id
-        from memberships join orphaned on orphaned.project_id = memberships.project_id cross join asked
-        where memberships.user_id <> asked.id
-        order by memberships.project_id, memberships.role, memberships.created_at
-     )
-     update memberships set role = 'owner', version = version + 1, updated_at = now() from heirs
-     where memberships.project_id = heirs.project_id and memberships.user_id = heirs.user_id",
-    "with asked as (select $1::uuid as id, $2::uuid)
-     update tasks set assignee_ids = array_remove(assignee_ids, asked.id), version = version + 1, updated_at = now()
-     from asked where asked.id = any(assignee_ids)",
-    // Filters that all members of a project have go on, and find nobody.
-    "with asked as (select $1::uuid as id, $2::uuid as nobody)
-     update saved_filters
-     set filter = replace(filter::text, asked.id::text, asked.nobody::text)::jsonb, version = version + 1, updated_at = now()
-     from asked where filter::text like '%' || asked.id || '%'",
-    // What the user is called.
-    "with asked as (select $1::uuid as id, $2::uuid)
-     update events set before = before - 'name', after = after - 'name'
-     from asked where target_id = asked.id and (action like 'account.%' or action like 'member.%')",
-    "with asked as (select $1::uuid as id, $2::uuid as nobody)
-     update events
-     set actor_id = case actor_id when asked.id then asked.nobody else actor_id end,
-         target_id = case target_id when asked.id then asked.nobody else target_id end,
-         before = replace(before::text, asked.id::text, asked.nobody::text)::jsonb,
-         after = replace(after::text, asked.id::text, asked.nobody::text)::jsonb
-     from asked
-     where actor_id = asked.id or target_id = asked.id
-        or before::text like '%' || asked.id || '%' or after::text like '%' || asked.id || '%'",
-    "with asked as (select $1::uuid as id, $2::uuid)
-     delete from throttles using asked where key in ('writes/' || asked.id, 'password/' || asked.id)",
-    // Sessions, tokens, memberships, invitations, filters, reminders, notifications and kept answers go with it.
-    "with asked as (select $1::uuid as id, $2::uuid) delete from users using asked where users.id = asked.id",
-];
+impl<'l, L: Lender> Erasure<'l, L> {
+    async fn claim(lender: &'l mut L) -> Result<Option<Self>, L::Failure> {
+        let lease = Uuid::new_v4();
+        let claimed: Option<Uuid> = sqlx::query_scalar(CLAIM)
+            .bind(lease)
+            .fetch_optional(&mut *lender.lend().await?)
+            .await
+            .map_err(L::failed)?;
+        Ok(claimed.map(|user| Self { lender, user, lease }))
+    }
+
+    /// False when somebody else took it up meanwhile.
+    async fn carry_out(&mut self) -> Result<bool, L::Failure> {
+        for step in STEPS {
+            self.repeat(step).await?;
+        }
+        for look in self.looks().await? {
+            self.look_through(&look).await?;
+        }
+        Ok(self.run(FORGET).await? > 0)
+    }
+
+    /// Until there was less to do than there might have been.
+    async fn repeat(&mut self, sql: &'static str) -> Result<(), L::Failure> {
+        loop {
+            let begun = Instant::now();
+            if self.run(sql).await? < AT_ONCE {
+                return Ok(());
+            }
+            breathe(begun.elapsed()).await;
+        }
+    }
+
+    async fn run(&mut self, sql: &'static str) -> Result<i64, L::Failure> {
+        sqlx::query_scalar(sql)
+            .bind(self.user)
+            .bind(self.lease)
+            .bind(AT_ONCE)
+            .fetch_one(&mut *self.lender.lend().await?)
+            .await
+            .map_err(L::failed)
+    }
+
+    /// Through what else the record has of the projects in which the user was, and of what was nobody's but its actor's.
+    async fn looks(&mut self) -> Result<Vec<Look>, L::Failure> {
+        let listed: Vec<Uuid> = sqlx::query_scalar(LISTED)
+            .bind(self.user)
+            .fetch_all(&mut *self.lender.lend().await?)
+            .await
+            .map_err(L::failed)?;
+        let projects = listed.into_iter().map(Look::OfProject);
+        Ok(projects.chain([Look::OfNoProject]).collect())
+    }
+
+    async fn look_through(&mut self, look: &Look) -> Result<(), L::Failure> {
+        let mut place = ("0".to_owned(), -1_i64);
+        loop {
+            let begun = Instant::now();
+            let reached: Option<(String, i64)> = sqlx::query_as(look.sql())
+                .bind(self.user)
+                .bind(self.lease)
+                .bind(AT_ONCE)
+                .bind(look.project())
+                .bind(&place.0)
+                .bind(place.1)
+                .fetch_optional(&mut *self.lender.lend().await?)
+                .await
+                .map_err(L::failed)?;
+            match reached {
+                Some(reached) => place = reached,
+                None => return Ok(()),
+            }
+            breathe(begun.elapsed()).await;
+        }
+    }
+}
+
+/// Half of the time is for everybody else.
+async fn breathe(worked: Duration) {
+    tokio::time::sleep(worked).await;
+}

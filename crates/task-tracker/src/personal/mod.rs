@@ -1,9 +1,10 @@
 //! What is known of one person: handed out, and erased (GDPR, articles 15, 17 and 20).
 //!
-//! What is handed out comes by many short statements, whatever there is: `Lender` is where each gets its connection from, in
-//! the service and on the command line.
+//! Both are many short statements, whatever there is: `Lender` is where each gets its connection from, in the service and
+//! on the command line.
 
 mod erase;
+mod erasing;
 mod export;
 mod lender;
 mod sections;
@@ -14,7 +15,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::config::{DatabaseUrl, MissingDatabaseUrl};
-use erase::{due, erase};
+pub(crate) use erase::erase_all;
 pub(crate) use export::Export;
 
 /// Why nothing was handed out or erased.
@@ -23,7 +24,7 @@ pub enum PersonalError {
     /// The database URL is missing or malformed.
     #[error("could not tell where the database is")]
     Url(#[source] MissingDatabaseUrl),
-    /// No connection, or a statement failed. Users erased before stay erased; the one it failed on is as it was.
+    /// No connection, or a statement failed. Users erased before stay erased; the one it failed on is taken up again.
     #[error("could not read or erase what is kept about a user")]
     Database(#[source] sqlx::Error),
     /// There is no such user.
@@ -49,13 +50,10 @@ pub async fn export_user(url: &DatabaseUrl, user: Uuid, out: &mut impl Write) ->
     Ok(())
 }
 
-/// Erases the users whose time has come, and says how many. Safe to repeat, and to run twice at once.
+/// Erases the users whose time has come, and says how many. Safe to repeat, and to run beside another.
 pub async fn erase_due(url: &DatabaseUrl) -> Result<u64, PersonalError> {
     let mut connection = connect(url).await?;
-    let mut erased = 0;
-    for user in due(&mut connection).await.map_err(PersonalError::Database)? {
-        erased += u64::from(erase(&mut connection, user).await.map_err(PersonalError::Database)?);
-    }
+    let erased = erase_all(&mut connection).await.map_err(PersonalError::Database)?;
     drop(connection.close().await);
     Ok(erased)
 }

@@ -17,6 +17,7 @@ mod command;
 mod conformance;
 mod doctor;
 mod documented;
+mod erasure;
 #[path = "../../examples/faulty_release/faults.rs"]
 mod faults;
 mod filters;

@@ -9,16 +9,16 @@ use crate::{
     line::until,
 };
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
-async fn register(service: &Instance, email: &str) -> (String, Api) {
+pub(crate) async fn register(service: &Instance, email: &str) -> (String, Api) {
     let new = json!({ "email": email, "name": "Robert Example", "password": PASSWORD });
     let reply = service.api.anonymous().post("/api/v1/accounts", new).await.expect(201);
     (reply.id(), service.api.with_session(reply.session()))
 }
 
 /// Every row of every table, as text.
-async fn everything(connection: &mut PgConnection) -> String {
+pub(crate) async fn everything(connection: &mut PgConnection) -> String {
     let tables: Vec<String> = sqlx::query_scalar(
         "select relname::text from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace",
     )
