@@ -10,7 +10,9 @@ mod limits;
 mod login;
 mod logout;
 mod me;
+mod proof;
 mod register;
+mod restore;
 
 use axum::{
     http::{HeaderMap, StatusCode, header},
@@ -40,6 +42,7 @@ pub(crate) fn routes() -> OpenApiRouter<Context> {
         .routes(routes!(change_password::change_password))
         .routes(routes!(export::export))
         .routes(routes!(leave::leave))
+        .routes(routes!(restore::restore))
 }
 
 /// A user as this user sees it.

@@ -36,6 +36,7 @@ mod projects;
 mod receiver;
 mod releases;
 mod reminders;
+mod restoring;
 mod retries;
 mod rotation;
 mod search;
