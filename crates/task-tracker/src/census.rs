@@ -12,9 +12,11 @@ use crate::{database::Database, problem::Problem, telemetry::Metrics};
 const PACE: Duration = Duration::from_secs(30);
 /// Of each table: 4 MiB.
 const PAGES: f64 = 512.0;
+/// Messages of webhooks that are counted; more are as bad.
+const MESSAGES: i64 = 10_000;
 
 /// What was counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Census {
     /// Sessions used within the last quarter of an hour.
     pub(crate) sessions: i64,
@@ -23,6 +25,12 @@ pub(crate) struct Census {
     pub(crate) open: i64,
     pub(crate) in_progress: i64,
     pub(crate) done: i64,
+    /// Messages that could be sent now.
+    pub(crate) due: i64,
+    /// Messages that are under way, or wait for another attempt.
+    pub(crate) later: i64,
+    /// For how many seconds the oldest of those that are due has been.
+    pub(crate) overdue: f64,
 }
 
 /// Never ends by itself. What could not be counted keeps its last value.
@@ -42,7 +50,8 @@ async fn take(database: &Database) -> Result<Census, Problem> {
     let mut connection = database.connection().await?;
     let census = async {
         let shares = shares(&mut connection).await?;
-        count(&mut connection, shares).await
+        let census = count(&mut connection, shares).await?;
+        with_backlog(&mut connection, census).await
     };
     census.await.map_err(|cause| Problem::of_database(&cause))
 }
@@ -123,5 +132,30 @@ async fn count(connection: &mut PgConnection, shares: Shares) -> Result<Census, 
         open,
         in_progress,
         done,
+        ..Census::default()
+    })
+}
+
+/// Those that have been due longest come first, so that how long is right however many there are.
+async fn with_backlog(connection: &mut PgConnection, census: Census) -> Result<Census, sqlx::Error> {
+    let (due, later, overdue) = sqlx::query_as(
+        "with pending as (
+            select next_at, next_at <= now() and (not_before is null or not_before <= now()) as is_due
+            from webhook_deliveries join webhooks on webhooks.id = webhook_deliveries.webhook_id
+            where webhook_deliveries.state = 'pending' and webhooks.state = 'active'
+            order by next_at limit $1
+         )
+         select count(*) filter (where is_due), count(*) filter (where not is_due),
+                coalesce(extract(epoch from now() - min(next_at) filter (where is_due)), 0)::float8
+         from pending",
+    )
+    .bind(MESSAGES)
+    .fetch_one(connection)
+    .await?;
+    Ok(Census {
+        due,
+        later,
+        overdue,
+        ..census
     })
 }

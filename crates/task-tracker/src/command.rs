@@ -70,7 +70,7 @@ enum Command {
         /// The user's id, as the account and the audit trail have it
         user: Uuid,
     },
-    /// Erase the users who asked for it thirty days ago or longer (GDPR, article 17); to be run every day, safe to run twice
+    /// Erase the users who asked for it thirty days ago or longer (GDPR, article 17), now; `serve` does it every hour
     Erase,
     /// Print a secret for which one user can take a new password, once and within an hour (`POST /api/v1/password-reset`); hand
     /// it over to nobody whom you do not know
@@ -161,8 +161,7 @@ async fn obey((mut terminate, mut interrupt): (Signal, Signal), lifecycle: Lifec
 }
 
 async fn export(url: &DatabaseUrl, user: Uuid) -> Result<(), Failure> {
-    let kept = personal::export_user(url, user).await?;
-    writeln!(io::stdout().lock(), "{kept:#}")?;
+    personal::export_user(url, user, &mut io::stdout()).await?;
     Ok(())
 }
 

@@ -36,8 +36,8 @@ pub(crate) struct Leaving {
 
 /// Have one's account erased
 ///
-/// At once nobody can use it any more; after 30 days it and what is personal in it is erased. Projects without another
-/// member go with it.
+/// At once nobody can use it any more; after 30 days it and what is personal in it is erased, unless `restore_account` takes
+/// that back before. Projects without another member go with it.
 #[utoipa::path(
     post, path = "/api/v1/me/erasure", operation_id = "leave", tag = "accounts",
     request_body = Farewell,

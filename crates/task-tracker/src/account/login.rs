@@ -3,32 +3,19 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
-use serde::Deserialize;
 use sqlx::{PgConnection, types::Json};
-use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::{
-    access::{
-        cookie,
-        password::{Password, Verdict},
-        throttle::Limit,
+    access::cookie,
+    account::{
+        Beginning, User, json,
+        proof::{self, Login, Proof},
     },
-    account::{Beginning, User, json, limits},
     extract::{Body, Client},
     problem::Problem,
     router::Context,
     telemetry::RequestId,
-    text::Email,
 };
-
-/// Who somebody says they are.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Login {
-    email: Email,
-    password: Password,
-}
 
 /// Log in
 ///
@@ -50,40 +37,21 @@ pub(crate) async fn login(
     headers: HeaderMap,
     Body(login): Body<Login>,
 ) -> Result<Response, Problem> {
-    let counts = limits::of_login(login.email.as_str(), from);
+    let proof = proof::of(
+        &context,
+        (from, &request_id),
+        login,
+        "select id, password_hash from users where email = $1 and erase_after is null",
+    )
+    .await?;
     let mut connection = context.database.connection().await?;
-    Limit::charge(&counts, &mut connection).await?;
-    let account: Option<(Uuid, String)> =
-        sqlx::query_as("select id, password_hash from users where email = $1 and erase_after is null")
-            .bind(login.email.as_str())
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(|cause| Problem::of_database(&cause))?;
-    // A hash takes its time; the connection is for others meanwhile.
-    drop(connection);
-    let (id, hash) = account.unzip();
-    let verdict = context.passwords.verify(login.password, hash.clone()).await?;
-
-    let mut connection = context.database.connection().await?;
-    match (id, hash, verdict) {
-        (Some(id), Some(hash), Verdict::Right) => {
-            let [(_, own), ..] = &counts;
-            Limit::forgive(own, &mut connection).await?;
-            begin(&mut connection, id, &hash, &headers, &request_id).await
-        }
-        (id, ..) => {
-            // The same statement for an account and for none.
-            record_refusal(&mut connection, id, &request_id).await?;
-            Err(Problem::WrongCredentials)
-        }
-    }
+    begin(&mut connection, &proof, &headers, &request_id).await
 }
 
 /// Nothing begins when the password was changed since it was verified.
 async fn begin(
     connection: &mut PgConnection,
-    user: Uuid,
-    verified: &str,
+    proof: &Proof,
     headers: &HeaderMap,
     request_id: &RequestId,
 ) -> Result<Response, Problem> {
@@ -105,8 +73,8 @@ async fn begin(
         json!("users"),
         " from users join begun on begun.user_id = users.id"
     ))
-    .bind(user)
-    .bind(verified)
+    .bind(proof.user)
+    .bind(&proof.verified)
     .bind(session.id)
     .bind(session.fingerprint())
     .bind(&session.user_agent)
@@ -118,18 +86,4 @@ async fn begin(
     .map_err(|cause| Problem::of_database(&cause))?;
     let Json(user) = user.ok_or(Problem::WrongCredentials)?;
     session.hand_over(StatusCode::OK, user)
-}
-
-async fn record_refusal(
-    connection: &mut PgConnection,
-    user: Option<Uuid>,
-    request_id: &RequestId,
-) -> Result<(), Problem> {
-    sqlx::query("insert into events (action, target_id, request_id) values ('session.refused', $1, $2)")
-        .bind(user)
-        .bind(request_id.to_string())
-        .execute(connection)
-        .await
-        .map_err(|cause| Problem::of_database(&cause))?;
-    Ok(())
 }

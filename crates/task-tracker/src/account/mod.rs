@@ -10,9 +10,11 @@ mod limits;
 mod login;
 mod logout;
 mod me;
+mod proof;
 pub(crate) mod recover;
 mod register;
 mod reset_password;
+mod restore;
 
 use axum::{
     http::{HeaderMap, StatusCode, header},
@@ -44,6 +46,7 @@ pub(crate) fn routes() -> OpenApiRouter<Context> {
         .routes(routes!(reset_password::reset_password))
         .routes(routes!(export::export))
         .routes(routes!(leave::leave))
+        .routes(routes!(restore::restore))
 }
 
 /// A user as this user sees it.

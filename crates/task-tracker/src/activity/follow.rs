@@ -26,6 +26,7 @@ use crate::{
     problem::Problem,
     project,
     router::Context,
+    telemetry::Listening,
 };
 
 /// How long somebody who may no longer listen can go on; sooner when it is the project that says so.
@@ -78,6 +79,7 @@ pub(crate) async fn follow(
     let missed = feed::following(&mut connection, &[project_id], place, Ears::User(caller.user)).await?;
     drop(connection);
 
+    let counted = context.meters.listening();
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     look.reset();
@@ -92,6 +94,7 @@ pub(crate) async fn follow(
         place,
         known: last.is_none().then_some(snapshot),
         look,
+        _counted: counted,
     };
     let events = stream::unfold(listener, async |mut listener| {
         let activity = listener.next().await?;
@@ -134,6 +137,8 @@ struct Listener {
     /// For who did not say where to go on: what was there before the listening began.
     known: Option<Snapshot>,
     look: Interval,
+    /// Ends with this.
+    _counted: Listening,
 }
 
 impl Listener {

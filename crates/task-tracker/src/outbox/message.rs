@@ -38,15 +38,19 @@ pub(super) enum Outcome {
     OurFault(&'static str),
 }
 
+/// Every word for an outcome.
+pub(crate) const OUTCOMES: [&str; 5] = ["delivered", "refused", "unanswered", "hopeless", "fault"];
+
 impl Outcome {
     /// For metrics and the log.
     pub(super) fn word(&self) -> &'static str {
+        let [delivered, refused, unanswered, hopeless, fault] = OUTCOMES;
         match self {
-            Self::Taken(_) => "delivered",
-            Self::Refused(_) | Self::Unwanted => "refused",
-            Self::Unanswered(_) => "unanswered",
-            Self::Hopeless(_) => "hopeless",
-            Self::OurFault(_) => "fault",
+            Self::Taken(_) => delivered,
+            Self::Refused(_) | Self::Unwanted => refused,
+            Self::Unanswered(_) => unanswered,
+            Self::Hopeless(_) => hopeless,
+            Self::OurFault(_) => fault,
         }
     }
 }

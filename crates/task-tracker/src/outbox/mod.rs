@@ -10,6 +10,8 @@ mod message;
 mod pace;
 mod settle;
 
+pub(crate) use message::OUTCOMES;
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};

@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::http::{Method, StatusCode};
-use metrics::{Counter, Histogram, counter, gauge, histogram, with_local_recorder};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram, with_local_recorder};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusRecorder};
 
 use super::series::Series;
-use crate::{census::Census, database::PoolLevel, operation::Name};
+use crate::{census::Census, database::PoolLevel, operation::Name, outbox::OUTCOMES};
 
 /// Seconds; dense around the promised p95 of 200 ms.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0];
@@ -27,19 +27,44 @@ struct Meters {
     /// By operation.
     database: Series<(), Histogram>,
     pool_wait: Histogram,
+    listeners: Gauge,
+}
+
+/// Somebody who follows a project, until it is dropped.
+pub(crate) struct Listening(Gauge);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
 }
 
 impl Metrics {
     pub(crate) fn new() -> Result<Self, BuildError> {
         let recorder = PrometheusBuilder::new().set_buckets(&BUCKETS)?.build_recorder();
-        let pool_wait = with_local_recorder(&recorder, || histogram!("database_pool_wait_seconds"));
+        let (pool_wait, listeners) = with_local_recorder(&recorder, || {
+            // A rate of a series that begins with its first event leaves that one out.
+            for outcome in OUTCOMES {
+                counter!("webhook_attempts_total", "outcome" => outcome).absolute(0);
+            }
+            (histogram!("database_pool_wait_seconds"), gauge!("live_listeners"))
+        });
+        listeners.set(0.0);
         Ok(Self(Arc::new(Meters {
             recorder,
             requests: Series::default(),
             durations: Series::default(),
             database: Series::default(),
             pool_wait,
+            listeners,
         })))
+    }
+
+    /// One more who follows a project.
+    pub(crate) fn listening(&self) -> Listening {
+        let listeners = self.0.listeners.clone();
+        listeners.increment(1.0);
+        Listening(listeners)
     }
 
     pub(super) fn request(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
@@ -88,6 +113,10 @@ impl Metrics {
             ] {
                 gauge!("tasks", "status" => status).set(count as f64);
             }
+            for (state, count) in [("due", census.due), ("later", census.later)] {
+                gauge!("webhook_backlog", "state" => state).set(count as f64);
+            }
+            gauge!("webhook_backlog_age_seconds").set(census.overdue);
         });
     }
 

@@ -16,7 +16,10 @@ use axum::{
 use uuid::Uuid;
 
 use self::about::About;
-pub(crate) use self::{about::Line, metrics::Metrics};
+pub(crate) use self::{
+    about::Line,
+    metrics::{Listening, Metrics},
+};
 use crate::{router::Context, trace};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

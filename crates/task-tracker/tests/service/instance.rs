@@ -102,7 +102,8 @@ impl Another {
     }
 }
 
-async fn start_as(database: Database, url: &DatabaseUrl, settings: Settings) -> Instance {
+/// Starts the service on this database with these settings.
+pub(crate) async fn start_as(database: Database, url: &DatabaseUrl, settings: Settings) -> Instance {
     let (_, secret) = database.user("ann").await;
     let service = Service::start(settings, url, |routes| routes).await.unwrap();
     let (address, metrics, lifecycle) = (service.address(), service.metrics_address(), service.lifecycle());

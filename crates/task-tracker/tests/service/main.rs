@@ -18,6 +18,7 @@ mod conformance;
 mod consequences;
 mod doctor;
 mod documented;
+mod erasure;
 #[path = "../../examples/faulty_release/faults.rs"]
 mod faults;
 mod filters;
@@ -42,6 +43,7 @@ mod projects;
 mod receiver;
 mod releases;
 mod reminders;
+mod restoring;
 mod retries;
 mod rotation;
 mod search;

@@ -41,6 +41,7 @@ const SCOPES: [&str; 4] = ["projects:read", "projects:write", "tasks:read", "tas
 const ROWS: &str = r##"
 POST /api/v1/accounts                                      | nothing        | 201 201 201 201 | {"email":"{new}@example.com","name":"New","password":"correct horse battery"}
 POST /api/v1/session                                       | nothing        | 401 401 401 401 | {"email":"nobody@example.com","password":"correct horse battery"}
+POST /api/v1/accounts/restore                              | nothing        | 401 401 401 401 | {"email":"{new}@example.com","password":"correct horse battery"}
 DELETE /api/v1/session                                     | session        | 204 204 204 204 |
 GET /api/v1/me                                             | session        | 200 200 200 200 |
 PATCH /api/v1/me                                           | session        | 200 200 200 200 | {"name":"Other"}

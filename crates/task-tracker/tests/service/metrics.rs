@@ -2,7 +2,14 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::{api::Api, instance::start, line::until};
+use task_tracker::Secrets;
+
+use crate::{
+    api::Api,
+    following::Stream,
+    instance::{Instance, settings, start, start_as},
+    line::until,
+};
 
 #[tokio::test]
 async fn requests_are_counted_by_route_and_never_by_path() {
@@ -59,6 +66,86 @@ async fn rules_and_dashboards_are_about_metrics_that_there_are() {
         assert!(wanted.len() > 3, "{wanted:?}");
         assert!(wanted.is_subset(&given), "{:?}", wanted.difference(&given));
     }
+}
+
+/// The figure of a series; below zero when there is none.
+async fn figure(service: &Instance, series: &str) -> f64 {
+    let reply = Api::at(service.metrics).get("/metrics").await.expect(200);
+    let text = reply.body.as_str().unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{series} ")));
+    line.map_or(-1.0, |figure| figure.parse::<f64>().unwrap())
+}
+
+fn is(figure: f64, expected: f64) -> bool {
+    (figure - expected).abs() < f64::EPSILON
+}
+
+/// An alert cannot tell a series that is missing from one that is fine.
+#[tokio::test]
+async fn what_is_yet_to_happen_is_nought() {
+    let service = start("").await;
+    for series in [
+        r#"webhook_attempts_total{outcome="delivered"}"#,
+        r#"webhook_attempts_total{outcome="refused"}"#,
+        r#"webhook_attempts_total{outcome="unanswered"}"#,
+        r#"webhook_attempts_total{outcome="hopeless"}"#,
+        r#"webhook_attempts_total{outcome="fault"}"#,
+        r#"webhook_backlog{state="due"}"#,
+        r#"webhook_backlog{state="later"}"#,
+        "webhook_backlog_age_seconds",
+        "live_listeners",
+    ] {
+        until(series, async || is(figure(&service, series).await, 0.0)).await;
+    }
+}
+
+#[tokio::test]
+async fn messages_that_wait_are_counted_and_for_how_long_the_oldest_has() {
+    let database = crate::cluster::migrated().await;
+    sqlx::raw_sql(
+        "insert into projects (id, name) values (gen_random_uuid(), 'garden');
+         insert into webhooks (id, project_id, url, secret, state, not_before)
+             select gen_random_uuid(), projects.id, 'https://example.com', '', hook.state, hook.not_before
+             from projects, (values ('active', null), ('active', now() + interval '1 hour'), ('paused', null)) as hook (state, not_before);
+         insert into webhook_deliveries (id, webhook_id, action, next_at, state)
+             select gen_random_uuid(), webhooks.id, 'ping', now() - message.age, message.state
+             from webhooks, (values (interval '1 hour', 'pending'), (interval '2 hours', 'pending'), (interval '-1 hour', 'pending'),
+                                    (interval '3 hours', 'delivered'), (interval '3 hours', 'dead')) as message (age, state);",
+    )
+    .execute(&mut database.connect().await)
+    .await
+    .unwrap();
+    // Without a key nothing is sent.
+    let mut settings = settings("");
+    settings.secrets = Secrets::default();
+    let url = database.parsed_url();
+    let service = start_as(database, &url, settings).await;
+    until("they are counted", async || {
+        is(figure(&service, r#"webhook_backlog{state="due"}"#).await, 2.0)
+    })
+    .await;
+    assert!(is(figure(&service, r#"webhook_backlog{state="later"}"#).await, 4.0));
+    let age = figure(&service, "webhook_backlog_age_seconds").await;
+    assert!((7200.0..7400.0).contains(&age), "{age}");
+}
+
+#[tokio::test]
+async fn whoever_follows_a_project_is_counted_while_it_lasts() {
+    let service = start("").await;
+    let project = service.api.project().await;
+    let first = Stream::open(&service.api, &project, None).await;
+    let second = Stream::open(&service.api.afresh(), &project, None).await;
+    assert!(is(figure(&service, "live_listeners").await, 2.0));
+    drop(second);
+    until("one has gone", async || {
+        is(figure(&service, "live_listeners").await, 1.0)
+    })
+    .await;
+    drop(first);
+    until("both have gone", async || {
+        is(figure(&service, "live_listeners").await, 0.0)
+    })
+    .await;
 }
 
 /// What it costs to count does not grow with what is counted.

@@ -9,16 +9,16 @@ use crate::{
     line::until,
 };
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
-async fn register(service: &Instance, email: &str) -> (String, Api) {
+pub(crate) async fn register(service: &Instance, email: &str) -> (String, Api) {
     let new = json!({ "email": email, "name": "Robert Example", "password": PASSWORD });
     let reply = service.api.anonymous().post("/api/v1/accounts", new).await.expect(201);
     (reply.id(), service.api.with_session(reply.session()))
 }
 
 /// Every row of every table, as text.
-async fn everything(connection: &mut PgConnection) -> String {
+pub(crate) async fn everything(connection: &mut PgConnection) -> String {
     let tables: Vec<String> = sqlx::query_scalar(
         "select relname::text from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace",
     )
@@ -172,4 +172,126 @@ async fn whoever_leaves_is_locked_out_at_once_and_forgotten_later() {
         activity["items"].as_array().unwrap().len() >= 4,
         "the trail is whole: {activity}"
     );
+}
+
+/// More than a page of everything there can be many of, in two projects of one's own and in one of somebody else's.
+#[tokio::test]
+async fn an_export_has_all_of_it_once_and_in_order_however_much_there_is() {
+    let service = start("--webhook-allow 127.0.0.1").await;
+    let (id, bob) = register(&service, "bob@example.com").await;
+    let (first, second) = (bob.project().await, bob.project().await);
+    let elsewhere = service.api.project().await;
+    let mut connection = service.database.connect().await;
+    let many = "
+        with tasks_made as (
+            insert into tasks (id, project_id, title, assignee_ids)
+            select gen_random_uuid(), project::uuid, 'dig ' || n, case when n % 100 = 0 then array['{id}'::uuid] else '{}' end
+            from unnest(array['{first}', '{second}', '{elsewhere}']) as project, generate_series(1, 450) as n
+            returning id, project_id
+        ), said as (
+            insert into comments (id, task_id, author_id, body)
+            select gen_random_uuid(), id, '{id}', 'Where?' from tasks_made where project_id = '{elsewhere}'
+        )
+        insert into notifications (id, user_id, task_id, reminder_id, remind_at)
+        select gen_random_uuid(), '{id}', id, gen_random_uuid(), now() from tasks_made where project_id = '{first}';
+        insert into memberships (project_id, user_id, role) values ('{elsewhere}', '{id}', 'viewer');
+        insert into events (actor_id, action, project_id, after)
+        select '{id}', 'task.changed', '{first}', jsonb_build_object('title', 'dig ' || n) from generate_series(1, 450) as n;";
+    let many = [
+        ("{id}", &id),
+        ("{first}", &first),
+        ("{second}", &second),
+        ("{elsewhere}", &elsewhere),
+    ]
+    .iter()
+    .fold(many.to_owned(), |sql, (name, value)| sql.replace(name, value));
+    sqlx::raw_sql(sqlx::AssertSqlSafe(many))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+
+    let reply = bob.get("/api/v1/me/export").await.expect(200);
+    assert_eq!(reply.header("content-length"), "", "it is written while it is read");
+    let kept = reply.body;
+    for (list, expected) in [
+        ("tasks", 900),
+        ("assigned_tasks", 12),
+        ("comments", 450),
+        ("notifications", 450),
+        ("activity", 450 + 3),
+    ] {
+        let rows = kept[list].as_array().unwrap();
+        let mut once: Vec<String> = rows.iter().map(Value::to_string).collect();
+        once.sort();
+        once.dedup();
+        let different = if list == "comments" { 450 } else { once.len() };
+        assert_eq!((rows.len(), different), (expected, expected), "{list}");
+    }
+    let places = |list: &str| -> Vec<String> {
+        let rows = kept[list].as_array().unwrap();
+        rows.iter()
+            .map(|row| format!("{}{}", row["project_id"], row["id"]))
+            .collect()
+    };
+    assert!(places("tasks").is_sorted() && places("assigned_tasks").is_sorted());
+    let said: Vec<&Value> = kept["activity"].as_array().unwrap()[3..]
+        .iter()
+        .map(|one| &one["after"]["title"])
+        .collect();
+    assert_eq!((said[0], said[449]), (&json!("dig 1"), &json!("dig 450")));
+
+    let mut written = Vec::new();
+    task_tracker::export_user(&service.database.parsed_url(), id.parse().unwrap(), &mut written)
+        .await
+        .unwrap();
+    let written: Value = serde_json::from_slice(&written).unwrap();
+    assert_eq!(written, kept, "the command writes the same");
+}
+
+#[tokio::test]
+async fn an_export_has_webhooks_invitations_and_what_changed_and_no_secrets() {
+    let service = start("--webhook-allow 127.0.0.1").await;
+    let (_, bob) = register(&service, "bob@example.com").await;
+    let project = bob.project().await;
+    let path = format!("/api/v1/projects/{project}");
+    let hook = json!({ "url": "http://127.0.0.1:9/hook", "actions": ["task.*"] });
+    let hook = bob.post(&format!("{path}/webhooks"), hook).await.expect(201);
+    let invited = bob
+        .post(&format!("{path}/invitations"), json!({ "role": "editor" }))
+        .await
+        .expect(201);
+    let label = json!({ "name": "urgent", "colour": "#ff0000" });
+    bob.post(&format!("{path}/labels"), label).await.expect(201);
+    let task = bob.task(&project, "dig").await;
+    bob.patch(&format!("/api/v1/tasks/{task}"), "*", json!({ "title": "rake" }))
+        .await
+        .expect(200);
+    let kept = bob.get("/api/v1/me/export").await.expect(200).body;
+    assert_eq!(kept["webhooks"][0]["url"], "http://127.0.0.1:9/hook");
+    assert_eq!(kept["invitations"][0]["role"], "editor");
+    assert_eq!(kept["labels"][0]["name"], "urgent");
+    assert_eq!(
+        (&kept["tasks"][0]["title"], &kept["assigned_tasks"]),
+        (&json!("rake"), &json!([]))
+    );
+    let last = kept["activity"].as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&last["before"]["title"], &last["after"]["title"]),
+        (&json!("dig"), &json!("rake"))
+    );
+    let text = kept.to_string();
+    for secret in [&hook.body["secret"], &invited.body["token"]] {
+        assert!(!text.contains(secret.as_str().unwrap()));
+    }
+    // Whoever is no owner has no business with these.
+    let (_, member) = service.user("carol").await;
+    member
+        .post("/api/v1/invitations/accept", json!({ "token": invited.body["token"] }))
+        .await
+        .expect(200);
+    let theirs = member.get("/api/v1/me/export").await.expect(200).body;
+    assert_eq!(theirs["projects"][0]["role"], "editor");
+    for list in ["webhooks", "invitations", "labels", "tasks"] {
+        assert_eq!(theirs[list], json!([]), "{list}");
+    }
 }

@@ -59,7 +59,8 @@ async fn make_role(database: &Database, role: &str, password: &str) {
     // The server reads its rules anew when it comes to it.
     let wrong = login(database, role, "wrong");
     until("the server asks the role for its password", async || {
-        let refused = task_tracker::export_user(&DatabaseUrl::parse(&wrong).unwrap(), Uuid::nil()).await;
+        let refused =
+            task_tracker::export_user(&DatabaseUrl::parse(&wrong).unwrap(), Uuid::nil(), &mut Vec::new()).await;
         refused.is_err_and(|refused| format!("{refused:?}").contains("28P01"))
     })
     .await;

@@ -29,14 +29,26 @@ const FURNISH: &str = "
         from users, tasks, (values (91), (89)) as age (days);
     insert into reminders (id, task_id, user_id, minutes_before_due, delivered_at)
         select gen_random_uuid(), tasks.id, users.id, 5, now() - interval '1 year' from users, tasks;
+    insert into api_tokens (id, user_id, name, token_sha256, scopes, expires_at)
+        select gen_random_uuid(), users.id, 'ci', sha256(gen_random_uuid()::text::bytea), '{tasks:read}',
+               now() - age.days * interval '1 day'
+        from users, (values (31), (29)) as age (days);
+    insert into webhooks (id, project_id, url, state, secret, previous_secret, previous_secret_until)
+        select gen_random_uuid(), projects.id, 'https://example.com', 'paused', '', 'before', now() - age.days * interval '1 day'
+        from projects, (values (0.1), (-0.1)) as age (days);
+    insert into webhook_deliveries (id, webhook_id, action, created_at)
+        select gen_random_uuid(), (select id from webhooks limit 1), 'ping', now() - age.days * interval '1 day'
+        from (values (31), (29)) as age (days);
     insert into events (action, at)
         select 'task.moved', now() - age.days * interval '1 day' from (values (8), (6)) as age (days);";
 
 const LEFT: &str = "
     select array[(select count(*) from idempotency_keys), (select count(*) from throttles),
                  (select count(*) from sessions), (select count(*) from invitations),
-                 (select count(*) from notifications), (select count(*) from reminders), (select count(*) from events),
-                 (select count(*) from password_resets)]";
+                  (select count(*) from notifications), (select count(*) from reminders), (select count(*) from api_tokens),
+                  (select count(*) from webhooks where previous_secret is not null and previous_secret_until is not null),
+                  (select count(*) from webhook_deliveries), (select count(*) from events),
+                  (select count(*) from password_resets)]";
 
 #[tokio::test]
 async fn what_had_its_time_is_cleared_away_and_nothing_else() {
@@ -48,13 +60,73 @@ async fn what_had_its_time_is_cleared_away_and_nothing_else() {
         let mut onlooker = database.connect().await;
         sqlx::query_scalar(LEFT).fetch_one(&mut onlooker).await.unwrap()
     };
-    assert_eq!(count().await, [2, 2, 3, 2, 2, 3, 2, 1]);
+    assert_eq!(count().await, [2, 2, 3, 2, 2, 3, 2, 2, 2, 2, 1]);
     let url = database.parsed_url();
     // The user whom an instance brings has a session of its own.
     let other = cluster::migrated().await;
     let service = start_on(other, &url, "--first-upkeep-seconds 0.05 --keep-events-days 7").await;
-    until("it is cleared away", async || count().await == [1, 1, 2, 1, 1, 2, 1, 0]).await;
+
+    until("it is cleared away", async || {
+        count().await == [1, 1, 2, 1, 1, 2, 1, 1, 1, 1, 0]
+    })
+    .await;
     service.lifecycle.interrupt();
     assert_eq!(service.ended().await, Ok(()));
-    assert_eq!(count().await, [1, 1, 2, 1, 1, 2, 1, 0]);
+    assert_eq!(count().await, [1, 1, 2, 1, 1, 2, 1, 1, 1, 1, 0]);
+}
+
+/// Of what there can be most of, more than a statement takes, and a few whose time is yet to come.
+const MANY: &str = "
+    insert into projects (id, name) values (gen_random_uuid(), 'garden');
+    insert into tasks (id, project_id, title) select gen_random_uuid(), id, 'dig' from projects;
+    insert into webhooks (id, project_id, url, state, secret)
+        select gen_random_uuid(), id, 'https://example.com', 'paused', '' from projects;
+    insert into idempotency_keys (user_id, operation, key, body_sha256, status, created_at)
+        select users.id, 'POST /', n::text, '', 200, now() - age.days * interval '1 day'
+        from users, (values (2, 12000), (0, 3)) as age (days, many), generate_series(1, many) as n
+        on conflict do nothing;
+    insert into throttles (key, full_at)
+        select n || '/' || age.days, now() - age.days * interval '1 day'
+        from (values (1, 12000), (-1, 3)) as age (days, many), generate_series(1, many) as n;
+    insert into sessions (id, user_id, token_sha256, expires_at)
+        select gen_random_uuid(), users.id, sha256(gen_random_uuid()::text::bytea), now() - age.days * interval '1 day'
+        from users, (values (1, 12000), (-1, 2)) as age (days, many), generate_series(1, many) as n;
+    insert into notifications (id, user_id, task_id, reminder_id, remind_at, created_at)
+        select gen_random_uuid(), users.id, tasks.id, gen_random_uuid(), now(), now() - age.days * interval '1 day'
+        from users, tasks, (values (91, 12000), (89, 3)) as age (days, many), generate_series(1, many) as n;
+    insert into webhook_deliveries (id, webhook_id, action, state, created_at)
+        select gen_random_uuid(), webhooks.id, 'ping', 'dead', now() - age.days * interval '1 day'
+        from webhooks, (values (31, 12000), (29, 3)) as age (days, many), generate_series(1, many) as n;
+    insert into events (action, at)
+        select 'task.moved', now() - age.days * interval '1 day'
+        from (values (8, 12000), (6, 3)) as age (days, many), generate_series(1, many) as n order by age.days desc;";
+
+#[tokio::test]
+async fn more_than_a_statement_takes_goes_in_the_same_turn() {
+    let database = cluster::migrated().await;
+    database.user("bob").await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql(MANY).execute(&mut connection).await.unwrap();
+    let count = async || -> Vec<i64> {
+        let mut onlooker = database.connect().await;
+        sqlx::query_scalar(
+            "select array[(select count(*) from idempotency_keys where key::int > 3), (select count(*) from throttles),
+                          (select count(*) from sessions), (select count(*) from notifications),
+                          (select count(*) from webhook_deliveries), (select count(*) from events)]",
+        )
+        .fetch_one(&mut onlooker)
+        .await
+        .unwrap()
+    };
+    assert_eq!(count().await, [11_997, 12_003, 12_003, 12_003, 12_003, 12_003]);
+    let url = database.parsed_url();
+    let other = cluster::migrated().await;
+    // The next turn would be an hour later.
+    let service = start_on(other, &url, "--first-upkeep-seconds 0.05 --keep-events-days 7").await;
+    until("all of it is cleared away", async || {
+        count().await == [0, 3, 3, 3, 3, 3]
+    })
+    .await;
+    service.lifecycle.interrupt();
+    assert_eq!(service.ended().await, Ok(()));
 }

@@ -1,0 +1,333 @@
+//! The statements of an erasure. `$1` is the user, `$2` the lease and `$3` how many rows at once.
+
+use uuid::Uuid;
+
+use crate::row::object;
+
+/// Takes up one user whose time has come, under the lease `$1`. The row of the user is locked until that is written down, so
+/// that nobody takes the erasure back meanwhile.
+pub(super) const CLAIM: &str = "with due as (
+        select users.id from users left join erasures on erasures.user_id = users.id
+        where users.erase_after <= now() and (erasures.user_id is null or erasures.leased_until <= now())
+        order by users.erase_after limit 1 for update of users skip locked
+     )
+     insert into erasures (user_id, pseudonym, lease, leased_until)
+     select id, gen_random_uuid(), $1, now() + interval '5 minutes' from due
+     on conflict (user_id) do update set lease = excluded.lease, leased_until = excluded.leased_until
+     returning user_id";
+
+/// Holds on to the lease, and lets the trigger of events know what is going on. Without the lease `mine` is empty, and so is
+/// everything that follows.
+macro_rules! mine {
+    () => {
+        "with mine as (
+            update erasures set leased_until = now() + interval '5 minutes'
+            where user_id = $1 and lease = $2
+            returning user_id, pseudonym, $3::bigint as most, set_config('task_tracker.curating', 'on', true)
+         )"
+    };
+}
+
+/// A step that ends in the rows of a CTE.
+macro_rules! counted {
+    ($($cte:expr),+ ; $counted:literal) => {
+        concat!(mine!(), $($cte,)+ " select count(*) from ", $counted)
+    };
+}
+
+/// Before or after of an event, without what names the user.
+macro_rules! nameless {
+    ($column:literal) => {
+        concat!(
+            "replace((case when events.target_id = $1 then events.",
+            $column,
+            " - 'name' else events.",
+            $column,
+            " end)::text, mine.user_id::text, mine.pseudonym::text)::jsonb"
+        )
+    };
+}
+
+/// Of a project that nobody has come into since it was found to be nobody else's.
+macro_rules! goes {
+    () => {
+        "listed.user_id = $1 and listed.goes
+         and not exists (select from memberships where memberships.project_id = listed.project_id)"
+    };
+}
+
+/// Each until it has less to do than it might.
+pub(super) const STEPS: &[&str] = &[
+    DETACH,
+    OWN_EVENTS,
+    // What is large in a project goes bit by bit, and the rest with it.
+    counted!(
+        ", old as (
+            select webhook_deliveries.id from mine cross join erasure_projects as listed
+            join webhooks on webhooks.project_id = listed.project_id
+            join webhook_deliveries on webhook_deliveries.webhook_id = webhooks.id
+            where ",
+        goes!(),
+        " limit $3
+         ), gone as (
+            delete from webhook_deliveries using old where webhook_deliveries.id = old.id returning 1
+         )";
+        "gone"
+    ),
+    counted!(
+        ", old as (
+            select tasks.id from mine cross join erasure_projects as listed
+            join tasks on tasks.project_id = listed.project_id
+            where ",
+        goes!(),
+        " limit $3
+         ), gone as (delete from tasks using old where tasks.id = old.id returning 1)";
+        "gone"
+    ),
+    counted!(
+        ", old as (
+            select projects.id from mine cross join erasure_projects as listed
+            join projects on projects.id = listed.project_id
+            where ",
+        goes!(),
+        " limit $3
+         ), gone as (delete from projects using old where projects.id = old.id returning 1)";
+        "gone"
+    ),
+    // What is left to be done for a project that this user was put out of, and what of it says who did it.
+    counted!(
+        ", gone as (delete from leftovers using mine where leftovers.subject_id = mine.user_id returning 1)";
+        "gone"
+    ),
+    counted!(
+        ", unnamed as (
+            update leftovers set actor_id = mine.pseudonym from mine where leftovers.actor_id = mine.user_id returning 1
+         )";
+        "unnamed"
+    ),
+    counted!(
+        ", old as materialized (
+            select tasks.* from mine cross join erasure_projects as listed
+            join tasks on tasks.project_id = listed.project_id
+            where listed.user_id = $1 and $1 = any(tasks.assignee_ids)
+            order by tasks.id limit $3 for no key update of tasks
+         ), freed as (
+            update tasks
+            set assignee_ids = array_remove(tasks.assignee_ids, $1), version = tasks.version + 1, updated_at = now()
+            from old where tasks.id = old.id
+            returning tasks.*
+         ), told as (
+            insert into events (action, project_id, target_id, before, after)
+            select 'task.changed', freed.project_id, freed.id,
+                   jsonb_set(",
+        object!("old", assignee_ids, version, updated_at),
+        ", '{assignee_ids}', to_jsonb(array_replace(old.assignee_ids, $1, mine.pseudonym))), ",
+        object!("freed", assignee_ids, version, updated_at),
+        " from mine cross join old join freed on freed.id = old.id
+         )";
+        "freed"
+    ),
+    counted!(
+        ", old as (select id from webhooks, mine where created_by = $1 limit $3),
+         freed as (
+            update webhooks set created_by = mine.pseudonym from old, mine where webhooks.id = old.id returning 1
+         )";
+        "freed"
+    ),
+    // Filters that others have go on, and find nobody.
+    counted!(
+        ", naming as (
+            select saved_filters.id from mine cross join erasure_projects as listed
+            join saved_filters on saved_filters.project_id = listed.project_id
+            where listed.user_id = $1 and saved_filters.filter::text like '%' || $1 || '%' limit $3
+         ), freed as (
+            update saved_filters
+            set filter = replace(filter::text, mine.user_id::text, mine.pseudonym::text)::jsonb, version = version + 1,
+                updated_at = now()
+            from naming, mine where saved_filters.id = naming.id returning 1
+         )";
+        "freed"
+    ),
+    // What was answered to others within the last day.
+    counted!(
+        ", naming as (
+            select idempotency_keys.user_id, operation, key
+            from mine join idempotency_keys on idempotency_keys.user_id in (
+                select memberships.user_id from erasure_projects as listed
+                join memberships on memberships.project_id = listed.project_id where listed.user_id = $1)
+            where idempotency_keys.answer::text like '%' || $1 || '%' limit $3
+         ), freed as (
+            update idempotency_keys as kept
+            set answer = replace((case when kept.answer ->> 'user_id' = $1::text then kept.answer - 'name' else kept.answer end)::text,
+                                 mine.user_id::text, mine.pseudonym::text)::jsonb
+            from naming, mine
+            where kept.user_id = naming.user_id and kept.operation = naming.operation and kept.key = naming.key
+            returning 1
+         )";
+        "freed"
+    ),
+    // The rest would go with the row of the user, all at once.
+    counted!(
+        ", old as (select id from comments, mine where author_id = $1 limit $3),
+         freed as (update comments set author_id = null from old where comments.id = old.id returning 1)";
+        "freed"
+    ),
+    counted!(
+        ", old as (select id from attachments, mine where author_id = $1 limit $3),
+         freed as (update attachments set author_id = null from old where attachments.id = old.id returning 1)";
+        "freed"
+    ),
+    counted!(
+        ", old as (select operation, key from idempotency_keys, mine where idempotency_keys.user_id = $1 limit $3),
+         gone as (
+            delete from idempotency_keys as kept using old
+            where kept.user_id = $1 and kept.operation = old.operation and kept.key = old.key returning 1
+         )";
+        "gone"
+    ),
+    counted!(
+        ", old as (select id from notifications, mine where notifications.user_id = $1 limit $3),
+         gone as (delete from notifications using old where notifications.id = old.id returning 1)";
+        "gone"
+    ),
+    counted!(
+        ", old as (select id from reminders, mine where reminders.user_id = $1 limit $3),
+         gone as (delete from reminders using old where reminders.id = old.id returning 1)";
+        "gone"
+    ),
+];
+
+/// Writes down where the user may be named, and takes the user out of all projects. One keeps an owner: the editor, or else
+/// the viewer, who has been there longest. What is taken away here leaves a trace in `past_members`, so a second time finds
+/// the same.
+const DETACH: &str = counted!(
+    ", known as (
+        select project_id from memberships where user_id = $1
+        union select project_id from past_members where user_id = $1
+        union select tasks.project_id from comments join tasks on tasks.id = comments.task_id where author_id = $1
+        union select tasks.project_id from attachments join tasks on tasks.id = attachments.task_id where author_id = $1
+     ), listed as (
+        insert into erasure_projects (user_id, project_id, goes)
+        select mine.user_id, known.project_id,
+               exists (select from memberships where project_id = known.project_id and memberships.user_id = $1)
+               and not exists (select from memberships where project_id = known.project_id and memberships.user_id <> $1)
+        from known, mine
+        on conflict on constraint erasure_projects_once do nothing
+     ), orphaned as (
+        select project_id from memberships join mine on memberships.user_id = mine.user_id
+        where role = 'owner' and not exists (
+            select from memberships as others
+            where others.project_id = memberships.project_id and others.role = 'owner' and others.user_id <> $1)
+     ), heirs as (
+        select distinct on (memberships.project_id) memberships.project_id, memberships.user_id
+        from memberships join orphaned on orphaned.project_id = memberships.project_id
+        where memberships.user_id <> $1
+        order by memberships.project_id, memberships.role, memberships.created_at
+     ), inherited as (
+        update memberships set role = 'owner', version = version + 1, updated_at = now() from heirs
+        where memberships.project_id = heirs.project_id and memberships.user_id = heirs.user_id
+     ), uninvited as (
+        delete from invitations using mine where invitations.invited_by = mine.user_id
+     ), left_behind as (
+        delete from memberships using mine where memberships.user_id = mine.user_id
+     ), done as (select where false)";
+    "done"
+);
+
+/// What the user did loses its words where nobody else was, or is left, to read them. A batch is not met again, since it has
+/// another actor then.
+const OWN_EVENTS: &str = counted!(
+    ", picked as materialized (
+        select events.id, events.project_id,
+               not exists (select from projects where projects.id = events.project_id)
+               or exists (select from erasure_projects as listed
+                          where listed.user_id = $1 and listed.project_id = events.project_id and listed.goes) as is_private
+        from events where events.actor_id = $1 order by events.id limit $3
+     ), listed as (
+        insert into erasure_projects (user_id, project_id, goes)
+        select distinct mine.user_id, project_id, false from picked, mine where project_id is not null
+        on conflict on constraint erasure_projects_once do nothing
+     ), told as (
+        update events
+        set actor_id = mine.pseudonym,
+            target_id = case events.target_id when $1 then mine.pseudonym else events.target_id end,
+            before = case when not picked.is_private then ",
+    nameless!("before"),
+    " end,
+            after = case when not picked.is_private then ",
+    nameless!("after"),
+    " end
+        from picked, mine where events.id = picked.id
+     )";
+    "picked, mine"
+);
+
+pub(super) const LISTED: &str = "select project_id from erasure_projects where user_id = $1 order by project_id";
+
+/// A part of the record that is looked through from its beginning, in the order of its index.
+pub(super) enum Look {
+    OfProject(Uuid),
+    /// A refused login names an account, and a filter of one's own may name anybody.
+    OfNoProject,
+}
+
+/// `$4` is the project; what is behind the transaction `$5` and the event `$6` is looked at, and where that ended is given.
+macro_rules! look {
+    ($which:literal) => {
+        concat!(
+            mine!(),
+            ", fate as (
+                select coalesce((select goes from erasure_projects where user_id = $1 and project_id = $4), false) as goes
+             ), looked as materialized (
+                select events.tx, events.id, events.target_id = $1 or events.before::text like '%' || $1 || '%'
+                       or events.after::text like '%' || $1 || '%' as names
+                from events
+                where ",
+            $which,
+            " and (events.tx, events.id) > ($5::text::xid8, $6)
+                order by events.project_id, events.tx, events.id limit $3
+             ), told as (
+                update events
+                set target_id = case events.target_id when $1 then mine.pseudonym else events.target_id end,
+                    before = case when not fate.goes then ",
+            nameless!("before"),
+            " end,
+                    after = case when not fate.goes then ",
+            nameless!("after"),
+            " end
+                from looked, mine, fate
+                where events.id = looked.id and (looked.names or fate.goes)
+             )
+             select tx::text, id from looked, mine order by looked.tx desc, looked.id desc limit 1"
+        )
+    };
+}
+
+impl Look {
+    pub(super) fn project(&self) -> Option<Uuid> {
+        match self {
+            Self::OfProject(project) => Some(*project),
+            Self::OfNoProject => None,
+        }
+    }
+
+    pub(super) fn sql(&self) -> &'static str {
+        match self {
+            Self::OfProject(_) => look!("events.project_id = $4"),
+            Self::OfNoProject => look!("events.project_id is null"),
+        }
+    }
+}
+
+/// The end: the user, with whatever still belongs to the row, and a word of it in the record.
+pub(super) const FORGET: &str = counted!(
+    ", unthrottled as (
+        delete from throttles using mine
+        where key in ('writes/' || mine.user_id, 'password/' || mine.user_id)
+     ), recorded as (
+        insert into events (action, target_id) select 'account.erased', pseudonym from mine
+     ), gone as (
+        delete from users using mine where users.id = mine.user_id returning 1
+     )";
+    "gone"
+);
