@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::BuildError;
 use tokio::net::TcpListener;
 
 use crate::{
-    activity::Feed,
+    activity::{Feed, history},
     attachment::{self, Bucket},
     census,
     config::{DatabaseUrl, MissingDatabaseUrl, Settings},
@@ -111,6 +111,7 @@ impl Service {
         schema::require(&database, settings.database_start)
             .await
             .map_err(StartError::Schema)?;
+        history::begin(&database).await;
 
         let lifecycle = Lifecycle::new();
         let shared = Shared {
@@ -199,6 +200,7 @@ impl Service {
             tokio::spawn(settings.secrets.clone().follow()),
             tokio::spawn(meters.upkeep()),
             tokio::spawn(feed.run(database.clone())),
+            tokio::spawn(history::run(database.clone())),
             tokio::spawn(reminder::run(database.clone())),
             tokio::spawn(upkeep::run(
                 database.clone(),

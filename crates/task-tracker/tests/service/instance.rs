@@ -81,6 +81,7 @@ pub(crate) async fn start_with(settings: Settings) -> Instance {
 
 /// A process beside another on its database, as during a deploy.
 pub(crate) struct Another {
+    pub(crate) address: SocketAddr,
     pub(crate) lifecycle: Lifecycle,
     running: JoinHandle<Result<(), Unfinished>>,
 }
@@ -88,6 +89,7 @@ pub(crate) struct Another {
 pub(crate) async fn another_on(url: &DatabaseUrl, flags: &str) -> Another {
     let service = Service::start(settings(flags), url, |routes| routes).await.unwrap();
     Another {
+        address: service.address(),
         lifecycle: service.lifecycle(),
         running: tokio::spawn(service.run()),
     }

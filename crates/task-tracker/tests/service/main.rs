@@ -27,6 +27,7 @@ mod line;
 mod matrix;
 mod members;
 mod metrics;
+mod moved;
 mod outage;
 mod overlap;
 mod personal;
