@@ -15,6 +15,7 @@ mod bulk;
 mod cluster;
 mod command;
 mod conformance;
+mod crossed;
 mod doctor;
 mod documented;
 #[path = "../../examples/faulty_release/faults.rs"]
@@ -42,6 +43,7 @@ mod search;
 mod store;
 mod subtasks;
 mod tasks;
+mod tenant;
 mod traces;
 mod transfer;
 mod traps;
