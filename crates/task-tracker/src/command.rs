@@ -12,7 +12,8 @@ use tokio::{
     runtime::Runtime,
     signal::unix::{Signal, SignalKind, signal},
 };
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::{EnvFilter, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
 use uuid::Uuid;
 
 use crate::{
@@ -173,16 +174,20 @@ async fn fill(url: &DatabaseUrl, amounts: &Amounts) -> Result<(), Failure> {
 }
 
 fn log(cli: &Cli) -> Result<(), Failure> {
-    // Its details are parameters of statements: fingerprints of credentials, and what users wrote.
-    let filter = EnvFilter::try_new(&cli.log)?.add_directive("tokio_postgres=warn".parse()?);
     let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(EnvFilter::try_new(&cli.log)?)
         .with_ansi(io::stdout().is_terminal());
     match cli.log_format {
-        LogFormat::Text => lines.compact().init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
+        LogFormat::Text => lines.compact().finish().with(filter_fn(is_fit)).init(),
+        LogFormat::Json => lines.json().flatten_event(true).finish().with(filter_fn(is_fit)).init(),
     }
     Ok(())
+}
+
+/// Whatever is asked for: the details of this crate are parameters of statements, which are fingerprints of credentials and what
+/// users wrote.
+fn is_fit(line: &Metadata<'_>) -> bool {
+    !line.target().starts_with("tokio_postgres") || *line.level() <= Level::WARN
 }
 
 fn complain(failure: &(dyn Error + 'static)) {

@@ -25,6 +25,7 @@ mod following;
 mod instance;
 mod lifecycle;
 mod line;
+mod log;
 mod matrix;
 mod members;
 mod metrics;
