@@ -2,6 +2,7 @@
 
 mod bulk;
 mod create;
+mod crowd;
 mod delete;
 mod fields;
 mod filter;

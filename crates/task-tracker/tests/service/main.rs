@@ -30,6 +30,7 @@ mod matrix;
 mod members;
 mod metrics;
 mod moved;
+mod order;
 mod outage;
 mod overlap;
 mod personal;
