@@ -16,6 +16,7 @@ mod cluster;
 mod command;
 mod conformance;
 mod crossed;
+mod cut;
 mod doctor;
 mod documented;
 #[path = "../../examples/faulty_release/faults.rs"]
