@@ -18,7 +18,7 @@ use crate::{database::Database, problem::Problem};
 const PACE: Duration = Duration::from_mins(1);
 /// Between two looks while another process is at it, or after a failure.
 const AGAIN: Duration = Duration::from_millis(200);
-/// How long a start waits for the end of it. So many events need longer only when there are about a hundred thousand.
+/// How long a start waits for the end of it; a long history needs longer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Any number will do as long as every process takes the same one.
@@ -41,9 +41,9 @@ pub(crate) async fn begin(database: &Database) {
 /// Never ends by itself.
 pub(crate) async fn run(database: Database) {
     loop {
-        tokio::time::sleep(PACE).await;
         // Logged where it was made; the next look is soon.
         drop(settle(&database).await);
+        tokio::time::sleep(PACE).await;
     }
 }
 

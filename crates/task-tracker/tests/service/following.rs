@@ -38,6 +38,11 @@ impl Stream {
 
     /// The next event's id, name and data; None when the stream has ended.
     pub(crate) async fn next(&mut self) -> Option<(String, String, Value)> {
+        // As a whole: a sign of life comes every now and then.
+        within(self.read()).await
+    }
+
+    async fn read(&mut self) -> Option<(String, String, Value)> {
         loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
                 let field = |name: &str| {
@@ -55,7 +60,7 @@ impl Stream {
                 }
                 continue;
             }
-            let frame = within(self.body.frame()).await?.ok()?;
+            let frame = self.body.frame().await?.ok()?;
             if let Ok(bytes) = frame.into_data() {
                 self.text.push_str(std::str::from_utf8(&bytes).unwrap());
             }
