@@ -13,7 +13,8 @@ use tokio::{
     runtime::Runtime,
     signal::unix::{Signal, SignalKind, signal},
 };
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::{EnvFilter, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
 use uuid::Uuid;
 
 use crate::{
@@ -193,20 +194,26 @@ async fn fill(url: &DatabaseUrl, amounts: &Amounts) -> Result<(), Failure> {
 }
 
 fn log(cli: &Cli) -> Result<(), Failure> {
-    // Its details are parameters of statements: fingerprints of credentials, and what users wrote.
-    let filter = EnvFilter::try_new(&cli.log)?.add_directive("tokio_postgres=warn".parse()?);
-    let lines = tracing_subscriber::fmt().with_env_filter(filter);
+    let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(&cli.log)?);
     match cli.log_format {
         LogFormat::Text => {
             let is_terminal = io::stdout().is_terminal();
             let lines = lines.compact();
-            lines
-                .map_event_format(|lines| Line::Text(lines.with_ansi(is_terminal)))
-                .init();
+            let lines = lines.map_event_format(|lines| Line::Text(lines.with_ansi(is_terminal)));
+            lines.finish().with(filter_fn(is_fit)).init();
         }
-        LogFormat::Json => lines.json().flatten_event(true).map_event_format(Line::Json).init(),
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true).map_event_format(Line::Json);
+            lines.finish().with(filter_fn(is_fit)).init();
+        }
     }
     Ok(())
+}
+
+/// Whatever is asked for: the details of this crate are parameters of statements, which are fingerprints of credentials and what
+/// users wrote.
+fn is_fit(line: &Metadata<'_>) -> bool {
+    !line.target().starts_with("tokio_postgres") || *line.level() <= Level::WARN
 }
 
 fn complain(failure: &(dyn Error + 'static)) {

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     access::shedding::Shedding,
-    activity::Feed,
+    activity::{Feed, history},
     attachment::{self, Bucket},
     census,
     config::{DatabaseUrl, MissingDatabaseUrl, Settings},
@@ -114,6 +114,7 @@ impl Service {
         schema::require(&database, settings.database_start)
             .await
             .map_err(StartError::Schema)?;
+        history::begin(&database).await;
 
         let lifecycle = Lifecycle::new();
         let shared = Shared {
@@ -205,6 +206,7 @@ impl Service {
             tokio::spawn(meters.upkeep()),
             tokio::spawn(feed.run(database.clone())),
             tokio::spawn(shedding.look_after()),
+            tokio::spawn(history::run(database.clone())),
             tokio::spawn(reminder::run(database.clone())),
             tokio::spawn(leftover::run(database.clone())),
             tokio::spawn(upkeep::run(

@@ -8,6 +8,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -51,6 +52,12 @@ impl Place {
             event: event.parse().ok()?,
         };
         (place <= Self::END && place.event >= 0).then_some(place)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-{}", self.transaction, self.event)
     }
 }
 
@@ -98,6 +105,9 @@ impl Feed {
         let mut connection = database.connection().await?;
         let rows = following(&mut connection, followed, place, Ears::Feed).await?;
         let Some(reached) = rows.last().and_then(|last| Place::parse(&last.id)) else {
+            if Snapshot::now(&mut connection).await?.is_behind(place) {
+                self.begin_anew();
+            }
             return Ok(());
         };
         let mut state = self.lock();
@@ -109,6 +119,13 @@ impl Feed {
         }
         state.place = Some(reached);
         Ok(())
+    }
+
+    /// The database has become another one, which will not come to this place for long. Listeners are sent away, and are told
+    /// when they come back.
+    fn begin_anew(&self) {
+        tracing::warn!("the database is another one than before; listeners begin anew");
+        *self.lock() = State::default();
     }
 
     /// Projects with listeners, and where the feed is; those without are forgotten.
@@ -164,6 +181,11 @@ impl Snapshot {
         }
     }
 
+    /// Whether no event that was passed on, and no moment to begin at, can have been there: this server has not come so far.
+    fn is_behind(&self, place: Place) -> bool {
+        place.transaction > self.next
+    }
+
     /// Whether this was there already.
     pub(super) fn has(&self, place: Place) -> bool {
         place.transaction < self.next && !self.running.contains(&place.transaction)
@@ -211,6 +233,36 @@ pub(super) async fn following(
     Ok(rows.into_iter().map(|row| row.0).collect())
 }
 
+/// Whether a listener can go on behind this place: the event is there, by a transaction of this server, and none that came after it
+/// was put before it since (`history`).
+pub(super) async fn is_known(connection: &mut PgConnection, project: Uuid, place: Place) -> Result<bool, Problem> {
+    sqlx::query_scalar(
+        "select exists (select from events where project_id = $1 and tx = $2::text::xid8 and id = $3
+                           and tx < pg_snapshot_xmax(pg_current_snapshot()))
+            and case $2 when '0' then (select tx = '0' from events order by id limit 1)
+                else not exists (select from events where tx = '0' and id > $3) end",
+    )
+    .bind(project)
+    .bind(place.transaction.to_string())
+    .bind(place.event)
+    .fetch_one(connection)
+    .await
+    .map_err(|cause| Problem::of_database(&cause))
+}
+
+/// The last place of this project that is settled; None when everything of it was cleared away.
+pub(super) async fn latest(connection: &mut PgConnection, project: Uuid) -> Result<Option<Place>, Problem> {
+    let found: Option<String> = sqlx::query_scalar(
+        "select tx::text || '-' || id from events
+         where project_id = $1 and tx < pg_snapshot_xmin(pg_current_snapshot()) order by tx desc, id desc limit 1",
+    )
+    .bind(project)
+    .fetch_optional(connection)
+    .await
+    .map_err(|cause| Problem::of_database(&cause))?;
+    Ok(found.as_deref().and_then(Place::parse))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,6 +282,8 @@ mod tests {
                     event: 0
                 }
         );
+        let is_behind = |transaction| snapshot.is_behind(Place { transaction, event: 1 });
+        assert_eq!([13, 14, 15].map(is_behind), [false, false, true]);
         assert!(Snapshot::parse("10:10:").unwrap().running.is_empty());
         assert_eq!(Snapshot::parse("10"), None);
     }
@@ -241,5 +295,6 @@ mod tests {
         for text in ["", "7", "7-", "-7", "a-b", "7--1", "99999999999999999999-1"] {
             assert_eq!(Place::parse(text), None, "{text}");
         }
+        assert_eq!(place("7-9").to_string(), "7-9");
     }
 }

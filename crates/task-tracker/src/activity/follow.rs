@@ -8,7 +8,7 @@ use axum::{
         sse::{Event, KeepAlive},
     },
 };
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use tokio::{
     sync::broadcast::{self, error::RecvError},
     time::{Interval, MissedTickBehavior, interval},
@@ -34,15 +34,18 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Below the idle limits of load balancers and proxies.
 const BREATH: Duration = Duration::from_secs(20);
 
+/// To whom it cannot be told what was missed.
+const RESET: &str = "reset";
+
 /// An event of the stream (WHATWG HTML, 9.2.6), by the names of its fields.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "axum writes events; this is how they are described")]
 pub(crate) struct Told {
     /// To go on behind, by `Last-Event-ID`.
     id: String,
-    /// The `action` of what happened.
+    /// The `action` of what happened, or `reset`.
     event: String,
-    /// An `Activity`, as JSON.
+    /// An `Activity`, as JSON; of a `reset`, an empty object.
     #[schema(content_media_type = "application/json")]
     data: String,
 }
@@ -50,7 +53,9 @@ pub(crate) struct Told {
 /// Follow a project
 ///
 /// Server-sent events (WHATWG HTML, 9.2), one for each thing that happens, named by its action. After an interruption,
-/// `Last-Event-ID` goes on where it was. Owners also hear of invitations and webhooks. Ends when the caller may no longer listen, or when this instance ends.
+/// `Last-Event-ID` goes on where it was. Where that cannot be told, because the event is not kept any more or the data has moved to
+/// another server since, the first event is a `reset`: load anew what is shown; the stream goes on from there. Owners also hear of
+/// invitations and webhooks. Ends when the caller may no longer listen, or when this instance ends.
 #[utoipa::path(
     get, path = "/api/v1/projects/{id}/events", operation_id = "follow_project", tag = "activity",
     params(
@@ -75,7 +80,19 @@ pub(crate) async fn follow(
     // Listening begins before the look back, so that nothing falls between the two.
     let snapshot = Snapshot::now(&mut connection).await?;
     let live = context.feed.listen(project_id, snapshot.horizon());
-    let place = last.unwrap_or(snapshot.horizon());
+    let (behind, reset) = match last {
+        Some(place) if !feed::is_known(&mut connection, project_id, place).await? => {
+            let latest = feed::latest(&mut connection, project_id).await?;
+            (latest, Some(Ok(reset(latest))))
+        }
+        last => (last, None),
+    };
+    let horizon = snapshot.horizon();
+    // What the list of activity has may not be settled: something could still appear before it.
+    let (place, known) = match behind {
+        Some(place) => (place.min(horizon), Known::Event(place)),
+        None => (horizon, Known::Snapshot(snapshot)),
+    };
     let missed = feed::following(&mut connection, &[project_id], place, Ears::User(caller.user)).await?;
     drop(connection);
 
@@ -92,7 +109,7 @@ pub(crate) async fn follow(
         missed: missed.into(),
         live,
         place,
-        known: last.is_none().then_some(snapshot),
+        known,
         look,
         _counted: counted,
     };
@@ -100,6 +117,7 @@ pub(crate) async fn follow(
         let activity = listener.next().await?;
         Some((Ok::<_, Infallible>(event(&activity)), listener))
     });
+    let events = stream::iter(reset).chain(events);
     let events = Sse::new(events).keep_alive(KeepAlive::new().interval(BREATH));
     // By itself it would say `no-cache`, which lets a browser keep it.
     Ok(([(header::CACHE_CONTROL, "no-store")], events).into_response())
@@ -122,6 +140,12 @@ fn event(activity: &Activity) -> Event {
     named.json_data(activity).unwrap_or_default()
 }
 
+/// Empty, the id makes a client forget the one it has (WHATWG HTML, 9.2.6).
+fn reset(latest: Option<Place>) -> Event {
+    let id = latest.map(|place| place.to_string()).unwrap_or_default();
+    Event::default().id(id).event(RESET).data("{}")
+}
+
 struct Listener {
     context: Context,
     caller: Caller,
@@ -134,11 +158,18 @@ struct Listener {
     live: broadcast::Receiver<Arc<Activity>>,
     /// Of the last event that was passed on.
     place: Place,
-    /// For who did not say where to go on: what was there before the listening began.
-    known: Option<Snapshot>,
+    known: Known,
     look: Interval,
     /// Ends with this.
     _counted: Listening,
+}
+
+/// What is not passed on, although it comes behind the place where the listening began.
+enum Known {
+    /// For who did not say where to go on: what was there before the listening began.
+    Snapshot(Snapshot),
+    /// What somebody goes on behind.
+    Event(Place),
 }
 
 impl Listener {
@@ -196,7 +227,10 @@ impl Listener {
     }
 
     fn knows(&self, place: Place) -> bool {
-        self.known.as_ref().is_some_and(|known| known.has(place))
+        match &self.known {
+            Known::Snapshot(snapshot) => snapshot.has(place),
+            Known::Event(event) => place == *event,
+        }
     }
 
     async fn owns(&self) -> Result<bool, Problem> {

@@ -2,6 +2,7 @@
 
 mod feed;
 mod follow;
+pub(crate) mod history;
 mod list;
 
 pub(crate) use feed::Feed;

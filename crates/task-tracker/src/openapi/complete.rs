@@ -14,7 +14,8 @@ const ETAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$"#;
 const ABOUT: &str = "Projects and tasks of several people.\n\n\
     Errors are problem documents (RFC 9457). Changes of what has a version need its `ETag` in `If-Match`. A change that \
     takes an `Idempotency-Key` may be sent again under the same one: within a day it happens once, and the first answer is \
-    given again. Lists come in pages: pass `next_cursor` on as `cursor`. `RateLimit` says what is left of a limit.";
+    given again. Lists come in pages: pass `next_cursor` on as `cursor`. A stream of events goes on behind `Last-Event-ID`; \
+    where it cannot, it begins with the event `reset`: load anew what is shown. `RateLimit` says what is left of a limit.";
 
 /// The collected description with everything that it implies.
 pub(super) fn document(collected: &OpenApi) -> Value {

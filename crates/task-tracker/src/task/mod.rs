@@ -3,6 +3,7 @@
 mod any_of;
 mod bulk;
 mod create;
+mod crowd;
 mod delete;
 mod fields;
 mod filter;

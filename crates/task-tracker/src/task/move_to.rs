@@ -1,5 +1,6 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use serde::Deserialize;
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -11,7 +12,12 @@ use crate::{
     extract::{Body, Id, present},
     problem::Problem,
     router::Context,
-    task::{Task, fields::Status, json, rank, refusal},
+    task::{
+        Task,
+        crowd::{self, Side},
+        fields::Status,
+        json, rank, refusal,
+    },
     version::IfMatch,
     write::{self, Write, change},
 };
@@ -36,7 +42,8 @@ pub(crate) struct Move {
 
 /// Move a task
 ///
-/// For owners and editors. Changes its place, and its status if asked, and touches no other task.
+/// For owners and editors. Changes its place, and its status if asked. Hardly ever touches another task: where so many were put into
+/// one gap that there is no room left, those around it get new ranks, in the same order, each with an event of its own.
 #[utoipa::path(
     post, path = "/api/v1/tasks/{id}/move", operation_id = "move_task", tag = "tasks",
     params(("id" = Uuid, Path, description = "The task"), ("if-match" = String, Header, description = "Its ETag")),
@@ -115,7 +122,26 @@ pub(super) async fn places(
         }
         (Some(neighbour), None) | (None, Some(neighbour)) => neighbour,
     };
+    let side = match wanted.after {
+        Some(_) => Side::After,
+        None => Side::Before,
+    };
     let mut connection = database.connection().await?;
+    let ranks = beside(&mut connection, caller, moving, side, neighbour).await?;
+    // More room can only be made once: what else there is then is what there is.
+    if crowd::is_crowded(&ranks) && crowd::spread(&mut connection, caller, moving, side, neighbour).await? {
+        return beside(&mut connection, caller, moving, side, neighbour).await;
+    }
+    Ok(ranks)
+}
+
+async fn beside(
+    connection: &mut PgConnection,
+    caller: &Caller,
+    moving: &[Uuid],
+    side: Side,
+    neighbour: Uuid,
+) -> Result<Vec<String>, Problem> {
     // The neighbour's rank, and the next ones below and above it, leaving out the tasks that move.
     let found: Option<(String, Option<String>, Option<String>)> = sqlx::query_as(concat!(
         "with project as (
@@ -141,15 +167,15 @@ pub(super) async fn places(
     let Some((near, below, above)) = found else {
         // Somebody who may not know the task itself hears nothing of its neighbours.
         if let [id] = moving {
-            super::role(&mut connection, caller, *id).await?;
+            super::role(connection, caller, *id).await?;
         }
         return Err(Problem::Rule(
             "the task to stand next to is another task of the same project",
         ));
     };
-    let (lower, upper) = match wanted.after {
-        Some(_) => (Some(near), above),
-        None => (below, Some(near)),
+    let (lower, upper) = match side {
+        Side::After => (Some(near), above),
+        Side::Before => (below, Some(near)),
     };
     // Behind the last one is at the end, and what is made later has to come behind that.
     let end = rank::several_at_end(OffsetDateTime::now_utc(), moving.len());

@@ -5,8 +5,14 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
+use sqlx::{PgConnection, types::time::OffsetDateTime};
+use uuid::Uuid;
 
-use crate::{api::Api, instance::start, line::within};
+use crate::{
+    api::Api,
+    instance::{Instance, start},
+    line::{until, within},
+};
 
 /// An open stream of events.
 pub(crate) struct Stream {
@@ -32,6 +38,11 @@ impl Stream {
 
     /// The next event's id, name and data; None when the stream has ended.
     pub(crate) async fn next(&mut self) -> Option<(String, String, Value)> {
+        // As a whole: a sign of life comes every now and then.
+        within(self.read()).await
+    }
+
+    async fn read(&mut self) -> Option<(String, String, Value)> {
         loop {
             if let Some((block, rest)) = self.text.split_once("\n\n") {
                 let field = |name: &str| {
@@ -49,7 +60,7 @@ impl Stream {
                 }
                 continue;
             }
-            let frame = within(self.body.frame()).await?.ok()?;
+            let frame = self.body.frame().await?.ok()?;
             if let Ok(bytes) = frame.into_data() {
                 self.text.push_str(std::str::from_utf8(&bytes).unwrap());
             }
@@ -136,6 +147,135 @@ async fn nothing_falls_between_the_look_back_and_the_listening() {
             );
         }
     }
+}
+
+/// Somebody who began a change before the others and is not done with it, on a connection that the service knows nothing of.
+struct Slow {
+    connection: PgConnection,
+}
+
+impl Slow {
+    async fn begin(service: &Instance) -> Self {
+        let mut connection = service.database.connect().await;
+        sqlx::raw_sql("begin; select pg_current_xact_id()")
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        Self { connection }
+    }
+
+    async fn record(&mut self, project: &str, action: &str) {
+        sqlx::query("insert into events (action, project_id) values ($1, $2)")
+            .bind(action)
+            .bind(project.parse::<Uuid>().unwrap())
+            .execute(&mut self.connection)
+            .await
+            .unwrap();
+    }
+
+    async fn end(mut self, how: &'static str) {
+        sqlx::raw_sql(how).execute(&mut self.connection).await.unwrap();
+    }
+}
+
+/// Returns when the feed has looked for events since this was called.
+async fn feed_has_looked(service: &Instance) {
+    let mut connection = service.database.connect().await;
+    let called: OffsetDateTime = sqlx::query_scalar("select clock_timestamp()")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        until("the feed looks for events", async || {
+            sqlx::query_scalar(
+                "select exists (select from pg_stat_activity
+                    where datname = current_database() and pid <> pg_backend_pid() and query_start > $1
+                      and query like '%from events%order by tx, id limit%')",
+            )
+            .bind(called)
+            .fetch_one(&mut service.database.connect().await)
+            .await
+            .unwrap()
+        })
+        .await;
+    }
+}
+
+async fn told(stream: &mut Stream, count: usize) -> Vec<(String, String)> {
+    let mut told = Vec::new();
+    for _ in 0..count {
+        let (id, action, _) = stream.next().await.unwrap();
+        told.push((id, action));
+    }
+    told
+}
+
+fn actions(told: &[(String, String)]) -> Vec<&str> {
+    told.iter().map(|(_, action)| action.as_str()).collect()
+}
+
+/// Ids become visible out of order: whoever took one first may commit last. Whoever listens waits for it, and whoever goes on
+/// behind any event hears the rest, whichever id that has.
+#[tokio::test]
+async fn what_is_committed_late_is_heard_once_by_everybody() {
+    let service = start("").await;
+    let project = service.api.project().await;
+    let path = format!("/api/v1/projects/{project}/activity");
+    let first = service.api.get(&path).await.expect(200).body["items"][0]["id"].clone();
+    let first = first.as_str().unwrap();
+    let mut early = Stream::open(&service.api, &project, None).await;
+
+    let mut slow = Slow::begin(&service).await;
+    let mut slower = Slow::begin(&service).await;
+    slow.record(&project, "slow.lower").await;
+    service.api.task(&project, "dig").await;
+    slow.record(&project, "slow.higher").await;
+    slower.record(&project, "slower.highest").await;
+    feed_has_looked(&service).await;
+    // In the middle of it, with a place and without: the one has missed nothing yet, the other knows nothing of it.
+    let mut resumed = Stream::open(&service.api.afresh(), &project, Some(first)).await;
+    let mut fresh = Stream::open(&service.api.afresh(), &project, None).await;
+    feed_has_looked(&service).await;
+    slow.end("commit").await;
+    feed_has_looked(&service).await;
+    slower.end("commit").await;
+    service.api.task(&project, "rake").await;
+
+    let all = [
+        "slow.lower",
+        "slow.higher",
+        "slower.highest",
+        "task.created",
+        "task.created",
+    ];
+    let heard = told(&mut early, all.len()).await;
+    assert_eq!(actions(&heard), all);
+    assert_eq!(told(&mut resumed, all.len()).await, heard);
+    // What was there when it began to listen is left out: the first task.
+    assert_eq!(told(&mut fresh, 4).await, [&heard[..3], &heard[4..]].concat());
+    for (place, (id, _)) in heard.iter().enumerate() {
+        let mut stream = Stream::open(&service.api.afresh(), &project, Some(id)).await;
+        let rest = &heard[place + 1..];
+        assert_eq!(told(&mut stream, rest.len()).await, rest, "behind {id}");
+    }
+    // And nothing twice: what comes next is what happens next.
+    service.api.task(&project, "sow").await;
+    for stream in [&mut early, &mut resumed, &mut fresh] {
+        assert_eq!(stream.next().await.unwrap().2["after"]["title"], "sow");
+    }
+}
+
+#[tokio::test]
+async fn what_is_never_committed_is_never_heard_and_holds_nobody_up() {
+    let service = start("").await;
+    let project = service.api.project().await;
+    let mut stream = Stream::open(&service.api, &project, None).await;
+    let mut slow = Slow::begin(&service).await;
+    slow.record(&project, "slow.lower").await;
+    service.api.task(&project, "dig").await;
+    feed_has_looked(&service).await;
+    slow.end("rollback").await;
+    assert_eq!(stream.next().await.unwrap().1, "task.created");
 }
 
 #[tokio::test]

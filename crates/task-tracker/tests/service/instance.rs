@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use axum::Router;
 use clap::Parser;
 use serde_json::json;
 use task_tracker::{DatabaseUrl, Lifecycle, Secrets, Service, Settings, Unfinished};
@@ -79,6 +80,13 @@ pub(crate) async fn start_with(settings: Settings) -> Instance {
     start_as(database, &url, settings).await
 }
 
+/// Starts the service on a fresh database, with something around its routes.
+pub(crate) async fn start_dressed(flags: &str, dress: impl FnOnce(Router) -> Router) -> Instance {
+    let database = cluster::migrated().await;
+    let url = database.parsed_url();
+    start_as_dressed(database, &url, settings(flags), dress).await
+}
+
 /// A process beside another on its database, as during a deploy.
 pub(crate) struct Another {
     pub(crate) address: SocketAddr,
@@ -104,8 +112,17 @@ impl Another {
 
 /// Starts the service on this database with these settings.
 pub(crate) async fn start_as(database: Database, url: &DatabaseUrl, settings: Settings) -> Instance {
+    start_as_dressed(database, url, settings, |routes| routes).await
+}
+
+async fn start_as_dressed(
+    database: Database,
+    url: &DatabaseUrl,
+    settings: Settings,
+    dress: impl FnOnce(Router) -> Router,
+) -> Instance {
     let (_, secret) = database.user("ann").await;
-    let service = Service::start(settings, url, |routes| routes).await.unwrap();
+    let service = Service::start(settings, url, dress).await.unwrap();
     let (address, metrics, lifecycle) = (service.address(), service.metrics_address(), service.lifecycle());
     let running = tokio::spawn(service.run());
     Instance {

@@ -3,7 +3,7 @@
 //! row fails, and so does a row without an operation.
 
 use axum::body::Body;
-use hyper::{HeaderMap, Method, StatusCode};
+use hyper::{HeaderMap, Method, StatusCode, http::request::Builder};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
@@ -11,11 +11,12 @@ use uuid::Uuid;
 use crate::{
     api::Api,
     instance::{Instance, start},
+    tenant::{self, Tenant},
 };
 
 /// What an operation asks of credentials.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Needs {
+pub(crate) enum Needs {
     Nothing,
     Session,
     Scope(&'static str),
@@ -23,16 +24,17 @@ enum Needs {
 use Needs::{Nothing, Scope, Session};
 
 /// What is tried, and what comes of it.
-struct Row {
-    operation: &'static str,
+pub(crate) struct Row {
+    pub(crate) operation: &'static str,
     needs: Needs,
     /// Of owner, editor, viewer and a stranger.
-    answers: [u16; 4],
-    body: &'static str,
+    pub(crate) answers: [u16; 4],
+    pub(crate) body: &'static str,
 }
 
 /// Nothing here asks the bucket, so it need not be there.
-const EVERYTHING: &str = "--webhook-allow 127.0.0.1 --attachments-bucket files --s3-endpoint http://127.0.0.1:9";
+pub(crate) const EVERYTHING: &str =
+    "--webhook-allow 127.0.0.1 --attachments-bucket files --s3-endpoint http://127.0.0.1:9";
 
 const SCOPES: [&str; 4] = ["projects:read", "projects:write", "tasks:read", "tasks:write"];
 
@@ -118,7 +120,7 @@ POST /api/v1/me/erasure                                    | session        | 40
 GET /api/v1/me/export                                      | session        | 200 200 200 200 |
 "##;
 
-fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     ROWS.trim().lines().map(row).collect()
 }
 
@@ -140,17 +142,21 @@ fn row(line: &'static str) -> Row {
 }
 
 /// A project with everything in it, made anew for every probe since some of them end it.
-struct World {
+pub(crate) struct World {
     /// Owner, editor, viewer, stranger: session secrets.
-    users: [String; 4],
+    pub(crate) users: [String; 4],
+    owner: Uuid,
     ids: Vec<(&'static str, String)>,
 }
+
+/// Where a stranger changes something of a project: with the invitation to it.
+const INVITED: &str = "/invitations/accept";
 
 /// The name of each kind of user, in the order of the answers in a row.
 const USERS: [&str; 4] = ["owner", "editor", "viewer", "stranger"];
 
 impl World {
-    async fn new(service: &Instance, connection: &mut PgConnection) -> Self {
+    pub(crate) async fn new(service: &Instance, connection: &mut PgConnection) -> Self {
         let mut users = Vec::new();
         let mut secrets = Vec::new();
         for name in USERS {
@@ -219,43 +225,37 @@ impl World {
         ];
         Self {
             users: secrets.try_into().unwrap(),
+            owner,
             ids,
         }
     }
 
-    fn fill(&self, text: &str) -> String {
+    /// What is the owner's, or of the owner's project. A stranger who registers uses the name that is still free.
+    pub(crate) fn tenant(&self) -> Tenant {
+        let named = self.ids.iter().filter(|(name, _)| *name != "{new}");
+        Tenant::of(
+            named
+                .map(|(_, id)| id.as_str())
+                .chain([self.owner.to_string().as_str()]),
+        )
+    }
+
+    pub(crate) fn fill(&self, text: &str) -> String {
         self.ids
             .iter()
             .fold(text.to_owned(), |text, (name, id)| text.replace(name, id))
     }
 
     async fn send(&self, api: &Api, row: &Row) -> (StatusCode, HeaderMap, Value) {
-        self.send_under(None, api, row).await
+        send(api, &self.fill(row.operation), &self.fill(row.body)).await
     }
 
     /// With an Idempotency-Key.
-    async fn send_under(&self, key: Option<&str>, api: &Api, row: &Row) -> (StatusCode, HeaderMap, Value) {
-        let Row { operation, body, .. } = row;
-        let (method, path) = operation.split_once(' ').unwrap();
-        let mut request = api
-            .request(method.parse::<Method>().unwrap(), &self.fill(path))
-            .header("if-match", "*");
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
-        }
-        let reply = if path.ends_with("/events") {
-            return api.head_of(request).await;
-        } else if body.is_empty() {
-            api.send(request.body(Body::empty()).unwrap()).await
-        } else {
-            let kind = if path.ends_with("/tasks.csv") {
-                "text/csv"
-            } else {
-                "application/json"
-            };
-            let request = request.header("content-type", kind);
-            api.send(request.body(Body::from(self.fill(body))).unwrap()).await
-        };
+    async fn send_under(&self, key: &str, api: &Api, row: &Row) -> (StatusCode, HeaderMap, Value) {
+        let (request, body) = request(api, &self.fill(row.operation), &self.fill(row.body));
+        let reply = api
+            .send(request.header("idempotency-key", key).body(body).unwrap())
+            .await;
         (reply.status, reply.headers, reply.body)
     }
 
@@ -275,6 +275,32 @@ impl World {
         .unwrap();
         secret
     }
+}
+
+/// A request whose ids are filled in, and its body.
+pub(crate) fn request(api: &Api, operation: &str, body: &str) -> (Builder, Body) {
+    let (method, path) = operation.split_once(' ').unwrap();
+    let request = api
+        .request(method.parse::<Method>().unwrap(), path)
+        .header("if-match", "*");
+    if body.is_empty() {
+        return (request, Body::empty());
+    }
+    let kind = if path.ends_with("/tasks.csv") {
+        "text/csv"
+    } else {
+        "application/json"
+    };
+    (request.header("content-type", kind), Body::from(body.to_owned()))
+}
+
+pub(crate) async fn send(api: &Api, operation: &str, body: &str) -> (StatusCode, HeaderMap, Value) {
+    let (request, body) = request(api, operation, body);
+    if operation.ends_with("/events") {
+        return api.head_of(request).await;
+    }
+    let reply = api.send(request.body(body).unwrap()).await;
+    (reply.status, reply.headers, reply.body)
 }
 
 #[test]
@@ -310,14 +336,23 @@ async fn nobody_gets_in_where_they_do_not_belong() {
             answers,
             ..
         } = row;
+        let mut world = World::new(&service, &mut connection).await;
         for (number, expected) in answers.iter().enumerate() {
-            let world = World::new(&service, &mut connection).await;
+            let before = tenant::held(&mut connection, &world.tenant()).await;
             let api = service.api.with_session(&world.users[number]);
             let (status, headers, body) = world.send(&api, row).await;
             assert_eq!(status, *expected, "{operation} by {}: {body}", USERS[number]);
             assert_is_kept_by_nobody(&headers, operation);
+            let after = tenant::held(&mut connection, &world.tenant()).await;
+            let is_let_in = *expected < 400 && (USERS[number] != "stranger" || operation.ends_with(INVITED));
+            if !is_let_in {
+                assert_eq!(after, before, "{operation} by {}", USERS[number]);
+            }
+            if *expected < 400 {
+                world = World::new(&service, &mut connection).await;
+            }
         }
-        let world = World::new(&service, &mut connection).await;
+        let before = tenant::held(&mut connection, &world.tenant()).await;
         for api in [
             service.api.anonymous(),
             service.api.with_session("nothing"),
@@ -330,6 +365,11 @@ async fn nobody_gets_in_where_they_do_not_belong() {
                 assert!(headers.contains_key("www-authenticate"), "{operation}");
             }
         }
+        assert_eq!(
+            tenant::held(&mut connection, &world.tenant()).await,
+            before,
+            "{operation} by nobody"
+        );
     }
 }
 
@@ -393,7 +433,7 @@ async fn a_key_is_kept_wherever_the_description_offers_one_and_nowhere_else() {
     for row in &rows() {
         let world = World::new(&service, &mut connection).await;
         let api = service.api.with_session(&world.users[0]);
-        let (status, _, body) = world.send_under(Some("again"), &api, row).await;
+        let (status, _, body) = world.send_under("again", &api, row).await;
         if status.as_u16() >= 400 {
             continue;
         }
