@@ -191,7 +191,8 @@ pub(crate) async fn read(body: body::Body, patience: Patience) -> Result<Bytes, 
         .await
         .map_err(|_| Problem::BodyTooSlow)?
         .map_err(|cause| {
-            let is_too_large = std::error::Error::source(&cause).is_some_and(|cause| cause.is::<LengthLimitError>());
+            let is_too_large =
+                std::error::Error::source(&cause).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
             if is_too_large {
                 Problem::TooLarge
             } else {

@@ -9,7 +9,7 @@ use axum::{
     extract::MatchedPath,
     http::{HeaderValue, Method},
 };
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::{
     fmt::{
@@ -24,16 +24,21 @@ tokio::task_local! {
 }
 
 /// What lines say of it.
-#[derive(Serialize)]
 pub(super) struct About {
-    #[serde(serialize_with = "text")]
     pub(super) id: HeaderValue,
-    #[serde(serialize_with = "display")]
     pub(super) method: Method,
-    #[serde(serialize_with = "matched")]
     pub(super) route: Option<MatchedPath>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) trace: Option<String>,
+}
+
+/// As a line of JSON has it.
+#[derive(Serialize)]
+struct Member<'a> {
+    id: &'a str,
+    method: &'a str,
+    route: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<&'a str>,
 }
 
 /// The route that requests are told apart by.
@@ -44,18 +49,6 @@ pub(super) fn known(route: Option<&MatchedPath>) -> &str {
 /// Does this for that request.
 pub(super) fn of<T>(about: About, work: impl Future<Output = T>) -> impl Future<Output = T> {
     REQUEST.scope(about, work)
-}
-
-fn text<S: Serializer>(value: &HeaderValue, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(value.to_str().unwrap_or_default())
-}
-
-fn display<S: Serializer>(value: impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&value)
-}
-
-fn matched<S: Serializer>(route: &Option<MatchedPath>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(known(route.as_ref()))
 }
 
 /// Lines as `tracing_subscriber` writes them, and at their end the request.
@@ -104,7 +97,13 @@ fn in_words(line: &str, about: &About) -> Option<String> {
 
 fn in_json(line: &str, about: &About) -> Option<String> {
     let members = line.trim_end_matches('\n').strip_suffix('}')?;
-    let about = serde_json::to_string(about).ok()?;
+    let about = serde_json::to_string(&Member {
+        id: about.id.to_str().ok()?,
+        method: about.method.as_str(),
+        route: known(about.route.as_ref()),
+        trace: about.trace.as_deref(),
+    });
+    let about = about.ok()?;
     Some(format!("{members},\"request\":{about}}}\n"))
 }
 
