@@ -138,8 +138,9 @@ const KINDS: &[Kind] = &[
         at_once: AT_ONCE,
         sql: concat!(
             turn!(),
-            ", old as (select id from password_resets, turn where got and expires_at < now() limit $3)
-             delete from password_resets using old where password_resets.id = old.id"
+            ", old as (select user_id from password_resets, turn where got and expires_at < now() limit $3
+                       for update of password_resets skip locked)
+             delete from password_resets using old where password_resets.user_id = old.user_id"
         ),
     },
     // Their owner sees for a month what has ended.

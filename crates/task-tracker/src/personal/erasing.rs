@@ -240,6 +240,8 @@ const OWN_EVENTS: &str = counted!(
     ", picked as materialized (
         select events.id, events.project_id,
                not exists (select from projects where projects.id = events.project_id)
+               -- It is deleted, and has not been cleared away yet.
+               or exists (select from leftovers where leftovers.project_id = events.project_id and what = 'project')
                or exists (select from erasure_projects as listed
                           where listed.user_id = $1 and listed.project_id = events.project_id and listed.goes) as is_private
         from events where events.actor_id = $1 order by events.id limit $3

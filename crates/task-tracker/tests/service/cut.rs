@@ -39,8 +39,19 @@ const MANY: usize = 200;
 
 const PASSWORD: &str = "correct horse battery";
 
+/// Of the user `$1`, in the world of the id `$2`.
+const LEAVES: &str =
+    "update users set erase_after = now() + interval '1 day' where id = $1::uuid and $2::text is not null";
+const MAY_RESET: &str = "
+    insert into password_resets (user_id, token_sha256, expires_at)
+    select $1::uuid, sha256(convert_to('ttr_' || $2, 'UTF8')), now() + interval '1 hour'";
+
 /// Bodies that do more than those of the matrix.
-const BODIES: [(&str, &str); 6] = [
+const BODIES: [(&str, &str); 7] = [
+    (
+        "POST /api/v1/password-reset",
+        r#"{"secret":"ttr_{new}","new":"battery horse correct"}"#,
+    ),
     (
         "POST /api/v1/session",
         r#"{"email":"{new}@example.com","password":"correct horse battery"}"#,
@@ -171,6 +182,8 @@ impl Stage {
             "POST /api/v1/attachments/{attachment}/completion" => {
                 self.upload(&api, &world).await;
             }
+            "POST /api/v1/accounts/restore" => self.of_user(LEAVES, &id, &world).await,
+            "POST /api/v1/password-reset" => self.of_user(MAY_RESET, &id, &world).await,
             _ => {}
         }
         let tenant = self.tenant(&world, &id).await;
@@ -180,6 +193,15 @@ impl Stage {
             user: id,
             api,
         }
+    }
+
+    async fn of_user(&mut self, statement: &'static str, id: &str, world: &World) {
+        sqlx::query(statement)
+            .bind(id)
+            .bind(world.fill("{new}"))
+            .execute(&mut self.connection)
+            .await
+            .unwrap();
     }
 
     /// What is in the world, and what this user has in it: a new account and a new project have ids that nobody could know.
@@ -208,7 +230,10 @@ impl Stage {
         assert_eq!(store::put(&announced.body["upload"], b"hello").await.status, 200);
         let (id, stored) = (world.fill("{attachment}"), announced.id());
         sqlx::raw_sql(AssertSqlSafe(format!(
-            "delete from attachments where id = '{id}'; update attachments set id = '{id}' where id = '{stored}'"
+            "delete from attachments where id = '{id}'; delete from attachment_weights where attachment_id = '{stored}';
+             update attachments set id = '{id}' where id = '{stored}';
+             insert into attachment_weights (attachment_id, project_id, size) values ('{id}', '{}', 5)",
+            world.fill("{project}")
         )))
         .execute(&mut self.connection)
         .await
@@ -325,9 +350,9 @@ async fn a_change_that_is_cut_off_is_done_or_not_done_and_can_be_sent_again() {
         }
         changes_tried += 1;
     }
-    // Else nothing was cut off where it matters.
+    // Else nothing was cut off where it matters. Who is asking was found out before: that is cut off in `traps`.
     assert!(
-        changes_tried >= 45 && whole >= changes_tried && none >= changes_tried,
+        changes_tried >= 45 && whole >= changes_tried && 2 * none >= changes_tried,
         "{changes_tried}: {whole}, {none}"
     );
 }

@@ -164,14 +164,33 @@ async fn nothing_in_the_database_is_of_whoever_was_erased_and_the_trail_is_whole
         1
     );
 
+    // A project that he had deleted himself is cleared away meanwhile.
+    until("what was deleted is cleared away", async || {
+        let mut onlooker = service.database.connect().await;
+        let left: i64 = sqlx::query_scalar("select count(*) from leftovers")
+            .fetch_one(&mut onlooker)
+            .await
+            .unwrap();
+        left == 0
+    })
+    .await;
     let seen = everything(&mut connection).await;
     for word in WORDS.iter().chain(&["bob@example.com", "Robert", id.as_str()]) {
         assert!(!seen.contains(word), "{word} is still in {seen}");
     }
     let after = skeleton(&mut connection).await;
-    let (last, rest) = after.split_last().unwrap();
+    let (rest, told) = after.split_at(before.len());
     assert_eq!(rest, before, "who did what when is still known");
-    assert_eq!(last.1, "account.erased");
+    let told: Vec<&str> = told.iter().map(|event| event.1.as_str()).collect();
+    let (last, along) = told.split_last().unwrap();
+    assert_eq!(*last, "account.erased");
+    assert!(
+        along.contains(&"task.changed")
+            && along
+                .iter()
+                .all(|action| ["task.changed", "webhook.paused"].contains(action)),
+        "{along:?}"
+    );
     let actors = actors_of(&mut connection, &own).await;
     assert_eq!(
         (own.len() > 10, actors.len(), actors[0].is_some()),

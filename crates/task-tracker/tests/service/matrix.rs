@@ -253,9 +253,11 @@ impl World {
     /// With an Idempotency-Key.
     async fn send_under(&self, key: &str, api: &Api, row: &Row) -> (StatusCode, HeaderMap, Value) {
         let (request, body) = request(api, &self.fill(row.operation), &self.fill(row.body));
-        let reply = api
-            .send(request.header("idempotency-key", key).body(body).unwrap())
-            .await;
+        let request = request.header("idempotency-key", key);
+        if row.operation.ends_with("/events") {
+            return api.head_of(request).await;
+        }
+        let reply = api.send(request.body(body).unwrap()).await;
         (reply.status, reply.headers, reply.body)
     }
 
