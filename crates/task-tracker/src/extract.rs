@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use axum::{
     Json, body,
     body::Bytes,
-    extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request},
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{header, request::Parts},
 };
 use http_body_util::LengthLimitError;
@@ -217,14 +217,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             return Ok(Self(value));
         }
         // Whatever is not as simple: axum knows all the names of JSON, and says where in it something is wrong.
-        Box::pin(slowly(Request::from_parts(parts, body::Body::from(bytes)), state)).await
+        let request = Request::from_parts(parts, body::Body::from(bytes));
+        let Json(value) = Box::pin(Json::from_request(request, state)).await?;
+        Ok(Self(value))
     }
-}
-
-async fn slowly<S: Send + Sync, T: DeserializeOwned>(mut request: Request, state: &S) -> Result<Body<T>, Problem> {
-    DefaultBodyLimit::max(LARGEST_BODY).apply(&mut request);
-    let Json(value) = Json::from_request(request, state).await?;
-    Ok(Body(value))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
