@@ -20,7 +20,7 @@ use crate::{
 /// Keep an account that is to be erased
 ///
 /// Takes the erasure back, up to the moment that `leave` named, and begins a session, in a cookie. Sessions and API tokens from
-/// before stay ended. As with logging in, a wrong password, an address without an account and one that was erased look the
+/// before stay ended, and the one that the request came with ends. As with logging in, a wrong password, an address without an account and one that was erased look the
 /// same and take the same time.
 #[utoipa::path(
     post, path = "/api/v1/accounts/restore", operation_id = "restore_account", tag = "accounts",
@@ -56,11 +56,15 @@ pub(crate) async fn restore(
          ), begun as (
             insert into sessions (id, user_id, token_sha256, user_agent, expires_at)
             select $3, id, $4, $5, now() + make_interval(days => $6) from kept
+         ), ended as (
+            delete from sessions using kept where sessions.token_sha256 = $8 returning sessions.id, sessions.user_id
          ), recorded as (
             insert into events (actor_id, action, target_id, request_id)
             select id, 'account.restored', id, $7 from kept
             union all
             select id, 'session.begun', $3, $7 from kept
+            union all
+            select user_id, 'session.ended', id, $7 from ended
          )
          select ",
         json!("kept"),
@@ -73,6 +77,7 @@ pub(crate) async fn restore(
     .bind(&session.user_agent)
     .bind(cookie::DAYS)
     .bind(request_id.to_string())
+    .bind(session.replaced())
     .fetch_optional(&mut *connection)
     .await
     .map_err(|cause| Problem::of_database(&cause))?;

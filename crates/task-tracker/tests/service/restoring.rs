@@ -61,6 +61,22 @@ async fn an_erasure_is_taken_back_with_the_password_until_its_time_has_come() {
     assert_eq!(late.body, unknown.body);
 }
 
+#[tokio::test]
+async fn the_session_that_an_erasure_is_taken_back_with_ends_as_with_a_login() {
+    let service = start("").await;
+    let (_, bob) = register(&service, "bob@example.com").await;
+    leave(&bob).await;
+    let login = json!({ "email": "bob@example.com", "password": PASSWORD });
+    let kept = service.api.post("/api/v1/accounts/restore", login).await.expect(200);
+    service.api.get("/api/v1/me").await.expect(401);
+    service
+        .api
+        .with_session(kept.session())
+        .get("/api/v1/me")
+        .await
+        .expect(200);
+}
+
 /// It is another door to the same password, so there are not more guesses at both than at one.
 #[tokio::test]
 async fn guesses_at_who_is_leaving_count_as_guesses_at_a_login() {
