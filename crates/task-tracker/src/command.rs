@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     account::recover::{self, Whose},
+    coalescing,
     config::{DatabaseUrl, Settings},
     descriptors, doctor, examine, health,
     lifecycle::Lifecycle,
@@ -137,7 +138,10 @@ async fn carry_out(command: Command, dress: impl FnOnce(Router) -> Router) -> Re
 }
 
 fn runtime() -> io::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .on_thread_park(coalescing::rest)
+        .build()
 }
 
 async fn serve(settings: Settings, url: &DatabaseUrl, dress: impl FnOnce(Router) -> Router) -> Result<(), Failure> {

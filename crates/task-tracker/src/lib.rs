@@ -15,6 +15,7 @@ mod api_token;
 mod attachment;
 mod belongings;
 mod census;
+mod coalescing;
 mod command;
 mod comment;
 mod config;

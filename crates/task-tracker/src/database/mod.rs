@@ -26,6 +26,7 @@ pub(crate) use lanes::{Parameter, Sending, Unanswered};
 use login::Login;
 
 use crate::{
+    coalescing::Change,
     config::{DatabaseUrl, MissingDatabaseUrl, Settings},
     operation,
     problem::Problem,
@@ -103,6 +104,7 @@ impl Database {
         parameters: &[&dyn Parameter],
     ) -> Result<Vec<Row>, Unanswered> {
         let mut using = Use::begin(&self.meters);
+        let _under_way = (sending == Sending::Once).then(Change::begin);
         let mut is_first = true;
         loop {
             let end = Instant::now() + self.patience;
