@@ -108,7 +108,7 @@ impl Database {
         let mut is_first = true;
         loop {
             let end = Instant::now() + self.patience;
-            let errand = self.lanes.errand(end.into()).await;
+            let errand = self.lanes.errand(sending, end.into()).await;
             using.has_waited();
             let errand = errand?;
             using.has_connection();

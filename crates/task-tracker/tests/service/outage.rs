@@ -64,6 +64,48 @@ async fn a_busy_pool_refuses_in_time_and_does_not_look_like_a_missing_database()
     until("the pool is free", async || service.api.get(&path).await.status == 200).await;
 }
 
+/// As a backfill holds rows for a while, or somebody who types SQL by hand.
+#[tokio::test]
+async fn changes_that_wait_for_a_locked_row_keep_nobody_from_reading() {
+    let service = start("--database-acquire-seconds 0.5").await;
+    let project = service.api.project().await;
+    let held = format!("/api/v1/tasks/{}", service.api.task(&project, "dig").await);
+    let free = format!("/api/v1/tasks/{}", service.api.task(&project, "sow").await);
+    let mut other = service.database.connect().await;
+    sqlx::raw_sql("begin; select from tasks where title = 'dig' for update")
+        .execute(&mut other)
+        .await
+        .unwrap();
+
+    let mut changes = tokio::task::JoinSet::new();
+    for _ in 0..30 {
+        let (api, held) = (service.api.clone(), held.clone());
+        changes.spawn(async move { api.patch(&held, "*", json!({ "status": "done" })).await.status });
+    }
+    let waiting =
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    until("all lanes for changes wait", async || {
+        let waiting: i64 = sqlx::query_scalar(waiting)
+            .fetch_one(&mut service.database.connect().await)
+            .await
+            .unwrap();
+        waiting >= 3
+    })
+    .await;
+    for _ in 0..5 {
+        for path in [&free, &held, &format!("/api/v1/projects/{project}/tasks")] {
+            service.api.get(path).await.expect(200);
+        }
+    }
+
+    sqlx::raw_sql("commit").execute(&mut other).await.unwrap();
+    while let Some(status) = changes.join_next().await {
+        // What waited for too long was given up; nothing of it was done.
+        let status = status.unwrap();
+        assert!(status == 200 || status == 503, "{status}");
+    }
+}
+
 #[tokio::test]
 async fn a_service_does_not_start_on_a_schema_older_than_it_needs() {
     let database = cluster::empty().await;

@@ -5,6 +5,7 @@
 //! transaction: a statement here is one by itself.
 
 mod board;
+mod choice;
 mod line;
 mod parameter;
 #[cfg(test)]
@@ -53,11 +54,12 @@ struct Slot {
     opening: tokio::sync::Mutex<()>,
 }
 
-/// Whether a statement may be sent again when nobody knows what became of it.
+/// Whether a statement may be sent again when nobody knows what became of it, and which lanes are for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sending {
     /// It changes nothing that a second time would change again.
     Repeatable,
+    /// A change: it may have to wait for a row that somebody holds locked.
     Once,
 }
 
@@ -145,9 +147,9 @@ impl Lanes {
     }
 
     /// A place on a connection, when it is this one's turn.
-    pub(super) async fn errand(&self, end: Instant) -> Result<Errand, Unanswered> {
+    pub(super) async fn errand(&self, sending: Sending, end: Instant) -> Result<Errand, Unanswered> {
         let ready = async {
-            let place = self.board.place().await.ok_or(Unanswered::Closed)?;
+            let place = self.board.place(sending).await.ok_or(Unanswered::Closed)?;
             let line = self.line(place.lane(), end).await?;
             Ok(Errand {
                 under_way: Some(UnderWay { place, line }),

@@ -39,7 +39,7 @@ impl Lanes {
     ) -> Result<Vec<Row>, Unanswered> {
         let mut is_first = true;
         loop {
-            let errand = self.errand(Instant::now() + Duration::from_mins(1)).await?;
+            let errand = self.errand(sending, Instant::now() + Duration::from_mins(1)).await?;
             match errand.run(sending, sql, parameters).await {
                 Err(setback) if is_first && setback.is_worth_another => is_first = false,
                 answer => return answer.map_err(|setback| Unanswered::Statement(setback.cause)),
