@@ -60,12 +60,14 @@ enum Chore {
     TestInfrastructure,
     /// Hold the dependencies against deny.toml, when cargo-deny is there
     Deny,
-    /// Hold Dockerfiles, Compose, Kubernetes and monitoring files against the programs that will read them
+    /// Hold the pipeline, Dockerfiles, Compose, Kubernetes and monitoring files against what will read them
     CheckManifests,
     /// Build the release before this one from the history; the service's tests run it beside this one
     PreviousRelease(previous_release::Options),
     /// Build the container images, run them, and probe them
     VerifyContainers(containers::Options),
+    /// Write the bills of materials of the images' programs
+    Sbom,
     /// Ask one question over HTTP; `verify-containers` does it from inside a container's network
     #[command(hide = true)]
     Fetch(containers::Fetch),
@@ -102,6 +104,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
             previous_release::run(&place, &interrupt, options).map(|()| ExitCode::SUCCESS)
         }
         Chore::VerifyContainers(options) => containers::verify(&place, &interrupt, options).map(|()| ExitCode::SUCCESS),
+        Chore::Sbom => containers::bills_of_materials(&place, &interrupt).map(|()| ExitCode::SUCCESS),
         Chore::Fetch(question) => containers::fetch(question).map(|()| ExitCode::SUCCESS),
         Chore::BenchDb(options) => bench_db::run(&place, &interrupt, options).map(|()| ExitCode::SUCCESS),
         Chore::BenchApi(options) => bench_api::run(&place, &interrupt, options).map(|()| ExitCode::SUCCESS),

@@ -13,7 +13,7 @@ mod releases;
 mod sbom;
 mod static_build;
 
-use std::fs;
+use std::{fs, path::Path};
 
 use clap::Args;
 
@@ -57,10 +57,7 @@ pub(crate) fn verify(place: &Place, interrupt: &Interrupt, options: &Options) ->
         "Static ones, in the profile of the demo: the first build takes some minutes.",
     );
     let context = static_build::context(place, &folder, interrupt)?;
-    for package in image::TARGETS {
-        let file = sbom::write(place, package, &folder, interrupt)?;
-        say::line(format!("ok       bill of materials of {package}: {}", file.display()));
-    }
+    bills(place, &folder, interrupt)?;
 
     say::act(
         "Images",
@@ -84,5 +81,23 @@ pub(crate) fn verify(place: &Place, interrupt: &Interrupt, options: &Options) ->
     say::line(
         "\nThe images are what they promise. They are gone with this chore's engine; CI builds the same from the Dockerfile.",
     );
+    Ok(())
+}
+
+/// What the programs of the images are made of, in `target/sbom`. Nothing is built for it, so CI can ask before it builds.
+pub(crate) fn bills_of_materials(place: &Place, interrupt: &Interrupt) -> Result<(), Failure> {
+    let folder = place.results("sbom");
+    fs::create_dir_all(&folder).map_err(|cause| Failure::Write {
+        path: folder.clone(),
+        cause,
+    })?;
+    bills(place, &folder, interrupt)
+}
+
+fn bills(place: &Place, folder: &Path, interrupt: &Interrupt) -> Result<(), Failure> {
+    for package in image::TARGETS {
+        let file = sbom::write(place, package, folder, interrupt)?;
+        say::line(format!("ok       bill of materials of {package}: {}", file.display()));
+    }
     Ok(())
 }

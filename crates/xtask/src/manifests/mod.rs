@@ -1,9 +1,10 @@
 //! `make check-manifests`: every file that another program will read, held against that program or its schema.
 //!
-//! Dockerfile, Compose, Kubernetes, Prometheus, Alertmanager, Grafana. Where a checker is missing, that is said and the
+//! GitLab's pipeline, Dockerfile, Compose, Kubernetes, Prometheus, Alertmanager, Grafana. Where a checker is missing, that is said and the
 //! check left out, never passed in silence.
 
 mod dashboards;
+mod pipeline;
 mod tools;
 
 use std::{
@@ -36,14 +37,28 @@ pub(crate) fn run(place: &Place, interrupt: &Interrupt) -> Result<(), Failure> {
     };
     match python::install(&place.results("manifests"), include_str!("requirements.txt"), interrupt)? {
         Programs::Installed(programs) => {
+            pipeline_schema(&mut checks, &programs)?;
             images(&mut checks, &programs)?;
             kubernetes(&mut checks, &programs)?;
         }
-        Programs::Absent(why) => checks.skipped("hadolint, the Compose schema and the Kubernetes schema", &why),
+        Programs::Absent(why) => checks.skipped("hadolint and the schemas of GitLab, Compose and Kubernetes", &why),
     }
+    checks.judged("GitLab: what the pipeline promises", &pipeline::complaints(place)?);
     prometheus(&mut checks)?;
     alertmanager(&mut checks)?;
     checks.verdict()
+}
+
+fn pipeline_schema(checks: &mut Checks<'_>, programs: &Path) -> Result<(), Failure> {
+    let mut schema = Command::new(programs.join("check-jsonschema"));
+    schema.args([
+        "--builtin-schema",
+        "vendor.gitlab-ci",
+        "--data-transform",
+        "gitlab-ci",
+        pipeline::FILE,
+    ]);
+    checks.run("GitLab: schema", schema)
 }
 
 fn images(checks: &mut Checks<'_>, programs: &Path) -> Result<(), Failure> {
@@ -188,12 +203,27 @@ impl Checks<'_> {
             say::line(format!("ok       {what}"));
             return Ok(Some(said.out));
         }
+        let complaints: Vec<String> = said.all().lines().map(ToOwned::to_owned).collect();
+        self.failed(what, &complaints);
+        Ok(None)
+    }
+
+    /// What was looked at here, and everything that speaks against it.
+    fn judged(&mut self, what: &str, complaints: &[String]) {
+        if complaints.is_empty() {
+            self.passed += 1;
+            say::line(format!("ok       {what}"));
+        } else {
+            self.failed(what, complaints);
+        }
+    }
+
+    fn failed(&mut self, what: &str, complaints: &[String]) {
         self.complaints += 1;
         say::line(format!("FAILED   {what}"));
-        for line in said.all().lines() {
+        for line in complaints {
             say::line(format!("           {line}"));
         }
-        Ok(None)
     }
 
     fn skipped(&mut self, what: &str, why: &str) {

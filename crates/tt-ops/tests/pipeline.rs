@@ -1,0 +1,111 @@
+//! Every command line of `tt-ops` in `.gitlab-ci.yml` is one that this `tt-ops` understands. A job that meets an unknown option says so
+//! only when it runs, and for a rollback that is the worst moment.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+use std::{path::Path, process::Command};
+
+use serde_yaml::Value;
+
+/// What GitLab fills in.
+const VALUES: [(&str, &str); 3] = [
+    (
+        "SERVICE_IMAGE",
+        "registry.example/service@sha256:0000000000000000000000000000000000000000000000000000000000000000",
+    ),
+    ("CI_COMMIT_SHORT_SHA", "1a2b3c4d"),
+    ("CI_JOB_ID", "17"),
+];
+
+#[test]
+fn the_pipeline_calls_what_there_is() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.gitlab-ci.yml");
+    let pipeline: Value = serde_yaml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let mut texts = Vec::new();
+    collect(&pipeline, &mut texts);
+    let commands: Vec<Vec<String>> = texts
+        .iter()
+        .flat_map(|text| text.lines())
+        .filter_map(|line| command(line.trim()))
+        .collect();
+    for wanted in [
+        "deploy staging",
+        "deploy production",
+        "rollback production",
+        "restore production",
+        "backup production",
+    ] {
+        let is_there = commands.iter().any(|command| command.join(" ").starts_with(wanted));
+        assert!(
+            is_there,
+            "`tt-ops {wanted}` is not found in the pipeline: {commands:#?}"
+        );
+    }
+    for command in &commands {
+        assert_eq!(refused(command), None, "tt-ops {}", command.join(" "));
+    }
+}
+
+#[test]
+fn what_there_is_not_is_noticed() {
+    for line in [
+        "dist/tt-ops deploy staging",
+        "dist/tt-ops deploy staging --image 1.0.0 --wait",
+        "dist/tt-ops deploy staging --image 1.0.0 --output xml | tee run.jsonl",
+        "tt-ops promote staging",
+        "tt-ops backup verify staging",
+    ] {
+        let command = command(line).unwrap();
+        assert!(refused(&command).is_some(), "tt-ops {}", command.join(" "));
+    }
+}
+
+fn collect(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) => texts.push(text.clone()),
+        Value::Sequence(items) => {
+            for item in items {
+                collect(item, texts);
+            }
+        }
+        Value::Mapping(keys) => {
+            for value in keys.values() {
+                collect(value, texts);
+            }
+        }
+        Value::Tagged(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The words after `tt-ops`, if that is what a line runs. Lines of the pipeline are simple: one command, quotes around one variable, and
+/// nothing behind it but a pipe or a file.
+fn command(line: &str) -> Option<Vec<String>> {
+    let (program, rest) = line.split_once(' ')?;
+    if program != "tt-ops" && !program.ends_with("/tt-ops") {
+        return None;
+    }
+    let words = rest.split_whitespace().take_while(|word| !["|", ">"].contains(word));
+    Some(words.map(|word| filled_in(word.trim_matches('"'))).collect())
+}
+
+fn filled_in(word: &str) -> String {
+    let whole = VALUES.iter().fold(word.to_owned(), |word, (name, value)| {
+        word.replace(&format!("${name}"), value)
+    });
+    assert!(
+        !whole.contains(['$', '"', '\'', ';', '&', '`']),
+        "`{word}` is not understood by this test"
+    );
+    whole
+}
+
+/// What the parser of the command line complains about. A command that it lets pass finds no environments and does nothing.
+fn refused(command: &[String]) -> Option<String> {
+    let nowhere = tempfile::tempdir().unwrap();
+    let ended = Command::new(env!("CARGO_BIN_EXE_tt-ops"))
+        .args(command)
+        .env("TT_OPS_ENV_DIR", nowhere.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned() + &String::from_utf8_lossy(&ended.stdout);
+    (!said.contains("there is no environment")).then_some(said)
+}
