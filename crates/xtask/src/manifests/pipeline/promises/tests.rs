@@ -177,7 +177,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "\nvariables:",
-        "stable:v1.43.0",
+        "stable:v1.43.1",
         "stable:latest",
         "images: the image `quay.io/buildah/stable:latest`",
     ),
