@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::{
-    erasing::{CLAIM, FORGET, LISTED, Look, STEPS},
+    erasing::{CLAIM, FORGET, STEPS},
     lender::Lender,
+    looking::{Look, PEOPLE, PROJECTS},
 };
 
 /// Rows of one statement.
@@ -78,28 +79,39 @@ impl<'l, L: Lender> Erasure<'l, L> {
             .map_err(L::failed)
     }
 
-    /// Through what else the record has of the projects in which the user was, and of what was nobody's but its actor's.
+    /// Whatever may name the user: tasks first, since each tells of its change, and the record has that then.
     async fn looks(&mut self) -> Result<Vec<Look>, L::Failure> {
-        let listed: Vec<Uuid> = sqlx::query_scalar(LISTED)
+        let projects = self.ids(PROJECTS).await?;
+        let people = self.ids(PEOPLE).await?;
+        let tasks = projects.iter().copied().map(Look::Tasks);
+        let answers = people.into_iter().map(Look::Answers);
+        let records = projects.iter().copied().map(Look::Record);
+        Ok(tasks
+            .chain(answers)
+            .chain(records)
+            .chain([Look::RecordOfNoProject])
+            .collect())
+    }
+
+    async fn ids(&mut self, sql: &'static str) -> Result<Vec<Uuid>, L::Failure> {
+        sqlx::query_scalar(sql)
             .bind(self.user)
             .fetch_all(&mut *self.lender.lend().await?)
             .await
-            .map_err(L::failed)?;
-        let projects = listed.into_iter().map(Look::OfProject);
-        Ok(projects.chain([Look::OfNoProject]).collect())
+            .map_err(L::failed)
     }
 
     async fn look_through(&mut self, look: &Look) -> Result<(), L::Failure> {
-        let mut place = ("0".to_owned(), -1_i64);
+        let mut place = look.beginning();
         loop {
             let begun = Instant::now();
-            let reached: Option<(String, i64)> = sqlx::query_as(look.sql())
+            let reached: Option<(String, String)> = sqlx::query_as(look.sql())
                 .bind(self.user)
                 .bind(self.lease)
                 .bind(AT_ONCE)
-                .bind(look.project())
+                .bind(look.of())
                 .bind(&place.0)
-                .bind(place.1)
+                .bind(&place.1)
                 .fetch_optional(&mut *self.lender.lend().await?)
                 .await
                 .map_err(L::failed)?;

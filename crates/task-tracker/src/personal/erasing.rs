@@ -1,9 +1,5 @@
 //! The statements of an erasure. `$1` is the user, `$2` the lease and `$3` how many rows at once.
 
-use uuid::Uuid;
-
-use crate::row::object;
-
 /// Takes up one user whose time has come, under the lease `$1`. The row of the user is locked until that is written down, so
 /// that nobody takes the erasure back meanwhile.
 pub(super) const CLAIM: &str = "with due as (
@@ -28,6 +24,8 @@ macro_rules! mine {
     };
 }
 
+pub(super) use mine;
+
 /// A step that ends in the rows of a CTE.
 macro_rules! counted {
     ($($cte:expr),+ ; $counted:literal) => {
@@ -48,11 +46,35 @@ macro_rules! nameless {
     };
 }
 
+pub(super) use nameless;
+
 /// Of a project that nobody has come into since it was found to be nobody else's.
 macro_rules! goes {
     () => {
         "listed.user_id = $1 and listed.goes
          and not exists (select from memberships where memberships.project_id = listed.project_id)"
+    };
+}
+
+/// What the user made in others' projects is nobody's from now on. It lists these: there may be some of which nothing else is known.
+macro_rules! authored {
+    ($table:literal) => {
+        counted!(
+            ", old as materialized (
+                select made.id, tasks.project_id from mine join ",
+            $table,
+            " as made on made.author_id = $1 join tasks on tasks.id = made.task_id limit $3
+             ), listed as (
+                insert into erasure_projects (user_id, project_id, goes)
+                select distinct mine.user_id, project_id, false from old, mine
+                on conflict on constraint erasure_projects_once do nothing
+             ), freed as (
+                update ",
+            $table,
+            " as made set author_id = null from old where made.id = old.id returning 1
+             )";
+            "freed"
+        )
     };
 }
 
@@ -74,15 +96,24 @@ pub(super) const STEPS: &[&str] = &[
          )";
         "gone"
     ),
+    // Comments of a task may be many, so tasks wait until what is left of those is no more than goes along with them.
     counted!(
-        ", old as (
+        ", batch as materialized (
             select tasks.id from mine cross join erasure_projects as listed
             join tasks on tasks.project_id = listed.project_id
             where ",
         goes!(),
         " limit $3
-         ), gone as (delete from tasks using old where tasks.id = old.id returning 1)";
-        "gone"
+         ), remarks as materialized (
+            select comments.id from batch join comments on comments.task_id = batch.id limit 2 * $3
+         ), unsaid as (
+            delete from comments using remarks where comments.id = remarks.id
+         ), gone as (
+            delete from tasks using batch where tasks.id = batch.id and (select count(*) from remarks) < 2 * $3
+         ), met as (
+            select id from batch union all select id from remarks
+         )";
+        "met"
     ),
     counted!(
         ", old as (
@@ -94,6 +125,8 @@ pub(super) const STEPS: &[&str] = &[
          ), gone as (delete from projects using old where projects.id = old.id returning 1)";
         "gone"
     ),
+    authored!("comments"),
+    authored!("attachments"),
     // What is left to be done for a project that this user was put out of, and what of it says who did it.
     counted!(
         ", gone as (delete from leftovers using mine where leftovers.subject_id = mine.user_id returning 1)";
@@ -104,28 +137,6 @@ pub(super) const STEPS: &[&str] = &[
             update leftovers set actor_id = mine.pseudonym from mine where leftovers.actor_id = mine.user_id returning 1
          )";
         "unnamed"
-    ),
-    counted!(
-        ", old as materialized (
-            select tasks.* from mine cross join erasure_projects as listed
-            join tasks on tasks.project_id = listed.project_id
-            where listed.user_id = $1 and $1 = any(tasks.assignee_ids)
-            order by tasks.id limit $3 for no key update of tasks
-         ), freed as (
-            update tasks
-            set assignee_ids = array_remove(tasks.assignee_ids, $1), version = tasks.version + 1, updated_at = now()
-            from old where tasks.id = old.id
-            returning tasks.*
-         ), told as (
-            insert into events (action, project_id, target_id, before, after)
-            select 'task.changed', freed.project_id, freed.id,
-                   jsonb_set(",
-        object!("old", assignee_ids, version, updated_at),
-        ", '{assignee_ids}', to_jsonb(array_replace(old.assignee_ids, $1, mine.pseudonym))), ",
-        object!("freed", assignee_ids, version, updated_at),
-        " from mine cross join old join freed on freed.id = old.id
-         )";
-        "freed"
     ),
     counted!(
         ", old as (select id from webhooks, mine where created_by = $1 limit $3),
@@ -148,35 +159,7 @@ pub(super) const STEPS: &[&str] = &[
          )";
         "freed"
     ),
-    // What was answered to others within the last day.
-    counted!(
-        ", naming as (
-            select idempotency_keys.user_id, operation, key
-            from mine join idempotency_keys on idempotency_keys.user_id in (
-                select memberships.user_id from erasure_projects as listed
-                join memberships on memberships.project_id = listed.project_id where listed.user_id = $1)
-            where idempotency_keys.answer::text like '%' || $1 || '%' limit $3
-         ), freed as (
-            update idempotency_keys as kept
-            set answer = replace((case when kept.answer ->> 'user_id' = $1::text then kept.answer - 'name' else kept.answer end)::text,
-                                 mine.user_id::text, mine.pseudonym::text)::jsonb
-            from naming, mine
-            where kept.user_id = naming.user_id and kept.operation = naming.operation and kept.key = naming.key
-            returning 1
-         )";
-        "freed"
-    ),
     // The rest would go with the row of the user, all at once.
-    counted!(
-        ", old as (select id from comments, mine where author_id = $1 limit $3),
-         freed as (update comments set author_id = null from old where comments.id = old.id returning 1)";
-        "freed"
-    ),
-    counted!(
-        ", old as (select id from attachments, mine where author_id = $1 limit $3),
-         freed as (update attachments set author_id = null from old where attachments.id = old.id returning 1)";
-        "freed"
-    ),
     counted!(
         ", old as (select operation, key from idempotency_keys, mine where idempotency_keys.user_id = $1 limit $3),
          gone as (
@@ -204,8 +187,6 @@ const DETACH: &str = counted!(
     ", known as (
         select project_id from memberships where user_id = $1
         union select project_id from past_members where user_id = $1
-        union select tasks.project_id from comments join tasks on tasks.id = comments.task_id where author_id = $1
-        union select tasks.project_id from attachments join tasks on tasks.id = attachments.task_id where author_id = $1
      ), listed as (
         insert into erasure_projects (user_id, project_id, goes)
         select mine.user_id, known.project_id,
@@ -263,63 +244,6 @@ const OWN_EVENTS: &str = counted!(
      )";
     "picked, mine"
 );
-
-pub(super) const LISTED: &str = "select project_id from erasure_projects where user_id = $1 order by project_id";
-
-/// A part of the record that is looked through from its beginning, in the order of its index.
-pub(super) enum Look {
-    OfProject(Uuid),
-    /// A refused login names an account, and a filter of one's own may name anybody.
-    OfNoProject,
-}
-
-/// `$4` is the project; what is behind the transaction `$5` and the event `$6` is looked at, and where that ended is given.
-macro_rules! look {
-    ($which:literal) => {
-        concat!(
-            mine!(),
-            ", fate as (
-                select coalesce((select goes from erasure_projects where user_id = $1 and project_id = $4), false) as goes
-             ), looked as materialized (
-                select events.tx, events.id, events.target_id = $1 or events.before::text like '%' || $1 || '%'
-                       or events.after::text like '%' || $1 || '%' as names
-                from events
-                where ",
-            $which,
-            " and (events.tx, events.id) > ($5::text::xid8, $6)
-                order by events.project_id, events.tx, events.id limit $3
-             ), told as (
-                update events
-                set target_id = case events.target_id when $1 then mine.pseudonym else events.target_id end,
-                    before = case when not fate.goes then ",
-            nameless!("before"),
-            " end,
-                    after = case when not fate.goes then ",
-            nameless!("after"),
-            " end
-                from looked, mine, fate
-                where events.id = looked.id and (looked.names or fate.goes)
-             )
-             select tx::text, id from looked, mine order by looked.tx desc, looked.id desc limit 1"
-        )
-    };
-}
-
-impl Look {
-    pub(super) fn project(&self) -> Option<Uuid> {
-        match self {
-            Self::OfProject(project) => Some(*project),
-            Self::OfNoProject => None,
-        }
-    }
-
-    pub(super) fn sql(&self) -> &'static str {
-        match self {
-            Self::OfProject(_) => look!("events.project_id = $4"),
-            Self::OfNoProject => look!("events.project_id is null"),
-        }
-    }
-}
 
 /// The end: the user, with whatever still belongs to the row, and a word of it in the record.
 pub(super) const FORGET: &str = counted!(

@@ -7,6 +7,7 @@ mod erase;
 mod erasing;
 mod export;
 mod lender;
+mod looking;
 mod sections;
 
 use std::io::{self, Write};

@@ -116,9 +116,10 @@ macro_rules! by_id {
 }
 
 /// A page in the order of `$key`, and among equals in that of the ids; it begins behind `$behind` and the id `$13`. What is around a
-/// task is looked up for those on the page only: to sort all of them along with it takes several times as long.
+/// task is looked up for those on the page only: to sort all of them along with it takes several times as long. `$within` says
+/// where an index may stop.
 macro_rules! by_key {
-    ($words:expr, $key:expr, $behind:expr) => {
+    ($words:expr, $key:expr, $behind:expr $(, $within:expr)?) => {
         concat!(
             "select ",
             columns!("tasks"),
@@ -129,7 +130,9 @@ macro_rules! by_key {
             $key,
             ", tasks.id) > (",
             $behind,
-            ", $13) order by ",
+            ", $13)",
+            $(" and ", $within,)?
+            " order by ",
             $key,
             ", tasks.id limit $3
              ) as tasks",
@@ -158,11 +161,13 @@ struct Statements {
 
 const BY_ID: Statements = statements!(by_id);
 const BY_RANK: Statements = statements!(by_key, rank::of!("tasks"), "$12 collate \"C\"");
-/// Nothing that is due is due as late as never.
+/// Nothing that is due is due as late as never. The key is that of the index `tasks_due`, letter by letter, and the next one that of
+/// `tasks_urgency`.
 const BY_DUE_DATE: Statements = statements!(
     by_key,
     "coalesce(tasks.due_at, 'infinity')",
-    "coalesce($12::timestamptz, 'infinity')"
+    "coalesce($12::timestamptz, 'infinity')",
+    "coalesce(tasks.due_at, 'infinity') <= coalesce($11::timestamptz, 'infinity')"
 );
 const BY_PRIORITY: Statements = statements!(
     by_key,

@@ -9,6 +9,7 @@ use crate::{
     following::Stream,
     instance::{Instance, another_on, start},
     line::until,
+    portions::at_most,
 };
 
 async fn made(api: &Api, project: &str, new: Value) -> String {
@@ -182,6 +183,7 @@ async fn of_very_many_tasks_each_changes_once_whoever_is_at_it() {
             (bob.to_string(), format!("/api/v1/projects/{project}/members/{bob}"))
         };
         many(&service, &project, column, &one).await;
+        at_most(&mut service.database.connect().await, 1000, &["tasks"]).await;
         let other = another_on(&service.database.parsed_url(), "").await;
         api.delete(&path, "*").await.expect(204);
         let (left, ..) = standing(&service, column, &one).await;

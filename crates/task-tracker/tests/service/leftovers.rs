@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::{
     instance::{Instance, another_on, start},
     line::until,
+    portions::at_most,
 };
 
 /// Rows of the project's, of each kind that may be many.
@@ -58,6 +59,8 @@ async fn a_deleted_project_is_nobodys_at_once_and_gone_in_the_end() {
     .execute(&mut connection)
     .await
     .unwrap();
+    at_most(&mut connection, 200, &["tasks"]).await;
+    at_most(&mut connection, 2000, &["comments", "webhook_deliveries"]).await;
     let elsewhere = api.task(&api.project().await, "elsewhere").await;
     let other = another_on(&service.database.parsed_url(), "").await;
 

@@ -127,6 +127,18 @@ async fn messages_that_wait_are_counted_and_for_how_long_the_oldest_has() {
     assert!(is(figure(&service, r#"webhook_backlog{state="later"}"#).await, 4.0));
     let age = figure(&service, "webhook_backlog_age_seconds").await;
     assert!((7200.0..7400.0).contains(&age), "{age}");
+    // An alert ends only when the figures go back.
+    sqlx::raw_sql("update webhook_deliveries set state = 'delivered'")
+        .execute(&mut service.database.connect().await)
+        .await
+        .unwrap();
+    for series in [
+        r#"webhook_backlog{state="due"}"#,
+        r#"webhook_backlog{state="later"}"#,
+        "webhook_backlog_age_seconds",
+    ] {
+        until(series, async || is(figure(&service, series).await, 0.0)).await;
+    }
 }
 
 #[tokio::test]

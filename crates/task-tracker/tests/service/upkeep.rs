@@ -1,6 +1,13 @@
 //! What had its time goes, and nothing else does.
 
-use crate::{cluster, instance::start_on, line::until};
+use sqlx::PgConnection;
+
+use crate::{
+    cluster::{self, Database},
+    instance::start_on,
+    line::until,
+    portions::at_most,
+};
 
 /// Of each kind two rows: one whose time is over, and one that is a little younger.
 const FURNISH: &str = "
@@ -119,6 +126,15 @@ async fn more_than_a_statement_takes_goes_in_the_same_turn() {
         .unwrap()
     };
     assert_eq!(count().await, [11_997, 12_003, 12_003, 12_003, 12_003, 12_003]);
+    let tables = [
+        "idempotency_keys",
+        "throttles",
+        "sessions",
+        "notifications",
+        "webhook_deliveries",
+        "events",
+    ];
+    at_most(&mut connection, 5000, &tables).await;
     let url = database.parsed_url();
     let other = cluster::migrated().await;
     // The next turn would be an hour later.
@@ -129,4 +145,84 @@ async fn more_than_a_statement_takes_goes_in_the_same_turn() {
     .await;
     service.lifecycle.interrupt();
     assert_eq!(service.ended().await, Ok(()));
+}
+
+/// The time of these is over, and of Bob, whom the same turn erases after that.
+const SOME: &str = "
+    update users set erase_after = now() where name = 'bob';
+    insert into throttles (key, full_at) values ('old', now() - interval '1 second');
+    insert into events (action, at) values ('task.moved', now() - interval '8 days');
+    insert into idempotency_keys (user_id, operation, key, body_sha256, status, created_at)
+        select id, 'POST /', '1', '', 200, now() - interval '2 days' from users where name = 'eve';";
+
+/// Rows of each that are left, and users whose time has come.
+async fn some_left(connection: &mut PgConnection) -> Vec<i64> {
+    sqlx::query_scalar(
+        "select array[(select count(*) from idempotency_keys), (select count(*) from throttles),
+                      (select count(*) from events where action = 'task.moved'), (select count(*) from users where erase_after is not null)]",
+    )
+    .fetch_one(connection)
+    .await
+    .unwrap()
+}
+
+async fn with_some() -> (Database, PgConnection) {
+    let database = cluster::migrated().await;
+    for name in ["bob", "eve"] {
+        database.user(name).await;
+    }
+    let mut connection = database.connect().await;
+    sqlx::raw_sql(SOME).execute(&mut connection).await.unwrap();
+    (database, connection)
+}
+
+/// A turn of a process that is started for it.
+async fn after_a_turn(database: &Database, expected: [i64; 4]) {
+    // The user whom an instance brings is of another database.
+    let flags = "--first-upkeep-seconds 0.05 --keep-events-days 7";
+    let service = start_on(cluster::migrated().await, &database.parsed_url(), flags).await;
+    until("the turn is over", async || {
+        some_left(&mut database.connect().await).await[3] == 0
+    })
+    .await;
+    service.lifecycle.interrupt();
+    assert_eq!(service.ended().await, Ok(()));
+    assert_eq!(some_left(&mut database.connect().await).await, expected);
+}
+
+/// The number by which processes of every release know whose turn it is.
+#[tokio::test]
+async fn whoever_meets_another_at_it_leaves_it_to_that_one() {
+    const TURN: i64 = 0x7461_736b_5f75_706b;
+    let (database, mut connection) = with_some().await;
+    sqlx::query("select pg_advisory_lock($1)")
+        .bind(TURN)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    after_a_turn(&database, [1, 1, 1, 0]).await;
+    sqlx::query("select pg_advisory_unlock($1)")
+        .bind(TURN)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    database.user("carol").await;
+    sqlx::raw_sql("update users set erase_after = now() where name = 'carol'")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    after_a_turn(&database, [0, 0, 0, 0]).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_cleared_away_keeps_nothing_else_from_it() {
+    let (database, mut connection) = with_some().await;
+    sqlx::raw_sql(
+        "create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not this'; end $$;
+         create trigger refuse before delete on idempotency_keys for each row execute function refuse();",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    after_a_turn(&database, [1, 0, 0, 0]).await;
 }

@@ -1,0 +1,3 @@
+-- no-transaction
+-- tt: phase=expand
+drop index concurrently tasks_urgency;
