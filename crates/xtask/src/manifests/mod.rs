@@ -1,9 +1,10 @@
 //! `make check-manifests`: every file that another program will read, held against that program or its schema.
 //!
-//! Dockerfile, Compose, Kubernetes, Prometheus, Alertmanager, Grafana. Where a checker is missing, that is said and the
+//! Dockerfile, Compose, Kubernetes, Prometheus, Alertmanager, Grafana; and the runbooks, which people read. Where a checker is missing, that is said and the
 //! check left out, never passed in silence.
 
 mod dashboards;
+mod runbooks;
 mod tools;
 
 use std::{
@@ -43,6 +44,11 @@ pub(crate) fn run(place: &Place, interrupt: &Interrupt) -> Result<(), Failure> {
     }
     prometheus(&mut checks)?;
     alertmanager(&mut checks)?;
+    let complaints = runbooks::complaints(place.root())?;
+    checks.noted(
+        "Runbooks: a page for each alarm, links that lead somewhere",
+        &complaints,
+    );
     checks.verdict()
 }
 
@@ -194,6 +200,20 @@ impl Checks<'_> {
             say::line(format!("           {line}"));
         }
         Ok(None)
+    }
+
+    /// A check of our own, by what it found.
+    fn noted(&mut self, what: &str, complaints: &[String]) {
+        if complaints.is_empty() {
+            self.passed += 1;
+            say::line(format!("ok       {what}"));
+            return;
+        }
+        self.complaints += 1;
+        say::line(format!("FAILED   {what}"));
+        for complaint in complaints {
+            say::line(format!("           {complaint}"));
+        }
     }
 
     fn skipped(&mut self, what: &str, why: &str) {
