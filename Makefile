@@ -17,7 +17,7 @@ down: ## End what `make up` started
 test: setup check-manifests test-infrastructure previous-release ## Run all tests
 	cargo test --workspace --locked
 
-check-manifests: ## Hold the pipeline, Dockerfiles, Compose, Kubernetes and monitoring files against what will read them
+check-manifests: ## Hold pipeline, Dockerfiles, Compose, Kubernetes, monitoring and runbooks against what will read them
 	@cargo xtask check-manifests
 
 test-infrastructure: ## Prove what can be proven of the Terraform code without an account

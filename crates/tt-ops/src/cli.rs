@@ -10,6 +10,8 @@ pub(crate) use self::database::{
 use crate::exit::TABLE;
 
 mod database;
+#[cfg(test)]
+mod runbooks;
 
 /// Blue-green deploys and rollbacks on Amazon ECS that a cancelled CI job cannot strand.
 #[derive(Debug, Parser)]

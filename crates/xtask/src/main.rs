@@ -60,7 +60,7 @@ enum Chore {
     TestInfrastructure,
     /// Hold the dependencies against deny.toml, when cargo-deny is there
     Deny,
-    /// Hold the pipeline, Dockerfiles, Compose, Kubernetes and monitoring files against what will read them
+    /// Hold the pipeline, Dockerfiles, Compose, Kubernetes, monitoring files and runbooks against what will read them
     CheckManifests,
     /// Build the release before this one from the history; the service's tests run it beside this one
     PreviousRelease(previous_release::Options),

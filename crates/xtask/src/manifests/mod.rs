@@ -1,10 +1,11 @@
 //! `make check-manifests`: every file that another program will read, held against that program or its schema.
 //!
-//! GitLab's pipeline, Dockerfile, Compose, Kubernetes, Prometheus, Alertmanager, Grafana. Where a checker is missing, that is said and the
-//! check left out, never passed in silence.
+//! GitLab's pipeline, Dockerfile, Compose, Kubernetes, Prometheus, Alertmanager, Grafana; and the runbooks, which people read. Where a
+//! checker is missing, that is said and the check left out, never passed in silence.
 
 mod dashboards;
 mod pipeline;
+mod runbooks;
 mod tools;
 
 use std::{
@@ -46,6 +47,11 @@ pub(crate) fn run(place: &Place, interrupt: &Interrupt) -> Result<(), Failure> {
     checks.judged("GitLab: what the pipeline promises", &pipeline::complaints(place)?);
     prometheus(&mut checks)?;
     alertmanager(&mut checks)?;
+    let complaints = runbooks::complaints(place.root())?;
+    checks.judged(
+        "Runbooks: a page for each alarm, links that lead somewhere",
+        &complaints,
+    );
     checks.verdict()
 }
 

@@ -26,7 +26,7 @@ resource "aws_cloudwatch_metric_alarm" "window" {
   for_each = local.windows
 
   alarm_name          = "${var.service_name}-burn-${each.key}"
-  alarm_description   = "Over ${each.value.seconds / 60} min, errors use up the budget more than ${each.value.factor} times too fast"
+  alarm_description   = "Over ${each.value.seconds / 60} min, errors use up the budget more than ${each.value.factor} times too fast. See ${var.runbooks}/error-budget.md"
   comparison_operator = "GreaterThanThreshold"
   threshold           = tonumber(format("%.4f", each.value.factor * local.budget_percent))
   evaluation_periods  = 1
@@ -64,7 +64,7 @@ resource "aws_cloudwatch_composite_alarm" "burn" {
   for_each = local.burns
 
   alarm_name        = "${var.service_name}-burn-${each.key}"
-  alarm_description = "The month's error budget (${local.budget_percent} %) is being used up ${each.value.factor} times too fast. Ask: tt-ops status ${var.environment}"
+  alarm_description = "The month's error budget (${local.budget_percent} %) is being used up ${each.value.factor} times too fast. Ask: tt-ops status ${var.environment}. Then: ${var.runbooks}/error-budget.md"
   alarm_actions     = [aws_sns_topic.this.arn]
   ok_actions        = [aws_sns_topic.this.arn]
 

@@ -44,15 +44,33 @@ variable "maximum_p95_seconds" {
   type        = number
 }
 
+variable "lasting_p95_seconds" {
+  description = "The 95th percentile of the response time, in seconds, above which an alarm fires when it lasts for ten minutes."
+  type        = number
+  default     = 0.5
+}
+
 variable "maximum_cpu_percent" {
   description = "The tasks' CPU, in percent, above which an alarm fires."
   type        = number
   default     = 80
 }
 
+variable "maximum_memory_percent" {
+  description = "The memory of the fullest task, in percent, above which an alarm fires."
+  type        = number
+  default     = 85
+}
+
 variable "maximum_database_connections" {
   description = "The number of connections above which an alarm fires; four fifths of the instance's `max_connections`."
   type        = number
+}
+
+variable "runbooks" {
+  description = "Where the runbooks are: the folder of this repository, or the address that serves it."
+  type        = string
+  default     = "runbooks"
 }
 
 variable "minimum_requests" {

@@ -11,7 +11,7 @@ variables {
   maximum_database_connections = 680
 }
 
-run "four_thresholds_and_three_burn_rates" {
+run "thresholds_and_three_burn_rates" {
   command = plan
 
   assert {
@@ -22,6 +22,26 @@ run "four_thresholds_and_three_burn_rates" {
   assert {
     condition     = aws_cloudwatch_metric_alarm.p95.threshold == 0.2 && aws_cloudwatch_metric_alarm.cpu.threshold == 80 && aws_cloudwatch_metric_alarm.connections.threshold == 680
     error_message = "The thresholds are those that were given."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.lasting_p95.threshold == 0.5 && aws_cloudwatch_metric_alarm.lasting_p95.datapoints_to_alarm * aws_cloudwatch_metric_alarm.lasting_p95.period == 600
+    error_message = "500 ms for ten minutes are an alarm of their own, whatever is promised."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.lasting_errors.threshold == 1 && alltrue([for query in aws_cloudwatch_metric_alarm.lasting_errors.metric_query : one(query.metric[*].period) == 300 if query.id != "rate"])
+    error_message = "1 % over five minutes is an alarm of its own, for when there are few requests."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.memory.threshold == 85 && aws_cloudwatch_metric_alarm.memory.statistic == "Maximum"
+    error_message = "The fullest task is the one that counts."
+  }
+
+  assert {
+    condition     = endswith(aws_cloudwatch_metric_alarm.errors.alarm_description, "Then: runbooks/errors.md")
+    error_message = "A description ends with its page."
   }
 
   # 14.4 times a budget of 0.1 %.
