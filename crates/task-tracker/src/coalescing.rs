@@ -50,7 +50,20 @@ fn time_for(changes: usize) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::{
+        config::{DatabaseUrl, Settings},
+        database::{Database, Sending},
+        telemetry::Metrics,
+    };
+
+    #[derive(Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        settings: Settings,
+    }
 
     #[test]
     fn nobody_waits_for_a_few_changes() {
@@ -69,12 +82,24 @@ mod tests {
         assert_eq!(times, expected);
     }
 
-    #[test]
-    fn a_change_counts_until_it_is_dropped() {
-        // Other tests of this process make changes too, so only what is here for certain is looked at.
-        let mine: Vec<Change> = (0..100).map(|_| Change::begin()).collect();
-        assert!(UNDER_WAY.load(Ordering::Relaxed) >= 100);
-        drop(mine);
-        assert!(UNDER_WAY.load(Ordering::Relaxed) < 100);
+    /// Other tests of this process make changes too, but not so many at once.
+    #[tokio::test]
+    async fn what_is_asked_of_the_database_counts_until_it_is_dropped_if_it_changes_something() {
+        const MANY: usize = 100;
+        // Nobody is there, and nobody has to be: it counts from the beginning.
+        let url = DatabaseUrl::parse("postgres://nobody@192.0.2.1/nothing").unwrap();
+        let settings = Arguments::parse_from(["serve"]).settings;
+        let database = Database::open(&url, &settings, Metrics::new().unwrap()).unwrap();
+        for (sending, counts) in [(Sending::Once, true), (Sending::Repeatable, false)] {
+            let mut asked: Vec<_> = (0..MANY)
+                .map(|_| Box::pin(database.ask(sending, "select 1", &[])))
+                .collect();
+            for statement in &mut asked {
+                assert!(futures_util::poll!(statement).is_pending());
+            }
+            assert_eq!(UNDER_WAY.load(Ordering::Relaxed) >= MANY, counts, "{sending:?}");
+            drop(asked);
+            assert!(UNDER_WAY.load(Ordering::Relaxed) < MANY);
+        }
     }
 }
