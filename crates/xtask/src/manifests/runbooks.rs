@@ -1,7 +1,7 @@
 //! The runbooks: whoever is woken by an alarm finds its page, and whoever follows a link arrives.
 //!
-//! Alarms are read where they are defined, line by line: a parser of YAML or HCL would be one more thing to build before `make
-//! demo`, and the two names that are wanted stand on lines of their own. That `tt-ops` takes the commands of the pages is a test of
+//! Alarms are read where they are defined, line by line, in YAML and HCL alike: the two names that are wanted stand on lines of
+//! their own. That `tt-ops` takes the commands of the pages is a test of
 //! `tt-ops` (`cli/runbooks.rs`).
 
 use std::{collections::BTreeMap, fs, path::Path};
