@@ -50,20 +50,23 @@ impl State {
         }
     }
 
-    /// Who has waited for longest of those for whom there is a lane now, and for what. Those who went away are passed over.
-    fn next(&mut self, now: Instant) -> Option<Sending> {
-        let mut first = None;
+    /// What is to be sent next, and by which lane: it is for who has waited for longest of those for whom there is one now. Those who
+    /// went away are passed over.
+    fn next(&mut self, now: Instant) -> Option<(Sending, usize)> {
+        let mut first: Option<(u64, Sending, usize)> = None;
         for sending in [Sending::Once, Sending::Repeatable] {
             let line = self.line(sending);
             while line.pop_front_if(|waiting| waiting.give.is_closed()).is_some() {}
             let Some(turn) = line.front().map(|waiting| waiting.turn) else {
                 continue;
             };
-            if choose(&self.lanes, sending, now).is_some() && first.is_none_or(|(earlier, _)| turn < earlier) {
-                first = Some((turn, sending));
+            if first.is_none_or(|(earlier, ..)| turn < earlier)
+                && let Some(lane) = choose(&self.lanes, sending, now)
+            {
+                first = Some((turn, sending, lane));
             }
         }
-        first.map(|(_, sending)| sending)
+        first.map(|(_, sending, lane)| (sending, lane))
     }
 }
 
@@ -90,10 +93,11 @@ impl Board {
             if state.is_closed {
                 return None;
             }
+            let now = Instant::now();
             if state.line(sending).is_empty()
-                && let Some(place) = self.take(&mut state, sending, Instant::now())
+                && let Some(lane) = choose(&state.lanes, sending, now)
             {
-                return Some(place);
+                return Some(self.take(&mut state, sending, lane, now));
             }
             let (give, given) = oneshot::channel();
             let turn = state.turn;
@@ -124,19 +128,18 @@ impl Board {
         self.lock().lanes.iter().map(|lane| lane.statements).sum()
     }
 
-    fn take(self: &Arc<Self>, state: &mut State, sending: Sending, now: Instant) -> Option<Place> {
-        let lane = choose(&state.lanes, sending, now)?;
+    fn take(self: &Arc<Self>, state: &mut State, sending: Sending, lane: usize, now: Instant) -> Place {
         let load = &mut state.lanes[lane];
         if load.statements == 0 {
             load.since = now;
         }
         load.statements += 1;
         load.changes += usize::from(sending == Sending::Once);
-        Some(Place {
+        Place {
             board: Arc::clone(self),
             lane,
             sending,
-        })
+        }
     }
 
     fn give_back(self: &Arc<Self>, lane: usize, sending: Sending) {
@@ -148,14 +151,13 @@ impl Board {
             load.statements -= 1;
             load.changes -= usize::from(sending == Sending::Once);
             load.since = now;
-            while let Some(next) = state.next(now) {
-                let place = self.take(&mut state, next, now);
-                let waiting = state.line(next).pop_front();
-                given.extend(place.zip(waiting));
+            while let Some((sending, lane)) = state.next(now) {
+                let waiting = state.line(sending).pop_front();
+                given.extend(waiting.map(|waiting| (waiting, self.take(&mut state, sending, lane, now))));
             }
         }
         // Without the lock: what could not be handed over gives its place back right here.
-        for (place, waiting) in given {
+        for (waiting, place) in given {
             drop(waiting.give.send(place));
         }
     }
