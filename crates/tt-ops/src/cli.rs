@@ -11,7 +11,7 @@ use crate::exit::TABLE;
 
 mod database;
 #[cfg(test)]
-mod runbooks;
+mod written;
 
 /// Blue-green deploys and rollbacks on Amazon ECS that a cancelled CI job cannot strand.
 #[derive(Debug, Parser)]

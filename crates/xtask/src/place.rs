@@ -1,7 +1,7 @@
 //! Where things are: the repository, the built programs, the folders a chore may write to.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -57,4 +57,12 @@ impl Place {
     pub(crate) fn results(&self, chore: &str) -> PathBuf {
         self.root.join("target").join(chore)
     }
+}
+
+/// What a file says.
+pub(crate) fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|cause| Failure::Read {
+        path: path.to_owned(),
+        cause,
+    })
 }

@@ -14,7 +14,7 @@ use crate::{
     failure::Failure,
     interrupt::Interrupt,
     on_path,
-    place::Place,
+    place::{Place, read},
     python::{self, Programs},
     said::said,
     say,
@@ -108,11 +108,4 @@ fn with_npm(source: &Path, home: &Path, interrupt: &Interrupt) -> Result<(), Fai
         .current_dir(home);
     said("npm ci", &mut npm, interrupt)?;
     fs::write(&mark, lock).map_err(|cause| Failure::Write { path: mark, cause })
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|cause| Failure::Read {
-        path: path.to_owned(),
-        cause,
-    })
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -11,7 +10,7 @@ use std::{
 use crate::{
     failure::Failure,
     interrupt::Interrupt,
-    place::Place,
+    place::{Place, read},
     said::{ask, said},
     say,
 };
@@ -291,13 +290,6 @@ fn until(
         }
         interrupt.pause(LOOK)?;
     }
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|cause| Failure::Read {
-        path: path.to_owned(),
-        cause,
-    })
 }
 
 #[cfg(test)]

@@ -7,11 +7,14 @@ mod jobs;
 mod patience;
 mod promises;
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use serde_yaml::Value;
 
-use crate::{failure::Failure, place::Place};
+use crate::{
+    failure::Failure,
+    place::{self, Place},
+};
 
 use self::jobs::Pipeline;
 
@@ -30,11 +33,7 @@ pub(super) fn complaints(place: &Place) -> Result<Vec<String>, Failure> {
 }
 
 fn read(path: &Path) -> Result<Value, Failure> {
-    let text = fs::read_to_string(path).map_err(|cause| Failure::Read {
-        path: path.to_owned(),
-        cause,
-    })?;
-    serde_yaml::from_str(&text).map_err(|cause| Failure::Check(format!("{}: {cause}", path.display())))
+    serde_yaml::from_str(&place::read(path)?).map_err(|cause| Failure::Check(format!("{}: {cause}", path.display())))
 }
 
 #[cfg(test)]

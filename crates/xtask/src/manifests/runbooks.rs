@@ -2,11 +2,11 @@
 //!
 //! Alarms are read where they are defined, line by line, in YAML and HCL alike: the two names that are wanted stand on lines of
 //! their own. That `tt-ops` takes the commands of the pages is a test of
-//! `tt-ops` (`cli/runbooks.rs`).
+//! `tt-ops` (`cli/written.rs`).
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, place::read};
 
 const FOLDER: &str = "runbooks";
 const INDEX: &str = "README.md";
@@ -59,13 +59,6 @@ fn pages(folder: &Path) -> Result<BTreeMap<String, String>, Failure> {
         .flatten()
         .map(|entry| Ok((entry.file_name().to_string_lossy().into_owned(), read(&entry.path())?)))
         .collect()
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|cause| Failure::Read {
-        path: path.to_owned(),
-        cause,
-    })
 }
 
 fn of_prometheus(rules: &str) -> Vec<Alarm> {

@@ -1,10 +1,10 @@
-//! Every command line of `tt-ops` in `.gitlab-ci.yml` is one that this `tt-ops` understands. A job that meets an unknown option says so
-//! only when it runs, and for a rollback that is the worst moment.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+//! The commands of `.gitlab-ci.yml`.
 
-use std::{path::Path, process::Command};
+use std::{fs, path::Path};
 
 use serde_yaml::Value;
+
+use super::is_taken;
 
 /// What GitLab fills in.
 const VALUES: [(&str, &str); 3] = [
@@ -19,7 +19,7 @@ const VALUES: [(&str, &str); 3] = [
 #[test]
 fn the_pipeline_calls_what_there_is() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.gitlab-ci.yml");
-    let pipeline: Value = serde_yaml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let pipeline: Value = serde_yaml::from_str(&fs::read_to_string(file).unwrap()).unwrap();
     let mut texts = Vec::new();
     collect(&pipeline, &mut texts);
     let commands: Vec<Vec<String>> = texts
@@ -98,14 +98,7 @@ fn filled_in(word: &str) -> String {
     whole
 }
 
-/// What the parser of the command line complains about. A command that it lets pass finds no environments and does nothing.
+/// What the parser of the command line complains about.
 fn refused(command: &[String]) -> Option<String> {
-    let nowhere = tempfile::tempdir().unwrap();
-    let ended = Command::new(env!("CARGO_BIN_EXE_tt-ops"))
-        .args(command)
-        .env("TT_OPS_ENV_DIR", nowhere.path())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&ended.stderr).into_owned() + &String::from_utf8_lossy(&ended.stdout);
-    (!said.contains("there is no environment")).then_some(said)
+    is_taken(["tt-ops"].into_iter().chain(command.iter().map(String::as_str))).err()
 }
